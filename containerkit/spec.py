@@ -1,0 +1,286 @@
+"""What a caller asks an engine for, as frozen values: the one form in which options reach a backend.
+
+Options are parsed into these values by :mod:`containerkit.options`; a backend renders them in its engine's own words.
+Sizes are bytes, times are seconds, None means "not asked for: the engine's default".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+__all__ = [
+    "BuildSpec",
+    "ContainerSpec",
+    "DeviceSpec",
+    "ExecSpec",
+    "HealthCheck",
+    "Mount",
+    "NetworkAttachment",
+    "NetworkSpec",
+    "PortBinding",
+    "RegistryAuth",
+    "ResourceLimits",
+    "RestartPolicy",
+    "Ulimit",
+    "VolumeSpec",
+]
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Something of the host, a volume, or memory, seen inside a container.
+
+    Attributes:
+        kind: "bind" (a host path), "volume" (a named or, with an empty source, anonymous volume) or "tmpfs".
+        source: host path or volume name; empty for tmpfs and anonymous volumes.
+        target: absolute path in the container.
+        read_only: the container cannot write to it. Verified after create.
+        propagation: of a bind ("rprivate", "rshared", …) or None.
+        relabel: "z" (shared) or "Z" (private) SELinux relabelling of a bind, or None.
+        no_copy: do not fill a new volume with what the image has at the target.
+        tmpfs_size: bytes, or None for the kernel's half of memory.
+        tmpfs_mode: permission bits, or None for 0o1777.
+        tmpfs_options: further mount options in the kernel's words ("noexec", …).
+    """
+
+    kind: str
+    source: str
+    target: str
+    read_only: bool = False
+    propagation: str | None = None
+    relabel: str | None = None
+    no_copy: bool = False
+    tmpfs_size: int | None = None
+    tmpfs_mode: int | None = None
+    tmpfs_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding:
+    """One port of the container, published on the host.
+
+    Attributes:
+        container_port: 1 to 65535.
+        protocol: "tcp", "udp" or "sctp".
+        host_ip: address on the host, or "" for all of them.
+        host_port: 1 to 65535, or None: a free one is chosen.
+    """
+
+    container_port: int
+    protocol: str = "tcp"
+    host_ip: str = ""
+    host_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAttachment:
+    """One user network that a container joins, and who it is there."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    ipv4_address: str | None = None
+    ipv6_address: str | None = None
+    mac_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ulimit:
+    """A resource limit of the process (setrlimit): soft and hard, -1 for unlimited."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """When the engine starts a container again: "no", "on-failure", "always" or "unless-stopped"."""
+
+    name: str
+    max_retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How the engine asks a container whether it is well; seconds, as everywhere.
+
+    Attributes:
+        test: ("CMD", argv…), ("CMD-SHELL", line) or ("NONE",) to switch the image's own off.
+    """
+
+    test: tuple[str, ...]
+    interval: float = 30.0
+    timeout: float = 30.0
+    retries: int = 3
+    start_period: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """A device node of the host, given to a container with some of the permissions "rwm"."""
+
+    host_path: str
+    container_path: str
+    permissions: str = "rwm"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLimits:
+    """What a container may use; checked against what the engine enforces before anything is sent.
+
+    Attributes:
+        memory: bytes.
+        memory_swap: bytes of memory and swap together; -1 for unlimited swap.
+        memory_reservation: bytes, a soft limit.
+        cpus: how many processors' time, as a number of them (0.5).
+        cpu_shares: weight against other containers (the kernel's default is 1024).
+        cpuset_cpus: which processors, in the kernel's list format ("0-1,3").
+        pids_limit: processes and threads; -1 for unlimited.
+    """
+
+    memory: int | None = None
+    memory_swap: int | None = None
+    memory_reservation: int | None = None
+    cpus: float | None = None
+    cpu_shares: int | None = None
+    cpuset_cpus: str | None = None
+    pids_limit: int | None = None
+
+    def requested(self) -> tuple[str, ...]:
+        """The names of the limits that are asked for."""
+        return tuple(name for name in self.__slots__ if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAuth:
+    """A registry's address ("docker.io", "localhost:5000") and what it should be told."""
+
+    registry: str
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """One container to create, every option parsed and checked."""
+
+    image: str
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    name: str | None = None
+    env: Mapping[str, str] = _EMPTY
+    labels: Mapping[str, str] = _EMPTY
+    user: str | None = None
+    workdir: str | None = None
+    hostname: str | None = None
+    domainname: str | None = None
+    tty: bool = False
+    stdin: bool = False
+    init: bool | None = None
+    stop_signal: str | None = None
+    stop_timeout: int | None = None
+    auto_remove: bool = False
+    platform: str | None = None
+    restart: RestartPolicy | None = None
+    health: HealthCheck | None = None
+
+    mounts: tuple[Mount, ...] = ()
+    volumes_from: tuple[str, ...] = ()
+    read_only: bool = False
+    shm_size: int | None = None
+    storage_opt: Mapping[str, str] = _EMPTY
+
+    publish: tuple[PortBinding, ...] = ()
+    publish_all: bool = False
+    expose: tuple[PortBinding, ...] = ()
+    #: "bridge", "host", "none", "container:ID"; None with networks, or for the engine's default
+    network_mode: str | None = None
+    networks: tuple[NetworkAttachment, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_option: tuple[str, ...] = ()
+    #: (name, address); the address "host-gateway" means the host
+    add_host: tuple[tuple[str, str], ...] = ()
+
+    limits: ResourceLimits = ResourceLimits()
+    ulimits: tuple[Ulimit, ...] = ()
+    oom_kill_disable: bool = False
+    oom_score_adj: int | None = None
+
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    group_add: tuple[str, ...] = ()
+    devices: tuple[DeviceSpec, ...] = ()
+    gpus: str | None = None
+    sysctls: Mapping[str, str] = _EMPTY
+    userns: str | None = None
+    pid: str | None = None
+    ipc: str | None = None
+    uts: str | None = None
+    cgroupns: str | None = None
+    cgroup_parent: str | None = None
+    runtime: str | None = None
+
+    log_driver: str | None = None
+    log_opt: Mapping[str, str] = _EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class ExecSpec:
+    """One command to run in a running container."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str] = _EMPTY
+    user: str | None = None
+    workdir: str | None = None
+    tty: bool = False
+    privileged: bool = False
+    stdin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """One image to build from a context that is sent as a tar stream."""
+
+    tags: tuple[str, ...] = ()
+    dockerfile: str = "Dockerfile"
+    build_args: Mapping[str, str] = _EMPTY
+    target: str | None = None
+    labels: Mapping[str, str] = _EMPTY
+    platform: str | None = None
+    no_cache: bool = False
+    pull: bool = False
+    network: str | None = None
+    add_host: tuple[tuple[str, str], ...] = ()
+    shm_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """One volume to create; an empty name asks the engine for one."""
+
+    name: str = ""
+    driver: str = "local"
+    options: Mapping[str, str] = _EMPTY
+    labels: Mapping[str, str] = _EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """One network to create, with name resolution between its containers."""
+
+    name: str
+    driver: str = "bridge"
+    subnet: str | None = None
+    gateway: str | None = None
+    ip_range: str | None = None
+    ipv6: bool = False
+    internal: bool = False
+    options: Mapping[str, str] = _EMPTY
+    labels: Mapping[str, str] = _EMPTY
