@@ -1,8 +1,8 @@
 """The one interface to an engine: what a backend answers, and what it promises.
 
 A method is here only if its answer cannot be derived from the others. Arguments and answers are plain frozen values;
-errors are those of :mod:`containerkit.errors`; what a method may refuse is in its docstring. ``ref`` is a name, an ID or
-an unambiguous prefix of one. Times are seconds, sizes bytes.
+errors are those of :mod:`containerkit.errors`; what a method may refuse is in its docstring. ``ref`` is a name, an ID
+or an unambiguous prefix of one. Times are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -442,7 +442,7 @@ class Backend(ABC):
 
     @abstractmethod
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
-        """The stop signal, then KILL after `timeout` seconds (None: the container's own, else 10). Also when stopped."""
+        """The stop signal, then KILL after `timeout` seconds (None: the container's own, else 10). No error if stopped."""
 
     @abstractmethod
     def kill_container(self, ref: str, *, signal: str) -> None:
