@@ -1,0 +1,290 @@
+"""Image archives, opened: docker-archive and OCI layout, as a tar or a folder, down to config and layer blobs.
+
+Three layouts meet here. Docker until 24 wrote ``<id>/layer.tar`` and Podman ``<hex>.tar`` with symlinks to it, both named by
+``manifest.json``; Docker since 25 writes an OCI layout that has a ``manifest.json`` as well; other tools write the OCI layout
+alone. ``manifest.json`` is looked at first, since it names tags and layers outright.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from containerkit.errors import InvalidImage, InvalidOption
+
+from .compression import Compression, Expanded, decompress, sniff
+from .config import ImageConfig
+from .layer import LayerContents, read_layer
+from .manifest import Descriptor, Index, Manifest, parse_document
+from .members import Extent, FolderMembers, Members, TarMembers
+from .problems import Limits, invalid
+from .sources import StreamSource
+
+__all__ = ["ImageArchive", "LayerBlob", "SaveEntry", "choose", "open_image", "parse_save_entries"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBlob:
+    """One layer as the archive holds it.
+
+    Attributes:
+        name: of the member.
+        extent: where its bytes are.
+        descriptor: what the manifest says about it, if there is one.
+    """
+
+    name: str
+    extent: Extent
+    compression: Compression
+    descriptor: Descriptor | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the blob, compressed as it is."""
+        return self.extent.size
+
+    def plain(self, *, limits: Limits | None = None) -> Iterator[bytes]:
+        """The uncompressed tar, in chunks.
+
+        Raises:
+            ValueError: while reading, when it cannot be decompressed or the file has changed.
+        """
+        with self.extent.open() as source:
+            yield from decompress(source.chunks(), self.compression, limits=limits)
+
+    def read(self, *, limits: Limits | None = None) -> LayerContents:
+        """The layer's entries; of an uncompressed blob no payload is read."""
+        try:
+            if self.compression == "none":
+                with self.extent.open() as source:
+                    return read_layer(source, limits=limits)
+            return read_layer(StreamSource(self.plain(limits=limits)), limits=limits)
+        except (ValueError, OSError) as exc:
+            return LayerContents((), 0, (str(exc),))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageArchive:
+    """One image of an archive.
+
+    Attributes:
+        refs: the names it is tagged with.
+        raw_config: the bytes whose digest is the image ID.
+        config_name: the member they came from.
+        manifest: of an OCI layout, else None.
+    """
+
+    refs: tuple[str, ...]
+    raw_config: bytes = field(repr=False)
+    config_name: str
+    config: ImageConfig
+    layers: tuple[LayerBlob, ...]
+    manifest: Manifest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveEntry:
+    """One image of ``manifest.json``, which despite its name is not a manifest but Docker's own table of contents."""
+
+    config: str
+    refs: tuple[str, ...]
+    layers: tuple[str, ...]
+
+
+def parse_save_entries(raw: bytes) -> tuple[SaveEntry, ...]:
+    """The images of ``manifest.json``; raises InvalidImage with every breach."""
+    document = parse_document(b'{"entries":' + raw + b"}", "manifest.json")["entries"]
+    problems: list[str] = []
+    entries: list[SaveEntry] = []
+    if not isinstance(document, list) or not document:
+        raise invalid("archive", ["manifest.json lists no image"])
+    for number, item in enumerate(document):
+        config = item.get("Config") if isinstance(item, dict) else None
+        layers = item.get("Layers") if isinstance(item, dict) else None
+        tags = item.get("RepoTags") if isinstance(item, dict) else None
+        if not isinstance(config, str):
+            problems.append(f"manifest.json[{number}] names no Config")
+        if not isinstance(layers or [], list) or not all(isinstance(name, str) for name in layers or []):
+            problems.append(f"manifest.json[{number}] has no list of Layers")
+        if not problems:
+            names = tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+            entries.append(SaveEntry(str(config), names, tuple(layers or ())))
+    if problems:
+        raise invalid("archive", problems)
+    return tuple(entries)
+
+
+def choose(entries: Sequence[tuple[str, tuple[str, ...]]], ref: str | None) -> int:
+    """Which of several (config, refs) is meant by ``ref``: a full name, its end (``app:1``), or a config digest's start."""
+    if ref is None:
+        if len({config for config, _ in entries}) == 1:
+            return 0
+        names = ", ".join(refs[0] if refs else config for config, refs in entries)
+        raise InvalidOption("ref", None, f"one of the archive's images: {names}")
+    wanted = ref if ":" in ref.rpartition("/")[2] else f"{ref}:latest"
+    for number, (config, refs) in enumerate(entries):
+        if any(ref == name or name == wanted or name.endswith("/" + wanted) for name in refs):
+            return number
+        if len(ref) >= 6 and config.removeprefix("blobs/").replace("sha256/", "").startswith(ref.removeprefix("sha256:")):
+            return number
+    raise InvalidOption("ref", ref, "one of: " + ", ".join(name for _, refs in entries for name in refs or ("<none>",)))
+
+
+def open_image(path: str | os.PathLike[str], *, ref: str | None = None, limits: Limits | None = None) -> ImageArchive:
+    """Opens an archive and finds one image in it; layers are found, not yet read.
+
+    Args:
+        path: docker-archive or OCI layout, a tar (also one compressed as a whole) or a folder.
+        ref: which image, where the archive holds several.
+
+    Raises:
+        InvalidImage: it is none, or parts are missing or out of bounds; with every breach.
+        InvalidOption: the archive holds several images, or none of that name.
+        OSError: the path cannot be read.
+    """
+    limits = limits or Limits()
+    where = os.fspath(path)
+    mode = os.stat(where).st_mode
+    if stat.S_ISDIR(mode):
+        members: Members = FolderMembers(where)
+    elif stat.S_ISREG(mode):
+        members = _tar_members(where, limits)
+    else:
+        raise invalid(where, ["neither a file nor a folder"])
+    try:
+        image = _Finder(members, limits).image(ref)
+    except InvalidImage as exc:
+        raise invalid(where, [*members.problems, *exc.violations]) from exc
+    if members.problems:
+        raise invalid(where, members.problems)
+    return image
+
+
+def _tar_members(path: str, limits: Limits) -> TarMembers:
+    """The members of a tar; of one that is compressed as a whole, through a temporary plain copy that lives as long."""
+    with open(path, "rb") as file:
+        how = sniff(file.read(4))
+        if how == "none":
+            return TarMembers(path, limits=limits)
+        file.seek(0)
+        keeper = tempfile.TemporaryDirectory(prefix="containerkit-")
+        plain = os.path.join(keeper.name, "archive.tar")
+        try:
+            with open(plain, "xb") as copy:
+                copy.writelines(decompress(iter(lambda: file.read(1 << 18), b""), how, limits=limits))
+        except Expanded as exc:
+            keeper.cleanup()
+            raise invalid(path, [str(exc)]) from exc
+    return TarMembers(plain, limits=limits, keeper=keeper)
+
+
+class _Finder:
+    """Finds an image's parts in an archive and collects what is wrong with them."""
+
+    def __init__(self, members: Members, limits: Limits) -> None:
+        self._members = members
+        self._limits = limits
+        self._problems: list[str] = []
+
+    def image(self, ref: str | None) -> ImageArchive:
+        if "manifest.json" in self._members:
+            return self._from_save_entries(ref)
+        if "index.json" in self._members:
+            return self._from_layout(ref)
+        raise invalid("archive", ["neither manifest.json (docker-archive) nor index.json (OCI layout) in it"])
+
+    def _from_save_entries(self, ref: str | None) -> ImageArchive:
+        entries = parse_save_entries(self._document("manifest.json"))
+        entry = entries[choose([(entry.config, entry.refs) for entry in entries], ref)]
+        refs = tuple(dict.fromkeys(name for other in entries if other.config == entry.config for name in other.refs))
+        manifest = self._manifest_of(entry) if "index.json" in self._members else None
+        return self._build(refs, entry.config, list(entry.layers), manifest)
+
+    def _from_layout(self, ref: str | None) -> ImageArchive:
+        found: list[tuple[Descriptor, Manifest, tuple[str, ...]]] = list(self._manifests("index.json", ()))
+        if not found:
+            raise invalid("archive", [*self._problems, "index.json leads to no image that is present"])
+        wanted = [item for item in found if _fits(item[0])] or found
+        _, manifest, _ = wanted[choose([(m.config.path, refs) for _, m, refs in wanted], ref)]
+        refs = tuple(dict.fromkeys(name for _, m, names in wanted if m.config == manifest.config for name in names))
+        return self._build(refs, manifest.config.path, [layer.path for layer in manifest.layers], manifest)
+
+    def _build(self, refs: tuple[str, ...], name: str, layers: list[str], manifest: Manifest | None) -> ImageArchive:
+        raw, config = b"", ImageConfig(())
+        try:
+            raw = self._document(name)
+            config = ImageConfig.parse(raw)
+            if len(config.diff_ids) != len(layers):
+                self._problems.append(f"{len(layers)} layers, and {len(config.diff_ids)} diff_ids in the config")
+        except InvalidImage as exc:
+            self._problems += exc.violations
+        blobs: list[LayerBlob] = []
+        for index, layer in enumerate(layers):
+            extent = self._members.find(layer)
+            if isinstance(extent, str):
+                self._problems.append(f"layer {index}: {extent}")
+                continue
+            with extent.open() as source:
+                how = sniff(source.take(4))
+            blobs.append(LayerBlob(layer, extent, how, manifest.layers[index] if manifest else None))
+        if self._problems:
+            raise invalid("archive", self._problems)
+        return ImageArchive(refs, raw, name, config, tuple(blobs), manifest)
+
+    def _document(self, name: str) -> bytes:
+        extent = self._members.find(name)
+        if isinstance(extent, str):
+            raise invalid("archive", [*self._problems, extent])
+        if extent.size > self._limits.document_bytes:
+            raise invalid("archive", [*self._problems, f"{name!r} is a document of {extent.size} bytes"])
+        return extent.read()
+
+    def _manifest_of(self, entry: SaveEntry) -> Manifest | None:
+        """The manifest behind the same config, which adds the blobs' stated sizes; a layout may come without."""
+        known = len(self._problems)
+        try:
+            for _, manifest, _ in self._manifests("index.json", ()):
+                if manifest.config.path == entry.config and len(manifest.layers) == len(entry.layers):
+                    return manifest
+        except InvalidImage as exc:
+            self._problems += exc.violations
+            return None
+        del self._problems[known:]  # other platforms' manifests may be absent: this image does not need them
+        return None
+
+    def _manifests(
+        self, name: str, refs: tuple[str, ...], seen: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[Descriptor, Manifest, tuple[str, ...]]]:
+        """Every image manifest that an index leads to, with the names given on the way down."""
+        for item in Index.from_document(parse_document(self._document(name), name)).manifests:
+            names = refs + _names(item.annotations)
+            if item.is_attestation or item.path in seen:
+                continue
+            if item.path not in self._members:
+                self._problems.append(f"{item.path!r} is missing")
+                continue
+            document: Mapping[str, Any] = parse_document(self._document(item.path), item.path)
+            if "manifests" in document:
+                yield from self._manifests(item.path, names, seen | {item.path})
+            else:
+                yield item, Manifest.from_document(document), names
+                self._problems = [problem for problem in self._problems if not problem.startswith("'blobs/")]
+
+
+def _names(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """The ref an index gives: containerd's key holds the whole name, the OCI one often the tag alone."""
+    name = annotations.get("io.containerd.image.name") or annotations.get("org.opencontainers.image.ref.name")
+    return (name,) if name else ()
+
+
+def _fits(descriptor: Descriptor) -> bool:
+    """Whether an index's entry is for this machine; without a platform it is for any."""
+    if descriptor.platform is None:
+        return True
+    machine = platform.machine().lower()
+    return descriptor.platform[:2] == ("linux", {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine))

@@ -1,0 +1,136 @@
+"""Compressed layers, opened: gzip and zstd as bounded streams of chunks.
+
+What a blob is compressed with is read off its first bytes; media types are missing in docker-archives and wrong elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any, Literal
+
+from .problems import Limits
+
+__all__ = ["Compression", "Expanded", "decompress", "sniff"]
+
+Compression = Literal["none", "gzip", "zstd"]
+
+_CHUNK = 256 << 10
+_GZIP = 31  # zlib's window bits for "gzip header and trailer"
+# A window is memory: 128 MiB is what `zstd --ultra` asks for at most without --long.
+_ZSTD_WINDOW = 128 << 20
+
+
+class Expanded(ValueError):
+    """Compressed bytes that are broken, or that grow beyond the limits."""
+
+
+def sniff(head: bytes) -> Compression:
+    """The compression that these first bytes announce."""
+    if head[:2] == b"\x1f\x8b":
+        return "gzip"
+    if head[:4] == b"\x28\xb5\x2f\xfd" or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F):
+        return "zstd"  # a frame, or a skippable one, which zstd:chunked may begin with
+    return "none"
+
+
+def decompress(chunks: Iterable[bytes], how: Compression, *, limits: Limits | None = None) -> Iterator[bytes]:
+    """The plain bytes, in chunks of bounded size.
+
+    Raises:
+        Expanded: while reading, when the data is broken, cut short, or expands beyond ``limits``.
+    """
+    if how == "none":
+        yield from chunks
+        return
+    limits = limits or Limits()
+    counted = _Counted(chunks)
+    plain = 0
+    for data in _gunzip(counted) if how == "gzip" else _unzstd(counted):
+        plain += len(data)
+        if plain > limits.expansion_floor and plain > counted.count * limits.expansion:
+            raise Expanded(f"{counted.count} compressed bytes expand to more than {plain}: refused as a bomb")
+        yield data
+
+
+class _Counted:
+    """An iterator that counts the bytes it has passed on; a file to what wants to read one."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+        self.count = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.count += len(chunk)
+            yield chunk
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return b""
+            self.count += len(chunk)
+            self._rest = chunk
+        data = self._rest if size < 0 else self._rest[:size]
+        self._rest = self._rest[len(data) :]
+        return data
+
+
+def _inflater() -> Any:
+    """isal's decompressor where it is installed (about twice as fast), else zlib's; they have one interface."""
+    try:
+        return import_module("isal.isal_zlib").decompressobj(_GZIP)
+    except ImportError:
+        return zlib.decompressobj(_GZIP)
+
+
+def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """All members of a gzip file: pigz and estargz write several."""
+    inflate = _inflater()
+    fresh = True
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data:
+                if inflate.eof:
+                    if not data.lstrip(b"\0"):
+                        break  # zeros after the last member are padding
+                    inflate, fresh = _inflater(), False
+                plain = inflate.decompress(data, _CHUNK)
+                if plain:
+                    yield plain
+                data = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+                fresh = False
+        while not inflate.eof:
+            plain = inflate.decompress(b"", _CHUNK)
+            if not plain:
+                break
+            yield plain
+    except zlib.error as exc:
+        raise Expanded(f"broken gzip data ({exc})") from exc
+    except Exception as exc:  # isal has an exception class of its own
+        if type(exc).__name__ != "IsalError":
+            raise
+        raise Expanded(f"broken gzip data ({exc})") from exc
+    if fresh or not inflate.eof:
+        raise Expanded("gzip data cut short")
+
+
+def _unzstd(reader: _Counted) -> Iterator[bytes]:
+    """All frames of a zstd file."""
+    try:
+        zstandard = import_module("zstandard")
+    except ImportError as exc:
+        raise Expanded("compressed with zstd, and the package zstandard is not installed") from exc
+    stream: io.RawIOBase = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(
+        reader, read_across_frames=True
+    )
+    try:
+        while data := stream.read(_CHUNK):
+            yield data
+    except zstandard.ZstdError as exc:
+        raise Expanded(f"broken zstd data ({exc})") from exc

@@ -1,0 +1,243 @@
+"""The entries of one layer: what its tar says about every path, whiteouts read as such.
+
+A layer's tar is a change, not a tree: the same path may come twice, parents may be missing, and ``.wh.`` names remove. What
+it means on top of other layers is in ``tree``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from .problems import Limits
+from .sources import Source
+from .tar import Member, scan
+from .whiteout import classify
+
+__all__ = ["FileEntry", "FileType", "LayerContents", "clean_path", "content_bytes", "entry_of", "read_layer"]
+
+FileType = Literal[
+    "file", "hardlink", "symlink", "char", "block", "dir", "fifo", "unknown", "whiteout", "opaque", "aufs"
+]
+
+
+class FileEntry(msgspec.Struct, frozen=True, gc=False):
+    """What a layer says about one path.
+
+    Attributes:
+        path: absolute, as inside a container. Of a whiteout: the path it hides; of an opaque whiteout: its folder.
+        type: ``whiteout`` and ``opaque`` remove, ``aufs`` is metadata that engines skip, the others create or replace.
+        size: bytes, as the header states it; a sparse file with its holes. 0 for most that are not files.
+        mode: permission bits, with setuid, setgid and sticky.
+        mtime: seconds since 1970.
+        link_target: of a symlink as written; of a hardlink the absolute path it shares its bytes with. Else empty.
+        device: (major, minor) of a device.
+        content_id: names the content: equal IDs, equal bytes. None where the reader saw no content.
+        offset: where the bytes begin in the layer's uncompressed tar; None where there is no tar to look at.
+        stored: bytes in the tar; less than ``size`` for a sparse file, 0 for links.
+        xattrs: (name, value) of extended attributes.
+    """
+
+    path: str
+    type: FileType
+    size: int = 0
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: int = 0
+    link_target: str = ""
+    device: tuple[int, int] | None = None
+    content_id: str | None = None
+    offset: int | None = None
+    stored: int = 0
+    xattrs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; keys as the attributes, ``mode`` in octal as ``chmod`` takes it."""
+        return {
+            "path": self.path,
+            "type": self.type,
+            "size": self.size,
+            "mode": f"{self.mode:04o}",
+            "uid": self.uid,
+            "gid": self.gid,
+            "mtime": self.mtime,
+            "link_target": self.link_target,
+            "device": list(self.device) if self.device else None,
+            "content_id": self.content_id,
+            "xattrs": dict(self.xattrs),
+        }
+
+    def __repr__(self) -> str:
+        arrow = f" -> {self.link_target}" if self.link_target else ""
+        return f"<FileEntry {self.path}{arrow} {self.type} {self.mode:04o} {self.uid}:{self.gid} {self.size} bytes>"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerContents:
+    """One layer, read.
+
+    Attributes:
+        entries: in the order of the tar.
+        tar_bytes: length of the uncompressed tar, its padding included.
+        problems: every breach that makes the contents unsafe or incomplete; the caller raises them.
+        remarks: oddities an engine accepts; breaches only for ``verify``.
+        diff_id: digest of the tar, when it was computed on the way.
+    """
+
+    entries: tuple[FileEntry, ...] = field(repr=False)
+    tar_bytes: int
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    diff_id: str | None = None
+
+    @property
+    def content_bytes(self) -> int:
+        """The bytes of the regular files this layer leaves on disk: see ``content_bytes``."""
+        return content_bytes(self.entries)
+
+
+def content_bytes(entries: Iterable[FileEntry]) -> int:
+    """Σ size of regular files, in bytes: hardlinks once, symlinks 0, a path that comes twice as it came last."""
+    sizes: dict[str, int] = {}
+    total = 0
+    linked: set[str] = set()
+    for entry in entries:
+        kind = entry.type
+        if kind == "whiteout" or kind == "opaque" or kind == "aufs":
+            continue
+        path = entry.path
+        if path in sizes and path not in linked:
+            total -= sizes[path]
+        if kind == "file":
+            sizes[path] = entry.size
+            total += entry.size
+        elif path in sizes:
+            sizes[path] = 0
+        if kind == "hardlink":
+            linked.add(entry.link_target)
+    return total
+
+
+def clean_path(name: str) -> str | None:
+    """``name`` as an absolute path, as engines join it to their root; None if it climbs out of it."""
+    parts = [part for part in name.split("/") if part and part != "."]
+    if ".." in parts:
+        kept: list[str] = []
+        for part in parts:
+            if part != "..":
+                kept.append(part)
+            elif kept:
+                kept.pop()
+            else:
+                return None
+        parts = kept
+    return "/" + "/".join(parts)
+
+
+def entry_of(member: Member, problems: list[str], content_id: str | None = None) -> FileEntry | None:
+    """The entry that a tar member stands for; None (and a problem noted) if it has no place in a tree."""
+    path = clean_path(member.name)
+    if path is None or "\0" in path:
+        problems.append(f"entry {member.name!r} climbs out of the root")
+        return None
+    kind: FileType = member.kind
+    if "/.wh." in path:
+        folder, _, name = path.rpartition("/")
+        found = classify(name)
+        if found is not None:
+            meaning, hidden = found
+            if meaning == "invalid":
+                problems.append(f"entry {member.name!r} is a whiteout of {hidden or 'nothing'!r}")
+                return None
+            kind = meaning
+            if meaning == "whiteout":
+                path = f"{folder}/{hidden}"
+            elif meaning == "opaque":
+                path = folder or "/"
+    link = member.link
+    if kind == "hardlink":
+        target = clean_path(link)
+        if target is None:
+            problems.append(f"hardlink {member.name!r} -> {link!r} climbs out of the root")
+            return None
+        link = target
+    elif kind != "symlink":
+        link = ""
+    return FileEntry(
+        path,
+        kind,
+        member.size,
+        member.mode & 0o7777,
+        member.uid,
+        member.gid,
+        member.mtime,
+        link,
+        member.device,
+        content_id,
+        member.offset,
+        member.stored,
+        member.xattrs,
+    )
+
+
+def read_layer(source: Source, *, limits: Limits | None = None) -> LayerContents:
+    """Reads all headers of a layer's uncompressed tar, to its very end.
+
+    Never raises for what the bytes say: breaches are in ``problems``. Reading errors of the source pass through.
+    """
+    limits = limits or Limits()
+    problems: list[str] = []
+    remarks: list[str] = []
+    entries: list[FileEntry] = []
+    links: dict[str, str] = {}
+    for member in scan(source, problems):
+        if len(entries) + 1 >= limits.entries:
+            problems.append(f"{limits.entries} entries or more")
+            return LayerContents((), source.position, tuple(problems), tuple(remarks))
+        entry = entry_of(member, problems)
+        if entry is None:
+            continue
+        entries.append(entry)
+        if member.name.startswith("/"):
+            remarks.append(f"entry {member.name!r} is absolute")
+        if entry.type == "symlink":
+            links[entry.path] = entry.link_target
+        if links:
+            _note_crossing(entry.path, links, remarks)
+    _drain(source, limits, problems)
+    return LayerContents(tuple(entries), source.position, tuple(problems), tuple(remarks))
+
+
+def _note_crossing(path: str, links: dict[str, str], remarks: list[str]) -> None:
+    """Notes an entry that lies behind a symlink of its own layer which leaves the tree: a write to elsewhere, if followed."""
+    folder = path.rpartition("/")[0]
+    while folder:
+        target = links.get(folder)
+        if target is not None and (
+            target.startswith("/") or clean_path(f"{folder.rpartition('/')[0]}/{target}") is None
+        ):
+            remarks.append(f"entry {path!r} lies behind the symlink {folder!r} -> {target!r}")
+            return
+        folder = folder.rpartition("/")[0]
+
+
+def _drain(source: Source, limits: Limits, problems: list[str]) -> None:
+    """Goes to the end of the source, so that its length is known and a digest on the way complete."""
+    if problems:  # unreadable from here on: what follows is not padding
+        while source.skip(1 << 30):
+            pass
+        return
+    before = source.position
+    while source.skip(1 << 30):
+        pass
+    if source.position - before > limits.padding_bytes:
+        problems.append(f"{source.position - before} bytes after the end of the tar")

@@ -1,0 +1,127 @@
+"""Manifests and indexes: which blobs make an image, and which image of several is meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .digest import is_digest
+from .problems import invalid
+
+__all__ = ["Descriptor", "Index", "Manifest", "parse_document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A pointer to a blob (image-spec, descriptor.md).
+
+    Attributes:
+        size: of the blob, in bytes.
+        platform: (os, architecture, variant) in an index, else None.
+    """
+
+    media_type: str
+    digest: str
+    size: int
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    platform: tuple[str, str, str] | None = None
+
+    @property
+    def path(self) -> str:
+        """Where an OCI layout keeps the blob."""
+        return "blobs/" + self.digest.replace(":", "/", 1)
+
+    @property
+    def is_attestation(self) -> bool:
+        """BuildKit's provenance: listed as if it were an image, for the platform unknown/unknown."""
+        return (
+            "vnd.docker.reference.type" in self.annotations
+            or self.platform is not None
+            and self.platform[:2] == ("unknown", "unknown")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An image manifest: one config, and layers base first."""
+
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Manifest:
+        """Raises InvalidImage with every breach found."""
+        return cls.from_document(parse_document(raw, "manifest"))
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Manifest:
+        """Raises InvalidImage with every breach found."""
+        problems: list[str] = []
+        config = _descriptor(document.get("config"), "config", problems)
+        layers = document.get("layers")
+        if not isinstance(layers, list):
+            problems.append("manifest has no layers")
+            layers = []
+        found = [_descriptor(layer, f"layers[{index}]", problems) for index, layer in enumerate(layers)]
+        if problems or config is None:
+            raise invalid("image manifest", problems)
+        return cls(config, tuple(layer for layer in found if layer is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A list of manifests (or of further indexes), by name or by platform."""
+
+    manifests: tuple[Descriptor, ...]
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Index:
+        """Raises InvalidImage with every breach found."""
+        problems: list[str] = []
+        listed = document.get("manifests")
+        if not isinstance(listed, list):
+            problems.append("index lists no manifests")
+            listed = []
+        found = [_descriptor(item, f"manifests[{number}]", problems) for number, item in enumerate(listed)]
+        if problems:
+            raise invalid("image index", problems)
+        return cls(tuple(item for item in found if item is not None))
+
+
+def parse_document(raw: bytes, what: str) -> Mapping[str, Any]:
+    """A JSON object, or InvalidImage."""
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise invalid(what, [f"{what} is not JSON ({exc})"]) from exc
+    if not isinstance(document, dict):
+        raise invalid(what, [f"{what} is not a JSON object"])
+    return document
+
+
+def _descriptor(value: object, where: str, problems: list[str]) -> Descriptor | None:
+    if not isinstance(value, dict):
+        problems.append(f"{where} is no descriptor")
+        return None
+    digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType")
+    if not is_digest(digest):
+        problems.append(f"{where} has no SHA-256 digest: {digest!r:.80}")
+        return None
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        problems.append(f"{where} has no size: {size!r:.80}")
+        return None
+    notes = value.get("annotations")
+    platform = value.get("platform")
+    return Descriptor(
+        media_type=media_type if isinstance(media_type, str) else "",
+        digest=str(digest),
+        size=size,
+        annotations={str(k): str(v) for k, v in notes.items()} if isinstance(notes, dict) else {},
+        platform=_platform(platform) if isinstance(platform, dict) else None,
+    )
+
+
+def _platform(value: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(value.get("os", "")), str(value.get("architecture", "")), str(value.get("variant", ""))

@@ -1,0 +1,135 @@
+"""tar-split: a layer's tar headers as Docker and Podman keep them on disk, read without any payload.
+
+The file (``tar-split.json.gz``) is gzip over JSON lines (github.com/vbatts/tar-split). A line of type 2 holds raw bytes of
+the original tar: headers, and the padding of the file before. A line of type 1 stands where a file's payload was: its name,
+size and CRC-64/ISO. Type 2 lines strung together are thus a tar with its payload cut out, which the one scanner reads, and
+the checksum names the content without a byte of it being read.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from .layer import FileEntry, LayerContents, entry_of
+from .problems import Limits
+from .tar import scan
+
+__all__ = ["read_tar_split"]
+
+# Lines are decoded in batches: 11,000 entries take 8 MB as one text, half a million would take 350.
+_BATCH = 1 << 20
+_GZIP = 31
+
+
+class _Line(msgspec.Struct, gc=False):
+    """One JSON line; msgspec decodes the base64 of ``payload`` on the way. Names are in the headers already."""
+
+    type: int
+    size: int = 0
+    payload: bytes = b""
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+class _SplitSource:
+    """A source over lines, whose positions are those of the tar it was split from."""
+
+    def __init__(self, lines: Iterable[_Line]) -> None:
+        self._lines = iter(lines)
+        self._buffer = b""
+        self._used = 0
+        self.position = 0
+
+    def take(self, count: int, /) -> bytes:
+        parts: list[bytes] = []
+        missing = count
+        while missing:
+            data = self._buffer[self._used : self._used + missing]
+            if not data:
+                line = next(self._lines, None)
+                if line is None or line.type != 2:
+                    break  # a payload where a header should be: a short read ends the scan
+                self._buffer, self._used = line.payload, 0
+                continue
+            parts.append(data)
+            self._used += len(data)
+            missing -= len(data)
+        self.position += count - missing
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def skip(self, count: int, /) -> int:
+        skipped = 0
+        while skipped < count:
+            got = len(self.take(min(count - skipped, _BATCH)))
+            if not got:
+                break
+            skipped += got
+        return skipped
+
+    def chunks(self, count: int | None = None, /) -> Iterator[bytes]:
+        raise NotImplementedError("tar-split holds no payload")
+
+    def payload(self, stored: int) -> bytes | None:
+        """Passes over the payload of the member just read; its checksum, empty for an empty one, None if the line lacks."""
+        if self._used < len(self._buffer):
+            return None
+        line = next(self._lines, None)
+        if line is None or line.type != 1:
+            return None
+        self.position += stored
+        return line.payload
+
+
+def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> LayerContents:
+    """The same entries as from the layer's own tar, with ``content_id`` as ``crc64:`` and 16 hex digits.
+
+    CRC-64 finds equal content among honest files; it is no proof against somebody who wants two files to look alike.
+
+    Args:
+        chunks: the bytes of ``tar-split.json.gz``.
+    """
+    limits = limits or Limits()
+    problems: list[str] = []
+    entries: list[FileEntry] = []
+    try:
+        source = _SplitSource(_lines(chunks))
+        for member in scan(source, problems):
+            if len(entries) + 1 >= limits.entries:
+                problems.append(f"{limits.entries} entries or more")
+                return LayerContents((), source.position, tuple(problems))
+            checksum = source.payload(member.stored)
+            if checksum is None:
+                problems.append(f"byte {source.position}: no line for the content of {member.name!r}")
+                break
+            content_id = "crc64:" + checksum.hex() if member.stored and checksum else None
+            entry = entry_of(member, problems, content_id)
+            if entry is not None:
+                entries.append(entry)
+        while source.skip(_BATCH):
+            pass
+    except (zlib.error, EOFError, msgspec.MsgspecError) as exc:
+        problems.append(f"not a tar-split file ({exc})")
+    return LayerContents(tuple(entries), source.position, tuple(problems))
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:
+    """Decoded lines, a batch at a time."""
+    inflate = zlib.decompressobj(_GZIP)
+    rest = b""
+    for chunk in chunks:
+        data = chunk
+        while data and not inflate.eof:
+            rest += inflate.decompress(data, _BATCH)
+            data = inflate.unconsumed_tail
+            whole, newline, after = rest.rpartition(b"\n")
+            if newline:
+                yield from _decoder.decode_lines(whole)
+                rest = after
+    rest += inflate.flush()
+    if not inflate.eof:
+        raise EOFError("cut short")
+    yield from _decoder.decode_lines(rest)
