@@ -1,0 +1,209 @@
+"""A program of system calls, assembled into a static ELF file: the only file that the probe's image needs.
+
+A shell may be missing from an image, or lie. So the probe brings no shell and asks none: its program is a list of
+:class:`Call`, one after the other, each result kept in a numbered slot, and this module turns the list into machine code.
+There is no loop and no stack; the one branch is a child's (:class:`Child`). Every instruction used is written down
+below, which is what keeps two processors affordable.
+
+Layout: one read-and-execute segment (headers, code, constants) and one writable (slots, then the buffer).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Union
+
+__all__ = ["BUFFER_SIZE", "MACHINES", "Address", "Buffer", "Call", "Child", "Data", "Slot", "assemble", "machine_of"]
+
+BUFFER_SIZE = 1 << 16
+_TEXT, _PAGE = 0x400000, 0x10000  # 64 KiB: the largest page of the two processors
+_MASK = (1 << 64) - 1
+# What may be shared with a child that only makes calls: CLONE_VM | CLONE_VFORK | SIGCHLD. It gets no stack as it needs none.
+_VFORK = 0x100 | 0x4000 | 17
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The address of constant bytes."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The value that the call before left in this slot."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The address of a slot."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """The address of the one buffer that reads go to."""
+
+
+Argument = Union[int, Data, Slot, Address, Buffer]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One system call by name; its result (negative: an errno) goes to `slot`."""
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+    slot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Calls made by a child that ends after them; the parent waits until then. `slot` says how the fork itself went."""
+
+    calls: tuple[Call, ...] = ()
+    slot: int = 0
+
+
+_X86_64: Mapping[str, int] = {
+    "read": 0, "write": 1, "close": 3, "nanosleep": 35, "socket": 41, "clone": 56, "settimeofday": 164, "mount": 165,
+    "init_module": 175, "getdents64": 217, "exit_group": 231, "kexec_load": 246, "add_key": 248, "keyctl": 250,
+    "openat": 257, "mknodat": 259, "readlinkat": 267, "unshare": 272, "perf_event_open": 298,
+    "open_by_handle_at": 304, "bpf": 321, "userfaultfd": 323, "statx": 332, "io_uring_setup": 425,
+}  # fmt: skip
+_AARCH64: Mapping[str, int] = {
+    "read": 63, "write": 64, "close": 57, "nanosleep": 101, "socket": 198, "clone": 220, "settimeofday": 170,
+    "mount": 40, "init_module": 105, "getdents64": 61, "exit_group": 94, "kexec_load": 104, "add_key": 217,
+    "keyctl": 219, "openat": 56, "mknodat": 33, "readlinkat": 78, "unshare": 97, "perf_event_open": 241,
+    "open_by_handle_at": 265, "bpf": 280, "userfaultfd": 282, "statx": 291, "io_uring_setup": 425,
+}  # fmt: skip
+
+
+class _X8664:
+    """System V: number in rax; arguments in rdi, rsi, rdx, r10, r8, r9; the result comes back in rax."""
+
+    machine, calls = 62, _X86_64
+    registers: tuple[int, ...] = (7, 6, 2, 10, 8, 9)
+    number = 0
+
+    @staticmethod
+    def load(register: int, value: int) -> bytes:
+        return bytes((0x48 | register >> 3, 0xB8 | register & 7)) + struct.pack("<Q", value & _MASK)  # movabs
+
+    @staticmethod
+    def fetch(register: int, address: int) -> bytes:
+        return bytes((0x48 | register >> 3 << 2, 0x8B, 4 | (register & 7) << 3, 0x25)) + struct.pack("<I", address)
+
+    @staticmethod
+    def call_and_store(address: int) -> bytes:
+        return b"\x0f\x05\x48\x89\x04\x25" + struct.pack("<I", address)  # syscall; mov [address], rax
+
+    @staticmethod
+    def skip_unless_zero(code: bytes) -> bytes:
+        return b"\x48\x85\xc0\x0f\x85" + struct.pack("<i", len(code)) + code  # test rax, rax; jnz
+
+
+class _AArch64:
+    """Number in x8; arguments in x0 to x5; the result comes back in x0. x9 holds addresses."""
+
+    machine, calls = 183, _AARCH64
+    registers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    number = 8
+
+    @staticmethod
+    def load(register: int, value: int) -> bytes:
+        quarters = [value >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
+        words = [0xD2800000 | quarters[0] << 5 | register]  # movz
+        words += [0xF2800000 | part << 21 | bits << 5 | register for part, bits in enumerate(quarters) if part and bits]
+        return struct.pack(f"<{len(words)}I", *words)
+
+    @classmethod
+    def fetch(cls, register: int, address: int) -> bytes:
+        return cls.load(9, address) + struct.pack("<I", 0xF9400000 | 9 << 5 | register)  # ldr
+
+    @classmethod
+    def call_and_store(cls, address: int) -> bytes:
+        return struct.pack("<I", 0xD4000001) + cls.load(9, address) + struct.pack("<I", 0xF9000000 | 9 << 5)  # svc; str
+
+    @staticmethod
+    def skip_unless_zero(code: bytes) -> bytes:
+        return struct.pack("<I", 0xB5000000 | (len(code) // 4 + 1) << 5) + code  # cbnz x0
+
+
+_Machine = Union[type[_X8664], type[_AArch64]]
+#: By the image-spec's name of the architecture.
+MACHINES: Mapping[str, _Machine] = {"amd64": _X8664, "arm64": _AArch64}
+_ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def machine_of(arch: str) -> str | None:
+    """The image-spec's name for a processor that programs can be assembled for, or None."""
+    return _ALIASES.get(arch.lower())
+
+
+@dataclass
+class _Layout:
+    """Where constants will stand; they follow the code, so their addresses need its length first."""
+
+    base: int = 0
+    constants: dict[bytes, int] = field(default_factory=dict)
+    blob: bytearray = field(default_factory=bytearray)
+
+    def address(self, value: bytes) -> int:
+        if value not in self.constants:
+            self.constants[value] = len(self.blob)
+            self.blob += value + bytes(-len(value) % 8)
+        return self.base + self.constants[value]
+
+
+def assemble(program: Sequence[Call | Child], *, arch: str, slots: int) -> bytes:
+    """The ELF file that makes these calls in order; the program itself must end in ``exit_group``."""
+    machine = MACHINES[arch]
+    layout = _Layout(base=_TEXT)  # the addresses are of one size whatever they are, so a first pass measures
+    header = 64 + 2 * 56
+    while True:
+        code = _translate(machine, program, layout, slots)
+        base = _TEXT + header + len(code) + -(header + len(code)) % 8
+        if base == layout.base:
+            break
+        layout = _Layout(base=base)
+    text = (code + bytes(base - _TEXT - header - len(code))) + bytes(layout.blob)
+    length, memory = header + len(text), slots * 8 + BUFFER_SIZE
+    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head = struct.pack("<HHIQQQIHHHHHH", 2, machine.machine, 1, _TEXT + header, 64, 0, 0, 64, 56, 2, 64, 0, 0)
+    segments = struct.pack("<IIQQQQQQ", 1, 5, 0, _TEXT, _TEXT, length, length, _PAGE)
+    segments += struct.pack("<IIQQQQQQ", 1, 6, 0, _DATA, _DATA, 0, memory, _PAGE)
+    return ident + head + segments + text
+
+
+_DATA = 0x600000
+
+
+def _translate(machine: _Machine, program: Sequence[Call | Child], layout: _Layout, slots: int) -> bytes:
+    def value(argument: int | Data | Address | Buffer) -> int:
+        if isinstance(argument, Data):
+            return layout.address(argument.value)
+        if isinstance(argument, Address):
+            return _DATA + 8 * argument.index
+        return _DATA + 8 * slots if isinstance(argument, Buffer) else argument
+
+    def call(step: Call) -> bytes:
+        code = b""
+        for register, argument in zip(machine.registers, step.arguments):
+            if isinstance(argument, Slot):
+                code += machine.fetch(register, _DATA + 8 * argument.index)
+            else:
+                code += machine.load(register, value(argument))
+        code += machine.load(machine.number, machine.calls[step.name])
+        return code + machine.call_and_store(_DATA + 8 * step.slot)
+
+    def child(step: Child) -> bytes:
+        calls = b"".join(map(call, (*step.calls, Call("exit_group", (0,), 0))))
+        return call(Call("clone", (_VFORK, 0, 0, 0, 0), step.slot)) + machine.skip_unless_zero(calls)
+
+    return b"".join(call(step) if isinstance(step, Call) else child(step) for step in program)

@@ -1,0 +1,133 @@
+"""What a report is made of: a status, how bad it is, and the evidence for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Union
+
+__all__ = ["CheckResult", "Evidence", "Json", "Remediation", "Severity", "Source", "Status"]
+
+Json = Union[None, bool, int, float, str, Sequence["Json"], Mapping[str, "Json"]]
+
+
+class Status(str, Enum):
+    """Whether the protection holds. How bad it is if not is a :class:`Severity`'s business."""
+
+    PASS = "pass"
+    WARN = "warn"  # holds in part, under a condition, or the evidence disagrees
+    FAIL = "fail"
+    INFO = "info"  # a fact that is neither good nor bad
+    UNKNOWN = "unknown"  # could not be found out; the reason says why
+    NA = "na"  # the question does not arise here; the reason says why
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Severity(str, Enum):
+    """How much it matters when a check does not pass."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Source(str, Enum):
+    """Where evidence comes from, strongest first: a kernel does not tell stories, a configuration file may."""
+
+    KERNEL = "kernel"  # read on this host, from outside the container
+    PROBE = "probe"  # the kernel's answer to a program in a container of this engine
+    ENGINE = "engine"  # what the engine says of itself
+    HOST = "host"  # files and settings of this host
+    CLIENT = "client"  # this process and its environment
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observation, kept as it was made.
+
+    Attributes:
+        source: who says so.
+        what: the exact question ("GET /info SecurityOptions", "/proc/self/uid_map").
+        value: the raw answer, JSON-ready.
+    """
+
+    source: Source
+    what: str
+    value: Json
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.what} = {self.value!r}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"source": str(self.source), "what": self.what, "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """What a person may do about it. Nothing here is ever run by containerkit.
+
+    Attributes:
+        text: in a sentence.
+        commands: to copy; one shell line each.
+        needs_root: whether the commands need root on the engine's host.
+    """
+
+    text: str
+    commands: tuple[str, ...] = ()
+    needs_root: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"text": self.text, "commands": list(self.commands), "needs_root": self.needs_root}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckResult:
+    """The answer to one question.
+
+    Attributes:
+        id: stable name ("container-root-uid").  title: the question.  group: a letter, A to H.
+        status, severity: see their classes; they are independent.
+        summary: one sentence with the fact in it.
+        evidence: every observation used.
+        conflicts: observations that disagree; a result with any is at best "warn".
+        remediation: what could be done, or None.
+        reason: why it is unknown or does not apply; None for every other status.
+    """
+
+    id: str
+    title: str
+    group: str
+    status: Status
+    severity: Severity
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    remediation: Remediation | None = None
+    reason: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.id}: {self.status} ({self.severity}), {self.summary}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "title": self.title,
+            "group": self.group,
+            "status": str(self.status),
+            "severity": str(self.severity),
+            "summary": self.summary,
+            "reason": self.reason,
+            "evidence": [item.to_dict() for item in self.evidence],
+            "conflicts": list(self.conflicts),
+            "remediation": self.remediation.to_dict() if self.remediation else None,
+        }
