@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 __all__ = [
     "BuildSpec",
@@ -26,8 +25,6 @@ __all__ = [
     "Ulimit",
     "VolumeSpec",
 ]
-
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +169,8 @@ class ContainerSpec:
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
     name: str | None = None
-    env: Mapping[str, str] = _EMPTY
-    labels: Mapping[str, str] = _EMPTY
+    env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     workdir: str | None = None
     hostname: str | None = None
@@ -192,7 +189,7 @@ class ContainerSpec:
     volumes_from: tuple[str, ...] = ()
     read_only: bool = False
     shm_size: int | None = None
-    storage_opt: Mapping[str, str] = _EMPTY
+    storage_opt: Mapping[str, str] = field(default_factory=dict)
 
     publish: tuple[PortBinding, ...] = ()
     publish_all: bool = False
@@ -218,7 +215,7 @@ class ContainerSpec:
     group_add: tuple[str, ...] = ()
     devices: tuple[DeviceSpec, ...] = ()
     gpus: str | None = None
-    sysctls: Mapping[str, str] = _EMPTY
+    sysctls: Mapping[str, str] = field(default_factory=dict)
     userns: str | None = None
     pid: str | None = None
     ipc: str | None = None
@@ -228,7 +225,7 @@ class ContainerSpec:
     runtime: str | None = None
 
     log_driver: str | None = None
-    log_opt: Mapping[str, str] = _EMPTY
+    log_opt: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +233,7 @@ class ExecSpec:
     """One command to run in a running container."""
 
     command: tuple[str, ...]
-    env: Mapping[str, str] = _EMPTY
+    env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     workdir: str | None = None
     tty: bool = False
@@ -250,9 +247,9 @@ class BuildSpec:
 
     tags: tuple[str, ...] = ()
     dockerfile: str = "Dockerfile"
-    build_args: Mapping[str, str] = _EMPTY
+    build_args: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
-    labels: Mapping[str, str] = _EMPTY
+    labels: Mapping[str, str] = field(default_factory=dict)
     platform: str | None = None
     no_cache: bool = False
     pull: bool = False
@@ -267,8 +264,8 @@ class VolumeSpec:
 
     name: str = ""
     driver: str = "local"
-    options: Mapping[str, str] = _EMPTY
-    labels: Mapping[str, str] = _EMPTY
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,5 +279,5 @@ class NetworkSpec:
     ip_range: str | None = None
     ipv6: bool = False
     internal: bool = False
-    options: Mapping[str, str] = _EMPTY
-    labels: Mapping[str, str] = _EMPTY
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)

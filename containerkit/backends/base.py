@@ -70,7 +70,6 @@ class Capability(str, Enum):
     HOST_GATEWAY = "host-gateway"  # add_host={"name": "host-gateway"}
     KEEP_ID = "keep-id"  # userns="keep-id"
     MAC_ADDRESS = "mac-address"
-    LOW_PORTS = "low-ports"  # publish host ports below net.ipv4.ip_unprivileged_port_start
     PODS = "pods"
     SECRETS = "secrets"
 
@@ -442,7 +441,7 @@ class Backend(ABC):
 
     @abstractmethod
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
-        """The stop signal, then KILL after `timeout` seconds (None: the container's own, else 10). No error if stopped."""
+        """The stop signal, then KILL after `timeout` seconds (None: the container's own, else 10); fine if stopped."""
 
     @abstractmethod
     def kill_container(self, ref: str, *, signal: str) -> None:

@@ -1,0 +1,1 @@
+"""Adapters: the one interface to an engine, and its implementations."""

@@ -1,0 +1,138 @@
+"""The verbs of volumes and networks, and of the engine itself, over the endpoints that both engines serve alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..errors import EngineError, InUse, NameInUse, NetworkNotFound, VolumeNotFound
+from ..spec import NetworkSpec, VolumeSpec
+from . import _parse
+from ._http import HttpBackend, path
+from ._render import network_body, query_filters
+from ._translate import recast
+from .base import Event, NetworkRecord, Raw, VolumeRecord
+
+
+class ResourceVerbs(HttpBackend):
+    """Volumes, networks, events: what both engines answer alike; the rest are hooks."""
+
+    # ---------------------------------------------------------------- volumes
+    def create_volume(self, spec: VolumeSpec) -> VolumeRecord:
+        doing = f"creating volume {spec.name}"
+        if spec.name:
+            # Docker gives an existing volume as if it had been made; so ask before, and compare labels after.
+            try:
+                self.inspect_volume(spec.name)
+            except VolumeNotFound:
+                pass
+            else:
+                raise NameInUse(f"{doing}: there is a volume of that name; use volumes.get, or another name")
+        body = {
+            "Name": spec.name,
+            "Driver": spec.driver,
+            "DriverOpts": dict(spec.options),
+            "Labels": dict(spec.labels),
+        }
+        record = _parse.volume(_parse.mapping(self._json("POST", "/volumes/create", doing, body=body)))
+        if any(record.labels.get(key) != value for key, value in spec.labels.items()):
+            raise NameInUse(f"{doing}: another program made it in the same moment")
+        return record
+
+    def inspect_volume(self, name: str) -> VolumeRecord:
+        try:
+            raw = self._json("GET", path("/volumes/{}", name), f"inspecting volume {name}")
+        except EngineError as exc:
+            if exc.status == 404:
+                raise recast(exc, VolumeNotFound, f"no volume {name}") from exc
+            raise
+        return _parse.volume(_parse.mapping(raw))
+
+    def list_volumes(self, *, filters: Mapping[str, Sequence[str]]) -> tuple[VolumeRecord, ...]:
+        answer = self._json("GET", "/volumes", "listing volumes", params={"filters": query_filters(filters)})
+        rows = _parse.sequence(_parse.mapping(answer).get("Volumes"))
+        return tuple(_parse.volume(_parse.mapping(row)) for row in rows)
+
+    def remove_volume(self, name: str, *, force: bool) -> None:
+        doing = f"removing volume {name}"
+        try:
+            # force only forgives a missing volume here: Podman's own would also remove the containers that use it.
+            self._call("DELETE", path("/volumes/{}", name), doing)
+        except EngineError as exc:
+            try:
+                self.inspect_volume(name)
+            except VolumeNotFound as missing:
+                if force:
+                    return
+                raise missing from exc
+            if exc.status == 409:
+                raise recast(exc, InUse, f"{doing}: {exc.explanation}") from exc
+            raise
+
+    # ---------------------------------------------------------------- networks
+    def create_network(self, spec: NetworkSpec) -> NetworkRecord:
+        doing = f"creating network {spec.name}"
+        if self._network_named(spec.name):
+            raise NameInUse(f"{doing}: there is a network of that name; use networks.get, or another name")
+        try:
+            answer = self._json("POST", "/networks/create", doing, body=network_body(spec))
+        except EngineError as exc:
+            if self._network_named(spec.name):
+                raise recast(exc, NameInUse, f"{doing}: there is a network of that name") from exc
+            raise
+        return self.inspect_network(_parse.text(_parse.mapping(answer).get("Id")) or spec.name)
+
+    def _network_named(self, name: str) -> bool:
+        try:
+            return self.inspect_network(name).name == name
+        except NetworkNotFound:
+            return False
+
+    def inspect_network(self, ref: str) -> NetworkRecord:
+        try:
+            raw = self._json("GET", path("/networks/{}", ref), f"inspecting network {ref}")
+        except EngineError as exc:
+            if exc.status == 404:
+                raise recast(exc, NetworkNotFound, f"no network {ref}") from exc
+            raise
+        return _parse.network(_parse.mapping(raw))
+
+    def list_networks(self, *, filters: Mapping[str, Sequence[str]]) -> tuple[NetworkRecord, ...]:
+        rows = self._json("GET", "/networks", "listing networks", params={"filters": query_filters(filters)})
+        return tuple(_parse.network(_parse.mapping(row)) for row in _parse.sequence(rows))
+
+    def remove_network(self, ref: str) -> None:
+        doing = f"removing network {ref}"
+        self._refuse_network_in_use(ref, doing)
+        try:
+            self._call("DELETE", path("/networks/{}", ref), doing)
+        except EngineError as exc:
+            record = self.inspect_network(ref)  # raises if it is gone
+            if record.containers:
+                names = ", ".join(item.name or item.id[:12] for item in record.containers)
+                raise recast(exc, InUse, f"{doing}: {names} still attached") from exc
+            raise
+
+    def _refuse_network_in_use(self, ref: str, doing: str) -> None:
+        """Raise InUse where the engine itself would remove a network under its containers."""
+
+    # ---------------------------------------------------------------- the engine
+    def events(
+        self, *, since: float | None, until: float | None, filters: Mapping[str, Sequence[str]]
+    ) -> Iterator[Event]:
+        doing = "reading events"
+        params = {
+            "since": None if since is None else f"{since:.9f}",
+            "until": None if until is None else f"{until:.9f}",
+            "filters": query_filters(filters),
+            **self._event_params(until),
+        }
+        source, chunks = self._lines("GET", "/events", doing, params=params)
+        with source:
+            for raw in _parse.json_lines(chunks, doing):
+                yield _parse.event(raw)
+
+    def _event_params(self, until: float | None) -> Mapping[str, bool]:
+        return {}
+
+    def engine_disk_usage(self) -> Raw:
+        return _parse.mapping(self._json("GET", "/system/df", "asking for disk usage", timeout=600.0))

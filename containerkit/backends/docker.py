@@ -1,0 +1,199 @@
+"""Docker: what it does its own way. Read beside podman.py; together they are the list of differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import docker
+import requests
+from docker.tls import TLSConfig
+
+from ..errors import AuthenticationFailed, EngineError
+from ..reference import display, parse
+from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
+from . import _parse
+from ._containers import ContainerVerbs
+from ._http import path
+from ._images import ImageVerbs
+from ._render import auth_header, endpoint_body
+from ._resources import ResourceVerbs
+from ._translate import recast, translated
+from .base import Capability, EngineInfo
+
+__all__ = ["DockerBackend"]
+
+#: The newest API version whose answers are known here; an older engine is spoken to in its own.
+_NEWEST = (1, 51)
+_LIMITS = {
+    Capability.MEMORY_LIMIT: "MemoryLimit",
+    Capability.CPU_LIMIT: "CpuCfsQuota",
+    Capability.CPUSET_LIMIT: "CPUSet",
+    Capability.PIDS_LIMIT: "PidsLimit",
+}
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+class DockerBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
+    """An engine of Docker's, through docker-py's low-level client.
+
+    Args:
+        url: what users call it.
+        address: where the client connects, if that is another place (the near end of a tunnel).
+        tls: certificates for a tcp address.
+        on_close: called once, when the backend is closed.
+
+    Raises:
+        EngineUnavailable, EngineTimeout: nobody answers.
+    """
+
+    kind = "docker"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        address: str | None = None,
+        tls: TLSConfig | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(url, timeout=timeout, on_close=on_close)
+        self._logins = {}
+        with translated("connecting", url, timeout):
+            self._client = docker.APIClient(
+                address or url, version="1.24", timeout=int(timeout) or 1, tls=tls or False, max_pool_size=64
+            )
+        self._client.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
+        self._api = "1.24"
+        version = self._version_answer()
+        self._api = ".".join(map(str, min(_version(_parse.text(version.get("ApiVersion")) or "1.24"), _NEWEST)))
+        self._read_capabilities(self.info())
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        native: bool,
+        params: Mapping[str, Any] | None,
+        data: Any,
+        headers: Mapping[str, str],
+        stream: bool,
+        timeout: tuple[float, float | None],
+    ) -> requests.Response:
+        prefix = "" if path == "/version" else f"/v{self._api}"
+        return self._client.request(
+            method,
+            f"{self._client.base_url}{prefix}{path}",
+            params=params,
+            data=data,
+            headers=dict(headers),
+            stream=stream,
+            timeout=timeout,
+            allow_redirects=False,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+        super().close()
+
+    # ---------------------------------------------------------------- the engine
+    def _version_answer(self) -> dict[str, Any]:
+        return _parse.mapping(self._json("GET", "/version", "asking for the version"))
+
+    def info(self) -> EngineInfo:
+        version = self._version_answer()
+        response = self._call("GET", "/info", "asking for the engine's state")
+        with translated("asking for the engine's state", self.url):
+            info = _parse.mapping(response.json())
+        options = tuple(map(_parse.text, _parse.sequence(info.get("SecurityOptions"))))
+        status = [tuple(map(_parse.text, _parse.sequence(row))) for row in _parse.sequence(info.get("DriverStatus"))]
+        snapshotter = ("driver-type", "io.containerd.snapshotter.v1") in status
+        cgroup = _parse.text(info.get("CgroupVersion"))
+        return EngineInfo(
+            kind="docker",
+            version=_parse.text(version.get("Version")),
+            api_version=_parse.text(version.get("ApiVersion")),
+            rootless="name=rootless" in options,
+            cgroup_version=int(cgroup) if cgroup.isdigit() else None,
+            cgroup_driver=_parse.text(info.get("CgroupDriver")),
+            storage_driver=_parse.text(info.get("Driver")),
+            image_store="containerd" if snapshotter else "graphdriver",
+            root_dir=_parse.text(info.get("DockerRootDir")),
+            os=_parse.text(info.get("OperatingSystem")),
+            arch=_parse.text(info.get("Architecture")),
+            kernel=_parse.text(info.get("KernelVersion")),
+            cpus=_parse.number(info.get("NCPU")),
+            memory=_parse.number(info.get("MemTotal")),
+            name=_parse.text(info.get("Name")),
+            warnings=tuple(map(_parse.text, _parse.sequence(info.get("Warnings")))),
+            security_options=options,
+            raw={"version": version, "info": info, "headers": dict(response.headers)},
+        )
+
+    def _read_capabilities(self, info: EngineInfo) -> None:
+        """What this engine can, by its own answers: rootless without cgroups it can neither limit nor pause."""
+        found = {
+            Capability.PROCESSES,
+            Capability.BUILD,
+            Capability.REGISTRY,
+            Capability.HOST_GATEWAY,
+            Capability.MAC_ADDRESS,
+        }
+        if info.cgroup_driver != "none":
+            found |= {Capability.PAUSE, Capability.STATS, Capability.TOP, Capability.UPDATE}
+            raw = info.raw["info"]
+            found |= {capability for capability, key in _LIMITS.items() if raw.get(key) is True}
+        self.capabilities = frozenset(found)
+
+    # ---------------------------------------------------------------- hooks
+    def _image_name(self, ref: str) -> str:
+        return ref
+
+    def _image_id(self, ref: str) -> str:
+        return self.inspect_image(ref).id
+
+    def _familiar(self, ref: str) -> str:
+        return display(ref)
+
+    def _networking(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
+        """One network at create, the others before start: more at once need API 1.44.
+
+        Docker finds a missing network only at start; here it is found at create, as on Podman.
+        """
+        for attachment in spec.networks:
+            self.inspect_network(attachment.name)
+        if not spec.networks:
+            return ()
+        first, *later = spec.networks
+        body["HostConfig"]["NetworkMode"] = first.name
+        body["NetworkingConfig"] = {"EndpointsConfig": {first.name: endpoint_body(first)}}
+        if first.mac_address and _version(self._api) < (1, 44):
+            body["MacAddress"] = first.mac_address  # below 1.44 an endpoint's own is ignored at create
+        return later
+
+    def login(self, auth: RegistryAuth) -> None:
+        doing = f"logging in to {auth.registry}"
+        server = "https://index.docker.io/v1/" if auth.registry == "docker.io" else auth.registry
+        body = {"username": auth.username, "password": auth.password, "serveraddress": server}
+        try:
+            self._call("POST", "/auth", doing, body=body)
+        except EngineError as exc:
+            if exc.status in (401, 403) or self._says_unauthorized(exc):
+                raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
+            raise
+        self._logins[auth.registry] = auth
+
+    def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
+        """Docker answers 404 or 500 for missing credentials too; so the registry is asked once more, through it."""
+        try:
+            where = path("/distribution/{}/json", parse(ref).qualified)
+            headers = {"X-Registry-Auth": auth_header(auth)} if auth else {}
+            self._call("GET", where, f"asking the registry for {ref}", headers=headers)
+        except EngineError as answer:
+            return answer.status in (401, 403)
+        return False

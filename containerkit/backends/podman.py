@@ -1,0 +1,338 @@
+"""Podman: what it does its own way. Read beside docker.py; together they are the list of differences.
+
+podman-py serves as transport only. Requests go to the compat endpoints, which take Docker's own bodies, but for those
+marked ``native=True``: there the compat endpoint of some version is wrong, and the reason stands beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import podman
+import requests
+
+from ..errors import (
+    AuthenticationFailed,
+    EngineError,
+    EngineTimeout,
+    ImageNotFound,
+    InUse,
+    NotFound,
+)
+from ..reference import display, looks_like_id, parse
+from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
+from . import _parse
+from ._containers import ContainerVerbs
+from ._http import FOREVER, path
+from ._images import ImageVerbs
+from ._render import endpoint_body
+from ._resources import ResourceVerbs
+from ._translate import recast, translated
+from .base import Capability, EngineInfo, HistoryEntry, ImageRecord, Raw
+
+__all__ = ["PodmanBackend"]
+
+_LIMITS = {
+    Capability.MEMORY_LIMIT: "memory",
+    Capability.CPU_LIMIT: "cpu",
+    Capability.CPUSET_LIMIT: "cpuset",
+    Capability.PIDS_LIMIT: "pids",
+}
+
+
+#: libpod's API is asked in the words of its first version here, which every later engine still understands; so no
+#: field changes under us. The compat version is the oldest with all that is asked.
+_NATIVE_API = "4.0.0"
+_COMPAT_API = "1.41"
+_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())
+
+
+class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
+    """An engine of Podman's, with podman-py's session as transport.
+
+    Args:
+        url: what users call it.
+        address: where the client connects, if that is another place (the near end of a tunnel, a private socket).
+        tls: docker-py's TLSConfig for a tcp address; podman-py has none of its own.
+        on_close: called once, when the backend is closed.
+
+    Raises:
+        EngineUnavailable, EngineTimeout: nobody answers.
+    """
+
+    kind = "podman"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        address: str | None = None,
+        tls: Any = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(url, timeout=timeout, on_close=on_close)
+        self._logins = {}
+        with translated("connecting", url, timeout):
+            self._client = podman.PodmanClient(
+                base_url=address or url, timeout=timeout, version=_NATIVE_API, max_pool_size=64
+            )
+        api = self._client.api
+        if tls is not None:
+            tls.configure_client(api)
+        api.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
+        self._base = f"{'https' if tls else 'http'}://{api.base_url.netloc}"
+        info = self.info()
+        self._version = _numbers(info.version)
+        self._read_capabilities(info)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        native: bool,
+        params: Mapping[str, Any] | None,
+        data: Any,
+        headers: Mapping[str, str],
+        stream: bool,
+        timeout: tuple[float, float | None],
+    ) -> requests.Response:
+        prefix = f"/v{_NATIVE_API}/libpod" if native else f"/v{_COMPAT_API}"
+        response: requests.Response = self._client.api.request(
+            method,
+            f"{self._base}{prefix}{path}",
+            params=params,
+            data=data,
+            headers=dict(headers),
+            stream=stream,
+            timeout=timeout,
+            allow_redirects=False,
+        )
+        return response
+
+    def close(self) -> None:
+        self._client.close()  # type: ignore[no-untyped-call]
+        super().close()
+
+    # ---------------------------------------------------------------- the engine
+    def info(self) -> EngineInfo:
+        doing = "asking for the engine's state"
+        version = _parse.mapping(self._json("GET", "/version", "asking for the version"))
+        response = self._call("GET", "/info", doing, native=True)
+        with translated(doing, self.url):
+            raw = _parse.mapping(response.json())
+        host, store = _parse.mapping(raw.get("host")), _parse.mapping(raw.get("store"))
+        security, told = _parse.mapping(host.get("security")), _parse.mapping(raw.get("version"))
+        cgroup = _parse.text(host.get("cgroupVersion")).removeprefix("v")
+        distribution = _parse.mapping(host.get("distribution"))
+        return EngineInfo(
+            kind="podman",
+            version=_parse.text(told.get("Version") or version.get("Version")),
+            api_version=_parse.text(told.get("APIVersion") or version.get("ApiVersion")),
+            rootless=security.get("rootless") is True,
+            cgroup_version=int(cgroup) if cgroup.isdigit() else None,
+            cgroup_driver=_parse.text(host.get("cgroupManager")),
+            storage_driver=_parse.text(store.get("graphDriverName")),
+            image_store="graphdriver",
+            root_dir=_parse.text(store.get("graphRoot")),
+            os=" ".join(_parse.text(distribution.get(key)) for key in ("distribution", "version")).strip(),
+            arch=_ARCH.get(_parse.text(host.get("arch")), _parse.text(host.get("arch"))),
+            kernel=_parse.text(host.get("kernel")),
+            cpus=_parse.number(host.get("cpus")),
+            memory=_parse.number(host.get("memTotal")),
+            name=_parse.text(host.get("hostname")),
+            security_options=tuple(
+                word
+                for word, on in (
+                    ("name=seccomp", security.get("seccompEnabled")),
+                    ("name=apparmor", security.get("apparmorEnabled")),
+                    ("name=selinux", security.get("selinuxEnabled")),
+                    ("name=rootless", security.get("rootless")),
+                )
+                if on is True
+            ),
+            raw={"version": version, "libpod_info": raw, "headers": dict(response.headers)},
+        )
+
+    def _read_capabilities(self, info: EngineInfo) -> None:
+        """What this engine can, by its own answers; without cgroups of its own it can neither limit nor pause.
+
+        The compat info claims the host's controllers whatever the engine may use; libpod's says what it may.
+        """
+        host = _parse.mapping(info.raw["libpod_info"].get("host"))
+        controllers = set(map(_parse.text, _parse.sequence(host.get("cgroupControllers"))))
+        found = {
+            Capability.PROCESSES,
+            Capability.BUILD,
+            Capability.REGISTRY,
+            Capability.BUILD_MOUNTS,
+            Capability.MAC_ADDRESS,
+            Capability.PODS,
+            Capability.SECRETS,
+            Capability.TOP,
+        }
+        if info.rootless:
+            found.add(Capability.KEEP_ID)
+        # Rootless with cgroupfs, the limits are accepted, shown by inspect, and not there (podman issue 21575).
+        if not info.rootless or (info.cgroup_version == 2 and info.cgroup_driver == "systemd"):
+            found |= {capability for capability, name in _LIMITS.items() if name in controllers}
+        if not info.rootless or info.cgroup_version == 2:
+            found |= {Capability.PAUSE, Capability.STATS}
+        if self._version >= (4, 7):
+            found.add(Capability.HOST_GATEWAY)
+        if self._version >= (5, 0) and any(c in found for c in _LIMITS):
+            found.add(Capability.UPDATE)
+        self.capabilities = frozenset(found)
+
+    # ---------------------------------------------------------------- names
+    def _image_name(self, ref: str) -> str:
+        """Always in full: short names mean one thing to the compat endpoints and another to libpod's."""
+        return ref if looks_like_id(ref) else parse(ref).qualified
+
+    def _familiar(self, ref: str) -> str:
+        return display(ref)
+
+    def inspect_image(self, ref: str) -> ImageRecord:
+        """As the command line looks it up: the full name, then the local one that `podman build` gives."""
+        try:
+            return super().inspect_image(ref)
+        except ImageNotFound:
+            local = self._local_name(ref)
+            if local is None:
+                raise
+            with contextlib.suppress(ImageNotFound):
+                return super().inspect_image(local)
+            raise
+
+    def _local_name(self, ref: str) -> str | None:
+        if looks_like_id(ref):
+            return None
+        name = parse(ref)
+        first = ref.partition("/")[0]
+        named = "/" in ref and ("." in first or ":" in first or first == "localhost")
+        return None if named else f"localhost/{display(name.qualified)}"
+
+    def _image_id(self, ref: str) -> str:
+        return self.inspect_image(ref).id.removeprefix("sha256:")
+
+    # ---------------------------------------------------------------- containers
+    def _networking(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
+        """All networks at create. Rootless, the mode must say bridge, or the container is silently left out of them."""
+        if spec.networks:
+            body["HostConfig"]["NetworkMode"] = "bridge"
+            body["NetworkingConfig"] = {
+                "EndpointsConfig": {attachment.name: endpoint_body(attachment) for attachment in spec.networks}
+            }
+        return ()
+
+    def stop_container(self, ref: str, *, timeout: int | None) -> None:
+        """libpod's stop: the compat one kills at once unless told a time, and does not know the container's own."""
+        wait = FOREVER if timeout is None else timeout + self._timeout
+        doing = f"stopping container {ref}"
+        self._change(ref, "stop", doing, params={"timeout": timeout}, timeout=wait, native=True)
+
+    def wait_container(self, ref: str, *, timeout: float | None) -> int:
+        """libpod's wait: it can be asked to look more often than every 250 ms."""
+        doing = f"waiting for container {ref}"
+        params = {"condition": ["stopped", "exited"], "interval": "20ms"}
+        silent = FOREVER if timeout is None else timeout
+        try:
+            answer = self._json(
+                "POST", path("/containers/{}/wait", ref), doing, params=params, timeout=silent, native=True
+            )
+        except EngineTimeout as exc:
+            raise EngineTimeout(f"container {ref} still runs after {timeout:g} s", timeout=timeout or 0.0) from exc
+        except EngineError as exc:
+            raise self._explain(exc, ref, doing) from exc
+        return _parse.number(answer)
+
+    def _delete(self, ref: str, doing: str, *, force: bool, volumes: bool) -> None:
+        """libpod's removal with timeout=0: a forced one else waits 10 s for a process that ignores TERM."""
+        params = {"force": force, "v": volumes, "timeout": 0 if force else None}
+        answer = self._json("DELETE", path("/containers/{}", ref), doing, params=params, native=True)
+        for report in map(_parse.mapping, _parse.sequence(answer)):
+            if report.get("Err"):
+                words = _parse.text(report["Err"])
+                raise EngineError(f"{doing}: {words}", explanation=words)
+
+    def put_archive(self, ref: str, path_: str, data: bytes | Iterable[bytes]) -> None:
+        """Podman makes a missing folder; the contract is that it is an error."""
+        found = self.stat_path(ref, path_)
+        if found is None:
+            raise NotFound(f"copying into container {ref} at {path_}: no {path_} there", status=404)
+        super().put_archive(ref, path_, data)
+
+    def check_health(self, ref: str) -> str | None:
+        """Podman leaves the clock to systemd. Where none ran the check for a whole interval, it is run here."""
+        record = self.inspect_container(ref)
+        if record.health is None or record.status != "running":
+            return record.health
+        config = _parse.mapping(_parse.mapping(record.raw.get("Config")).get("Healthcheck"))
+        interval = _parse.number(config.get("Interval")) / 1e9 or 30.0
+        log = _parse.sequence(_parse.mapping(_parse.mapping(record.raw.get("State")).get("Health")).get("Log"))
+        last = _parse.timestamp(_parse.mapping(log[-1]).get("End")) if log else 0.0
+        if time.time() - last < interval:
+            return record.health
+        self._call(
+            "GET",
+            path("/containers/{}/healthcheck", ref),
+            f"checking the health of container {ref}",
+            native=True,
+            timeout=FOREVER,
+            accept=(409, 500),  # the state, asked next, says how it went
+        )
+        return self.inspect_container(ref).health
+
+    def _top(self, ref: str, ps_args: str | None, doing: str) -> Raw:
+        """libpod's: the compat one gives whole lines as one column."""
+        params = {"ps_args": ps_args, "stream": False}
+        return _parse.mapping(self._json("GET", path("/containers/{}/top", ref), doing, params=params, native=True))
+
+    # ---------------------------------------------------------------- images
+    def image_history(self, ref: str) -> tuple[HistoryEntry, ...]:
+        """libpod's inspect: it says which instructions made no layer, and the history endpoint does not."""
+        doing = f"reading the history of image {ref}"
+        raw = self._json("GET", path("/images/{}/json", self._image_id(ref)), doing, native=True)
+        return tuple(
+            HistoryEntry(
+                created_by=_parse.text(row.get("created_by")),
+                created=_parse.timestamp(row.get("created")) or None,
+                empty_layer=row.get("empty_layer") is True,
+                comment=_parse.text(row.get("comment")),
+            )
+            for row in map(_parse.mapping, _parse.sequence(_parse.mapping(raw).get("History")))
+        )
+
+    def login(self, auth: RegistryAuth) -> None:
+        """Podman's /auth tries https only; where it cannot tell, the credentials are kept and the first use judges."""
+        doing = f"logging in to {auth.registry}"
+        body = {"username": auth.username, "password": auth.password, "serveraddress": auth.registry}
+        try:
+            self._call("POST", "/auth", doing, body=body)
+        except EngineError as exc:
+            if exc.status in (401, 403) or self._says_unauthorized(exc):
+                raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
+        self._logins[auth.registry] = auth
+
+    def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
+        return self._says_unauthorized(exc)
+
+    # ---------------------------------------------------------------- networks, events
+    def _refuse_network_in_use(self, ref: str, doing: str) -> None:
+        """Podman 4's compat endpoint removes a network under its containers."""
+        record = self.inspect_network(ref)
+        users = record.containers or self.list_containers(all=True, filters={"network": [record.name]})
+        if users:
+            raise InUse(f"{doing}: {', '.join(user.name or user.id[:12] for user in users)} still attached")
+
+    def _event_params(self, until: float | None) -> Mapping[str, bool]:
+        """A stream up to a moment that has passed would end before it began to read."""
+        return {"stream": False} if until is not None and until <= time.time() else {}
