@@ -122,10 +122,8 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         backend = target
     elif isinstance(target, Endpoint):
         backend = open_backend(target, timeout)
-    elif target is None or (isinstance(target, str) and target):
-        backend = _connect(Host.here(), target, timeout)
     else:
-        raise InvalidOption("target", target, _EXPECTED)
+        backend = _connect(Host.here(), _checked_target(target), timeout)
     from .engine import Engine
 
     return Engine(backend)
@@ -138,9 +136,15 @@ def open_backend(endpoint: Endpoint, timeout: float) -> Backend:
 
 
 def _check_timeout(timeout: object) -> None:
-    good = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not good or not math.isfinite(timeout) or timeout <= 0:  # type: ignore[arg-type, operator]
-        raise InvalidOption("timeout", timeout, "seconds, more than 0")
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and math.isfinite(timeout) and timeout > 0:
+        return
+    raise InvalidOption("timeout", timeout, "seconds, more than 0")
+
+
+def _checked_target(target: object) -> str | None:
+    if target is None or (isinstance(target, str) and target.strip() and target.isprintable()):
+        return target
+    raise InvalidOption("target", target, _EXPECTED)
 
 
 def _connect(host: Host, target: str | None, timeout: float) -> Backend:
@@ -151,8 +155,6 @@ def _connect(host: Host, target: str | None, timeout: float) -> Backend:
     if "://" in target or target.startswith("/"):
         endpoint = from_url(host, parse_url(target).url, "target")
         place = Place(endpoint, chosen=True)
-    elif any(ord(c) < 32 for c in target):
-        raise InvalidOption("target", target, _EXPECTED)
     else:
         try:
             place = find_named(host, target)
@@ -263,6 +265,8 @@ def _open(place: Place, host: Host, *, timeout: float) -> Route:
             helper = open_tunnel(address, remote, identity=key, timeout=start, runtime=runtime)
         if helper:
             real = f"unix://{helper.socket}"
+        elif address.scheme != "unix":
+            real = address.tcp(tls=endpoint.tls is not None)
         try:
             answer = ask(real, endpoint.tls if not helper else None, timeout=max(timeout, start) if helper else timeout)
         except Unreachable as exc:
@@ -272,7 +276,7 @@ def _open(place: Place, host: Host, *, timeout: float) -> Route:
     except (Unreachable, HelperFailed) as exc:
         if helper:
             helper.close()
-        reason = str(exc)
+        reason = "; ".join(line.strip() for line in str(exc).splitlines() if line.strip())
         name = _name(endpoint)
         message = f"no engine answers at {name}: {reason}{_advice(endpoint)}"
         raise EngineUnavailable(message, tried=((name, reason),)) from exc
@@ -295,20 +299,21 @@ def _advice(endpoint: Endpoint) -> str:
 
 def _backend(route: Route, timeout: float) -> Backend:
     """The backend of the kind that answered."""
+    from .probe import vendor_tls
+
     endpoint = route.endpoint
     if endpoint.note:
         _log.info("%s: %s", endpoint.url, endpoint.note)
     address = route.address if route.address != endpoint.url else None
     try:
+        tls = vendor_tls(endpoint.tls) if endpoint.tls and route.address.startswith("tcp:") else None
         if route.kind == "podman":
             from .backends.podman import PodmanBackend
 
-            return PodmanBackend(
-                endpoint.url, timeout=timeout, tls=endpoint.tls, address=address, on_close=route.on_close
-            )
+            return PodmanBackend(endpoint.url, timeout=timeout, address=address, tls=tls, on_close=route.on_close)
         from .backends.docker import DockerBackend
 
-        return DockerBackend(endpoint.url, timeout=timeout, tls=endpoint.tls, address=address, on_close=route.on_close)
+        return DockerBackend(endpoint.url, timeout=timeout, address=address, tls=tls, on_close=route.on_close)
     except BaseException:
         route.close()
         raise

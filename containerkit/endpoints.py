@@ -108,12 +108,10 @@ class Address:
         port = f":{self.port}" if self.port else ""
         return f"{self.scheme}://{user}{host}{port}{self.path}"
 
-    def http(self, *, tls: bool) -> str:
-        """The base URL of a tcp or http address; ports are those of Docker: 2375, and 2376 with TLS."""
-        secure = tls or self.scheme == "https"
+    def tcp(self, *, tls: bool) -> str:
+        """A tcp or http address with its port, which by Docker's custom is 2375, and 2376 with TLS."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        port = self.port or (2376 if secure else 2375)
-        return f"{'https' if secure else 'http'}://{host}:{port}{self.path.rstrip('/')}"
+        return f"tcp://{host}:{self.port or (2376 if tls else 2375)}{self.path.rstrip('/')}"
 
 
 def parse_url(text: str, *, name: str = "target") -> Address:

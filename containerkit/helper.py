@@ -25,9 +25,9 @@ _GRACE = 5.0  # seconds between TERM and KILL
 # started the helper ends, and does not pass podman's second exec into its user namespace.
 _WATCH = """
 read -r word && exit 0
-kill -TERM -- "-$1" 2>/dev/null
-n=0; while kill -0 -- "-$1" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
-kill -KILL -- "-$1" 2>/dev/null
+kill -s TERM -- "-$1" 2>/dev/null
+n=0; while kill -s 0 -- "-$1" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
+kill -s KILL -- "-$1" 2>/dev/null
 rm -rf -- "$2"
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import socket
 import stat
 import time
@@ -15,9 +16,10 @@ from .endpoints import TLS, Address, Kind, parse_url
 from .errors import InvalidOption
 
 if TYPE_CHECKING:
+    from docker.tls import TLSConfig
     from requests import Session
 
-__all__ = ["Answer", "Unreachable", "ask", "ask_rootless"]
+__all__ = ["Answer", "Unreachable", "ask", "ask_rootless", "vendor_tls"]
 
 _MAX_ANSWER = 4 << 20  # bytes; Podman's /libpod/info is about 4 KiB
 
@@ -56,6 +58,14 @@ def ask_rootless(url: str, kind: Kind, tls: TLS | None = None, *, timeout: float
         return "name=rootless" in options  # the exact element: "name=userns" is another thing
     except (Unreachable, KeyError, TypeError):
         return None
+
+
+def vendor_tls(tls: TLS) -> TLSConfig:
+    """The same in docker-py's words, which both backends take."""
+    from docker.tls import TLSConfig
+
+    cert = (tls.cert, tls.key) if tls.cert and tls.key else None
+    return TLSConfig(client_cert=cert, ca_cert=tls.ca, verify=tls.verify)
 
 
 def _identify(said: dict[str, Any]) -> Answer:
@@ -138,17 +148,18 @@ def _session(address: Address, tls: TLS | None, timeout: float) -> tuple[Session
     import requests
 
     session = requests.Session()
+    # No proxy and no ~/.netrc, as the backends; and REQUESTS_CA_BUNDLE would win over session.verify (requests#3829).
+    session.trust_env = False
     if address.scheme == "unix":
         from docker.transport import UnixHTTPAdapter
 
-        session.trust_env = False  # no proxy, no .netrc
         session.mount("http+docker://", UnixHTTPAdapter(f"http+unix://{address.path}", timeout=cast(int, timeout)))
         return session, "http+docker://localhost"
     if tls:
         session.verify = (tls.ca or True) if tls.verify else False
         if tls.cert and tls.key:
             session.cert = (tls.cert, tls.key)
-    return session, address.http(tls=tls is not None)
+    return session, ("https" if tls else "http") + address.tcp(tls=tls is not None)[len("tcp") :]
 
 
 def _get(address: Address, tls: TLS | None, path: str, timeout: float) -> dict[str, Any]:
@@ -193,8 +204,6 @@ def _last(exc: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         seen = inner
-    if isinstance(seen, ConnectionRefusedError):
-        return "connection refused: nobody listens there"
     words = next((str(a) for a in reversed(seen.args) if isinstance(a, str)), str(seen)) or type(seen).__name__
-    _, _, tail = words.rpartition(">: ")  # "<urllib3.connection.HTTPConnection object at 0x…>: Failed to …"
-    return tail or words
+    # "HTTPConnection(host='…', port=1): Failed to …"; before urllib3 2.4 "<…HTTPConnection object at 0x…>: Failed to …"
+    return re.sub(r"^(<[^>]*>|HTTPS?Connection(Pool)?\([^)]*\)): ", "", words)

@@ -77,7 +77,8 @@ def open_tunnel(address: Address, remote: str, *, identity: str | None = None, t
 def _explain(words: str, address: Address) -> str:
     target = f"{address.user}@{address.host}" if address.user else address.host
     port = f"-p {address.port} " if address.port else ""
-    said = f"ssh says: {words}" if words else "ssh failed without a word"
+    said = f"ssh to {target}: {words}" if words else f"ssh to {target} failed without a word"
+    # ssh has no exit code for these; its words decide only which advice is added
     if "Host key verification failed" in words:
         return f"{said}; check its key once by hand: ssh {port}{target}"
     if "Permission denied" in words:
