@@ -1,8 +1,8 @@
 """Image archives, opened: docker-archive and OCI layout, as a tar or a folder, down to config and layer blobs.
 
-Three layouts meet here. Docker until 24 wrote ``<id>/layer.tar`` and Podman ``<hex>.tar`` with symlinks to it, both named by
-``manifest.json``; Docker since 25 writes an OCI layout that has a ``manifest.json`` as well; other tools write the OCI layout
-alone. ``manifest.json`` is looked at first, since it names tags and layers outright.
+Three layouts meet here. Docker until 24 wrote ``<id>/layer.tar`` and Podman ``<hex>.tar`` with symlinks to it, both
+named by ``manifest.json``; Docker since 25 writes an OCI layout that has a ``manifest.json`` as well; other tools
+write the OCI layout alone. ``manifest.json`` is looked at first, since it names tags and layers outright.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ import os
 import platform
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from containerkit.errors import InvalidImage, InvalidOption
+from containerkit.oci.compression import Compression, Expanded, decompress, sniff
+from containerkit.oci.config import ImageConfig
+from containerkit.oci.layer import FileEntry, LayerContents, hash_files, read_layer
+from containerkit.oci.manifest import Descriptor, Index, Manifest, parse_document
+from containerkit.oci.members import Blob, Catalog, FolderMembers, Members, index_tar
+from containerkit.oci.problems import Limits, invalid
+from containerkit.oci.sources import StreamSource
 
-from .compression import Compression, Expanded, decompress, sniff
-from .config import ImageConfig
-from .layer import LayerContents, read_layer
-from .manifest import Descriptor, Index, Manifest, parse_document
-from .members import Extent, FolderMembers, Members, TarMembers
-from .problems import Limits, invalid
-from .sources import StreamSource
-
-__all__ = ["ImageArchive", "LayerBlob", "SaveEntry", "choose", "open_image", "parse_save_entries"]
+__all__ = ["ImageArchive", "LayerBlob", "SaveEntry", "choose", "find_image", "open_image", "parse_save_entries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class LayerBlob:
     """
 
     name: str
-    extent: Extent
+    extent: Blob
     compression: Compression
     descriptor: Descriptor | None = None
 
@@ -56,6 +55,17 @@ class LayerBlob:
         """
         with self.extent.open() as source:
             yield from decompress(source.chunks(), self.compression, limits=limits)
+
+    def content_ids(self, entries: Iterable[FileEntry], *, limits: Limits | None = None) -> dict[str, str]:
+        """Path -> SHA-256 of the bytes of these files of the layer; reads theirs, and of a plain tar no others.
+
+        Raises:
+            ValueError: it cannot be decompressed or the file has changed.
+        """
+        if self.compression == "none":
+            with self.extent.open() as source:
+                return hash_files(source, entries)
+        return hash_files(StreamSource(self.plain(limits=limits)), entries)
 
     def read(self, *, limits: Limits | None = None) -> LayerContents:
         """The layer's entries; of an uncompressed blob no payload is read."""
@@ -120,7 +130,7 @@ def parse_save_entries(raw: bytes) -> tuple[SaveEntry, ...]:
 
 
 def choose(entries: Sequence[tuple[str, tuple[str, ...]]], ref: str | None) -> int:
-    """Which of several (config, refs) is meant by ``ref``: a full name, its end (``app:1``), or a config digest's start."""
+    """Which of several (config, refs) is meant by ``ref``: a name, its end (``app:1``), or a config digest's start."""
     if ref is None:
         if len({config for config, _ in entries}) == 1:
             return 0
@@ -130,7 +140,8 @@ def choose(entries: Sequence[tuple[str, tuple[str, ...]]], ref: str | None) -> i
     for number, (config, refs) in enumerate(entries):
         if any(ref == name or name == wanted or name.endswith("/" + wanted) for name in refs):
             return number
-        if len(ref) >= 6 and config.removeprefix("blobs/").replace("sha256/", "").startswith(ref.removeprefix("sha256:")):
+        digits = config.removeprefix("blobs/sha256/").removeprefix("sha256:")
+        if len(ref) >= 6 and digits.startswith(ref.removeprefix("sha256:")):
             return number
     raise InvalidOption("ref", ref, "one of: " + ", ".join(name for _, refs in entries for name in refs or ("<none>",)))
 
@@ -157,20 +168,28 @@ def open_image(path: str | os.PathLike[str], *, ref: str | None = None, limits: 
     else:
         raise invalid(where, ["neither a file nor a folder"])
     try:
+        return find_image(members, ref=ref, limits=limits)
+    except InvalidImage as exc:
+        raise invalid(where, exc.violations) from exc
+
+
+def find_image(members: Members, *, ref: str | None, limits: Limits) -> ImageArchive:
+    """Finds one image among an archive's members. Raises as ``open_image`` does."""
+    try:
         image = _Finder(members, limits).image(ref)
     except InvalidImage as exc:
-        raise invalid(where, [*members.problems, *exc.violations]) from exc
+        raise invalid("archive", [*members.problems, *exc.violations]) from exc
     if members.problems:
-        raise invalid(where, members.problems)
+        raise invalid("archive", members.problems)
     return image
 
 
-def _tar_members(path: str, limits: Limits) -> TarMembers:
+def _tar_members(path: str, limits: Limits) -> Catalog:
     """The members of a tar; of one that is compressed as a whole, through a temporary plain copy that lives as long."""
     with open(path, "rb") as file:
         how = sniff(file.read(4))
         if how == "none":
-            return TarMembers(path, limits=limits)
+            return index_tar(path, limits=limits)
         file.seek(0)
         keeper = tempfile.TemporaryDirectory(prefix="containerkit-")
         plain = os.path.join(keeper.name, "archive.tar")
@@ -180,7 +199,7 @@ def _tar_members(path: str, limits: Limits) -> TarMembers:
         except Expanded as exc:
             keeper.cleanup()
             raise invalid(path, [str(exc)]) from exc
-    return TarMembers(plain, limits=limits, keeper=keeper)
+    return index_tar(plain, limits=limits, keeper=keeper)
 
 
 class _Finder:

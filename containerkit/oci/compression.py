@@ -1,6 +1,7 @@
 """Compressed layers, opened: gzip and zstd as bounded streams of chunks.
 
-What a blob is compressed with is read off its first bytes; media types are missing in docker-archives and wrong elsewhere.
+What a blob is compressed with is read off its first bytes; media types are missing in docker-archives and wrong
+elsewhere.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any, Literal
 
-from .problems import Limits
+from containerkit.oci.problems import Limits
 
 __all__ = ["Compression", "Expanded", "decompress", "sniff"]
 

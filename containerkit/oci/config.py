@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from .digest import is_digest
-from .problems import invalid
+from containerkit.oci.digest import is_digest
+from containerkit.oci.problems import invalid
 
 __all__ = ["History", "ImageConfig", "Mapped", "infer_empty", "map_history"]
 
@@ -22,8 +22,8 @@ class History:
     Attributes:
         created_by: the instruction, or "" where the builder wrote none.
         created: when, in RFC 3339 as the builder wrote it, or "".
-        empty_layer: the line made no layer. None where the source does not say: an engine's history endpoint has no such
-            flag, and a size of 0 does not mean it (``mkdir`` makes a layer of 0 bytes).
+        empty_layer: the line made no layer. None where the source does not say: an engine's history endpoint has no
+            such flag, and a size of 0 does not mean it (``mkdir`` makes a layer of 0 bytes).
         size: bytes of the layer by an engine's own count, where it is the source.
     """
 
@@ -134,9 +134,9 @@ def _history(line: Mapping[str, Any]) -> History:
 def map_history(history: Sequence[History], layers: int) -> tuple[Mapped, tuple[int | None, ...]]:
     """For each layer, base first, the index of the history line that made it; None where no line can be told.
 
-    ``exact`` when every line says whether it made a layer and both run out together, or when there is no history at all.
-    With flags missing they are inferred (``infer_empty``). With too few lines, which is legal, the lowest layers get them:
-    tools that drop history drop their own, and keep that of the image they began from.
+    ``exact`` when every line says whether it made a layer and both run out together, or when there is no history at
+    all. With flags missing they are inferred (``infer_empty``). With too few lines, which is legal, the lowest layers
+    get them: tools that drop history drop their own, and keep that of the image they began from.
     """
     if not history:
         return "exact", (None,) * layers
@@ -152,32 +152,27 @@ def map_history(history: Sequence[History], layers: int) -> tuple[Mapped, tuple[
     return "inferred", (*made, *[None] * (layers - len(made)))
 
 
-_NO_LAYER = frozenset(
-    "ARG CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER ONBUILD SHELL STOPSIGNAL USER VOLUME".split()
-)
-_LAYER = frozenset({"ADD", "COPY", "RUN"})
-
-
 def infer_empty(history: Sequence[History], layers: int) -> tuple[History, ...] | None:
-    """``history`` with every missing ``empty_layer`` filled in by its instruction, or None if the count does not come out.
+    """``history`` with every missing ``empty_layer`` filled in by its instruction, or None if the count does not come
+    out.
 
     The instruction decides where it can (``ENV`` never makes a layer, ``COPY`` always does), and a size above 0 always
-    means a layer. A command that changed nothing, and ``WORKDIR``, may or may not have made one: all of a kind are taken
-    alike, whichever way gives ``layers``, commands as layers first.
+    means a layer. A command that changed nothing, and ``WORKDIR``, may or may not have made one: all of a kind are
+    taken alike, whichever way gives ``layers``, commands as layers first.
     """
     verdicts = [_makes_layer(line) for line in history]
     for command, other in ((True, True), (True, False), (False, True), (False, False)):
         answers = {"yes": True, "no": False, "command": command, "other": other}
         if sum(answers[verdict] for verdict in verdicts) == layers:
             return tuple(
-                replace(line, empty_layer=not answers[verdict])
-                for line, verdict in zip(history, verdicts, strict=True)
+                replace(line, empty_layer=not answers[verdict]) for line, verdict in zip(history, verdicts, strict=True)
             )
     return None
 
 
 _NO_LAYER = frozenset(
-    "ARG CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER ONBUILD SHELL STOPSIGNAL USER VOLUME".split()
+    {"ARG", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL"}
+    | {"MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL", "USER", "VOLUME"}
 )
 
 

@@ -44,7 +44,8 @@ def chain_ids(diff_ids: Iterable[str]) -> tuple[str, ...]:
     """The chain_id at each height: what a layer is *together with everything below it*.
 
     image-spec, config.md, "Layer ChainID": the lowest layer's chain_id is its diff_id; above it,
-    ``sha256(chain_id_below + " " + diff_id)``. Two images share a layer on disk when this is equal, not when diff_ids are.
+    ``sha256(chain_id_below + " " + diff_id)``. Two images share a layer on disk when this is equal, not when diff_ids
+    are.
     """
     chain: list[str] = []
     for diff_id in diff_ids:

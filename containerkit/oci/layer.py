@@ -1,7 +1,7 @@
 """The entries of one layer: what its tar says about every path, whiteouts read as such.
 
-A layer's tar is a change, not a tree: the same path may come twice, parents may be missing, and ``.wh.`` names remove. What
-it means on top of other layers is in ``tree``.
+A layer's tar is a change, not a tree: the same path may come twice, parents may be missing, and ``.wh.`` names
+remove. What it means on top of other layers is in ``tree``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,22 @@ from typing import Any, Literal
 
 import msgspec
 
-from .problems import Limits
-from .sources import Source
-from .tar import Member, scan
-from .whiteout import classify
+from containerkit.oci.digest import sha256_of
+from containerkit.oci.problems import Limits
+from containerkit.oci.sources import Source
+from containerkit.oci.tar import Member, scan
+from containerkit.oci.whiteout import classify
 
-__all__ = ["FileEntry", "FileType", "LayerContents", "clean_path", "content_bytes", "entry_of", "read_layer"]
+__all__ = [
+    "FileEntry",
+    "FileType",
+    "LayerContents",
+    "clean_path",
+    "content_bytes",
+    "entry_of",
+    "hash_files",
+    "read_layer",
+]
 
 FileType = Literal[
     "file", "hardlink", "symlink", "char", "block", "dir", "fifo", "unknown", "whiteout", "opaque", "aufs"
@@ -189,8 +199,25 @@ def entry_of(member: Member, problems: list[str], content_id: str | None = None)
     )
 
 
-def read_layer(source: Source, *, limits: Limits | None = None) -> LayerContents:
+def hash_files(source: Source, entries: Iterable[FileEntry]) -> dict[str, str]:
+    """Path -> ``sha256:`` digest of the content of these files, all of one layer; of a sparse file, of its data as
+    stored.
+
+    Args:
+        source: the layer's uncompressed tar, at its start.
+    """
+    found: dict[str, str] = {}
+    files = [entry for entry in entries if entry.type == "file" and entry.offset is not None]
+    for entry in sorted(files, key=lambda entry: entry.offset or 0):
+        source.skip((entry.offset or 0) - source.position)
+        found[entry.path] = sha256_of(source.chunks(entry.stored))[0]
+    return found
+
+
+def read_layer(source: Source, *, limits: Limits | None = None, content_ids: bool = False) -> LayerContents:
     """Reads all headers of a layer's uncompressed tar, to its very end.
+
+    With ``content_ids`` the payload is read too, and each file's ``content_id`` is the SHA-256 of its bytes.
 
     Never raises for what the bytes say: breaches are in ``problems``. Reading errors of the source pass through.
     """
@@ -203,7 +230,8 @@ def read_layer(source: Source, *, limits: Limits | None = None) -> LayerContents
         if len(entries) + 1 >= limits.entries:
             problems.append(f"{limits.entries} entries or more")
             return LayerContents((), source.position, tuple(problems), tuple(remarks))
-        entry = entry_of(member, problems)
+        content_id = sha256_of(source.chunks(member.stored))[0] if content_ids and member.stored else None
+        entry = entry_of(member, problems, content_id)
         if entry is None:
             continue
         entries.append(entry)
@@ -218,7 +246,7 @@ def read_layer(source: Source, *, limits: Limits | None = None) -> LayerContents
 
 
 def _note_crossing(path: str, links: dict[str, str], remarks: list[str]) -> None:
-    """Notes an entry that lies behind a symlink of its own layer which leaves the tree: a write to elsewhere, if followed."""
+    """Notes an entry that lies behind a symlink of its own layer that leaves the tree."""
     folder = path.rpartition("/")[0]
     while folder:
         target = links.get(folder)

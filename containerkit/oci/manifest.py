@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .digest import is_digest
-from .problems import invalid
+from containerkit.oci.digest import is_digest
+from containerkit.oci.problems import invalid
 
 __all__ = ["Descriptor", "Index", "Manifest", "parse_document"]
 
@@ -36,10 +36,8 @@ class Descriptor:
     @property
     def is_attestation(self) -> bool:
         """BuildKit's provenance: listed as if it were an image, for the platform unknown/unknown."""
-        return (
-            "vnd.docker.reference.type" in self.annotations
-            or self.platform is not None
-            and self.platform[:2] == ("unknown", "unknown")
+        return "vnd.docker.reference.type" in self.annotations or (
+            self.platform is not None and self.platform[:2] == ("unknown", "unknown")
         )
 
 

@@ -9,23 +9,24 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from .problems import Limits
-from .sources import FileSource
-from .tar import scan
+from containerkit.oci.problems import Limits
+from containerkit.oci.sources import FileSource, Source
+from containerkit.oci.tar import Member, scan
 
-__all__ = ["Extent", "FolderMembers", "Members", "TarMembers", "safe_name"]
+__all__ = ["Blob", "Catalog", "Extent", "FolderMembers", "Members", "index_tar", "safe_name"]
 
 _HOPS = 40  # what the kernel allows for symlinks
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A run of bytes in a file. Opened anew for each reading, so nothing has to be closed and nothing keeps a file open.
+    """A run of bytes in a file. Opened anew for each reading, so nothing has to be closed and nothing keeps a file
+    open.
 
     Attributes:
         stamp: (device, inode, size, mtime in ns) of the file when it was indexed; another file in its place is noticed.
@@ -60,13 +61,22 @@ class Extent:
             return b"".join(source.chunks())
 
 
+class Blob(Protocol):
+    """Bytes that can be had again: a run of a file, or a document held in memory."""
+
+    @property
+    def size(self) -> int: ...
+    def open(self) -> AbstractContextManager[Source]: ...
+    def read(self) -> bytes: ...
+
+
 class Members(Protocol):
     """What an archive holds. ``problems`` lists the breaches found so far."""
 
     problems: list[str]
 
     def __contains__(self, name: str) -> bool: ...
-    def find(self, name: str) -> Extent | str: ...
+    def find(self, name: str) -> Blob | str: ...
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
@@ -96,51 +106,51 @@ def _join(folder: str, target: str) -> str | None:
     return "/".join(parts) or None
 
 
-class TarMembers:
-    """The members of a tar file, indexed once by their headers."""
+class Catalog:
+    """The members of a tar by name, with their links."""
 
-    def __init__(self, path: str, *, limits: Limits, keeper: object = None) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.problems: list[str] = []
-        self._files: dict[str, Extent] = {}
+        self._limit = limits.entries
+        self._count = 0
+        self._files: dict[str, Blob] = {}
         self._links: dict[str, str | None] = {}
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            status = os.fstat(fd)
-            stamp = _stamp(status)
-            if status.st_size == 0:
-                self.problems.append("the file is empty")
-            source = FileSource(fd, 0, status.st_size)
-            count = 0
-            for member in scan(source, self.problems):
-                count += 1
-                if count >= limits.entries:
-                    self.problems.append(f"{limits.entries} members or more")
-                    break
-                name = safe_name(member.name)
-                if name is None:
-                    if member.kind != "dir" or member.name.strip("./"):
-                        self.problems.append(f"member {member.name!r} lies outside the archive")
-                    continue
-                self._files.pop(name, None)
-                self._links.pop(name, None)
-                if member.kind == "file":
-                    self._files[name] = Extent(path, member.offset, member.stored, stamp, keeper)
-                elif member.kind == "symlink":
-                    self._link(name, _join(name.rpartition("/")[0], member.link), member.link)
-                elif member.kind == "hardlink":
-                    self._link(name, safe_name(member.link), member.link)
-        finally:
-            os.close(fd)
 
-    def _link(self, name: str, target: str | None, written: str) -> None:
+    def name_of(self, member: Member) -> str | None:
+        """Counts a member in and gives its name; None if it has no place in an archive, which is noted."""
+        self._count += 1
+        if self._count == self._limit:
+            self.problems.append(f"{self._limit} members or more")
+        name = safe_name(member.name)
+        if name is None and (member.kind != "dir" or member.name.strip("./")):
+            self.problems.append(f"member {member.name!r} lies outside the archive")
+        return name
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit of members is reached."""
+        return self._count >= self._limit
+
+    def add(self, name: str, blob: Blob) -> None:
+        """Enters a file; of two with one name the later holds, as when unpacked."""
+        self._links.pop(name, None)
+        self._files[name] = blob
+
+    def add_link(self, name: str, member: Member) -> None:
+        """Enters a symlink or hardlink; one that leads out of the archive is noted."""
+        if member.kind == "symlink":
+            target = _join(name.rpartition("/")[0], member.link)
+        else:
+            target = safe_name(member.link)
         if target is None:
-            self.problems.append(f"link {name!r} -> {written!r} leaves the archive")
+            self.problems.append(f"link {name!r} -> {member.link!r} leaves the archive")
+        self._files.pop(name, None)
         self._links[name] = target
 
     def __contains__(self, name: str) -> bool:
         return name in self._files or name in self._links
 
-    def find(self, name: str) -> Extent | str:
+    def find(self, name: str) -> Blob | str:
         """The bytes of a member, links followed; or in words why there are none."""
         at: str | None = safe_name(name)
         if at is None:
@@ -156,6 +166,28 @@ class TarMembers:
         return f"{name!r} is a link that runs in a circle"
 
 
+def index_tar(path: str, *, limits: Limits, keeper: object = None) -> Catalog:
+    """The members of a tar file, by its headers alone."""
+    catalog = Catalog(limits)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        if status.st_size == 0:
+            catalog.problems.append("the file is empty")
+        stamp = _stamp(status)
+        for member in scan(FileSource(fd, 0, status.st_size), catalog.problems):
+            name = catalog.name_of(member)
+            if catalog.full:
+                break
+            if name is not None and member.kind == "file":
+                catalog.add(name, Extent(path, member.offset, member.stored, stamp, keeper))
+            elif name is not None and member.kind in ("symlink", "hardlink"):
+                catalog.add_link(name, member)
+    finally:
+        os.close(fd)
+    return catalog
+
+
 class FolderMembers:
     """The files of a folder: an unpacked archive, or an OCI layout as tools keep it on disk."""
 
@@ -164,9 +196,9 @@ class FolderMembers:
         self._root = Path(path).resolve()
 
     def __contains__(self, name: str) -> bool:
-        return isinstance(self.find(name), Extent)
+        return not isinstance(self.find(name), str)
 
-    def find(self, name: str) -> Extent | str:
+    def find(self, name: str) -> Blob | str:
         """The file of that name, links followed inside the folder; or in words why there is none."""
         clean = safe_name(name)
         if clean is None:

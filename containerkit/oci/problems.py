@@ -20,7 +20,8 @@ class Limits:
         expansion: a compressed layer may grow this many times …
         expansion_floor: … or to this many bytes, whichever is more. A file of zeros compresses a thousandfold and is
             no attack, hence a floor; memory is constant either way, what is bounded here is time.
-        padding_bytes: how much may follow the end of a tar. Writers pad to a record, at most 1 MiB with ``tar -b 2048``.
+        padding_bytes: how much may follow the end of a tar. Writers pad to a record, at most 1 MiB with ``tar -b
+            2048``.
     """
 
     entries: int = 1_000_000

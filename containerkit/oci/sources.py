@@ -1,7 +1,7 @@
 """Where tar bytes come from: a piece of a file, or a stream. A scanner reads headers and skips payload on either.
 
-A source counts its own ``position`` in bytes from its start. ``take(n)`` gives up to n bytes (fewer only at the end), and
-``skip(n)`` passes over up to n and says how many.
+A source counts its own ``position`` in bytes from its start. ``take(n)`` gives up to n bytes (fewer only at the end),
+and ``skip(n)`` passes over up to n and says how many.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Source(Protocol):
 class FileSource:
     """``size`` bytes of an open file from ``start``; payload is skipped by arithmetic, never read.
 
-    ``pread`` and not ``mmap``: mapped pages count as resident memory (132 MiB for a 220 MB archive), and a file that shrinks
-    while it is mapped ends the process with SIGBUS.
+    ``pread`` and not ``mmap``: mapped pages count as resident memory (132 MiB for a 220 MB archive), and a file that
+    shrinks while it is mapped ends the process with SIGBUS.
     """
 
     __slots__ = ("_at", "_fd", "_size", "_start", "_window", "position")

@@ -1,9 +1,9 @@
 """A tar's headers, without its payload: a generator over any source, in constant memory.
 
-Reads ustar, pax (POSIX.1-2001), GNU long names and links, base-256 numbers and the four GNU sparse formats. Where writers
-disagree it takes Go's reading (``archive/tar``), because that is what engines unpack with. Faster than ``tarfile`` by not
-building what nobody asks for, and it goes on after a breach: each one is noted, in words, and only an unreadable header
-ends the scan.
+Reads ustar, pax (POSIX.1-2001), GNU long names and links, base-256 numbers and the four GNU sparse formats. Where
+writers disagree it takes Go's reading (``archive/tar``), because that is what engines unpack with. Faster than
+``tarfile`` by not building what nobody asks for, and it goes on after a breach: each one is noted, in words, and only
+an unreadable header ends the scan.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from .sources import Source
+from containerkit.oci.sources import Source
 
 __all__ = ["BLOCK", "Kind", "Member", "padding", "scan", "text"]
 

@@ -1,9 +1,9 @@
 """tar-split: a layer's tar headers as Docker and Podman keep them on disk, read without any payload.
 
-The file (``tar-split.json.gz``) is gzip over JSON lines (github.com/vbatts/tar-split). A line of type 2 holds raw bytes of
-the original tar: headers, and the padding of the file before. A line of type 1 stands where a file's payload was: its name,
-size and CRC-64/ISO. Type 2 lines strung together are thus a tar with its payload cut out, which the one scanner reads, and
-the checksum names the content without a byte of it being read.
+The file (``tar-split.json.gz``) is gzip over JSON lines (github.com/vbatts/tar-split). A line of type 2 holds raw
+bytes of the original tar: headers, and the padding of the file before. A line of type 1 stands where a file's payload
+was: its name, size and CRC-64/ISO. Type 2 lines strung together are thus a tar with its payload cut out, which the
+one scanner reads, and the checksum names the content without a byte of it being read.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from .layer import FileEntry, LayerContents, entry_of
-from .problems import Limits
-from .tar import scan
+from containerkit.oci.layer import FileEntry, LayerContents, entry_of
+from containerkit.oci.problems import Limits
+from containerkit.oci.tar import scan
 
 __all__ = ["read_tar_split"]
 
@@ -74,7 +74,7 @@ class _SplitSource:
         raise NotImplementedError("tar-split holds no payload")
 
     def payload(self, stored: int) -> bytes | None:
-        """Passes over the payload of the member just read; its checksum, empty for an empty one, None if the line lacks."""
+        """Passes over the payload of the member just read; its checksum, or None if its line is missing."""
         if self._used < len(self._buffer):
             return None
         line = next(self._lines, None)

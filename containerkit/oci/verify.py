@@ -1,24 +1,25 @@
 """The invariants of an image, checked against its bytes: every violation at once, none invented.
 
-Checked: the config's digest against its name, each blob's digest and size against manifest and name, each layer's tar against
-its diff_id, the number of history lines, every entry of every layer.
+Checked: the config's digest against its name, each blob's digest and size against manifest and name, each layer's tar
+against its diff_id, the number of history lines, every entry of every layer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from .archive import ImageArchive, LayerBlob
-from .compression import decompress
-from .config import ImageConfig
-from .digest import hex_part, sha256, sha256_of
-from .layer import LayerContents, read_layer
-from .problems import Limits
-from .sources import StreamSource
+from containerkit.oci.archive import ImageArchive, LayerBlob
+from containerkit.oci.compression import Compression, decompress
+from containerkit.oci.config import ImageConfig
+from containerkit.oci.digest import hex_part, sha256
+from containerkit.oci.layer import LayerContents, read_layer
+from containerkit.oci.problems import Limits
+from containerkit.oci.sources import StreamSource
 
-__all__ = ["check_config", "check_history", "violations"]
+__all__ = ["check_config", "check_history", "check_layer", "read_verified", "violations"]
 
 _NAMED_BY_DIGEST = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.json|\.tar)?")
 
@@ -28,8 +29,14 @@ def violations(image: ImageArchive, *, limits: Limits | None = None) -> tuple[st
     found = list(check_config(image))
     found += check_history(image.config)
     for index, layer in enumerate(image.layers):
-        diff_id = image.config.diff_ids[index]
-        found += (f"layer {index}: {problem}" for problem in _check_layer(layer, diff_id, limits or Limits()))
+        try:
+            with layer.extent.open() as source:
+                blob, contents = read_verified(source.chunks(), layer.compression, limits=limits)
+        except (ValueError, OSError) as exc:
+            found.append(f"layer {index}: {exc}")
+            continue
+        breaches = check_layer(layer, blob, contents, image.config.diff_ids[index])
+        found += (f"layer {index}: {breach}" for breach in breaches)
     return tuple(found)
 
 
@@ -54,43 +61,38 @@ def check_history(config: ImageConfig) -> Iterator[str]:
         yield f"{made} lines of history made a layer, and there are {len(config.diff_ids)} layers"
 
 
-def _check_layer(layer: LayerBlob, diff_id: str, limits: Limits) -> Iterator[str]:
-    """One reading for everything: blob digest, tar digest and the entries themselves."""
+def check_layer(layer: LayerBlob, blob: str, contents: LayerContents, diff_id: str) -> Iterator[str]:
+    """What is stated of a layer against its actual blob digest and contents."""
     stated = layer.descriptor
     if stated is not None and stated.size != layer.size:
         yield f"the manifest states {stated.size} bytes, found {layer.size}"
-    try:
-        with layer.extent.open() as source:
-            blob, _ = sha256_of(source.chunks())
-        contents = _hashed(layer, limits)
-    except (ValueError, OSError) as exc:
-        yield str(exc)
-        return
     if stated is not None and stated.digest != blob:
         yield f"the manifest states blob {stated.digest}, found {blob}"
     elif layer.name.startswith("blobs/") and not layer.name.endswith(hex_part(blob)):
         yield f"{layer.name!r} has digest {blob}"
-    if contents.diff_id != diff_id:
+    if contents.diff_id is not None and contents.diff_id != diff_id:
         yield f"the config states diff_id {diff_id}, found {contents.diff_id}"
     yield from contents.problems
     yield from contents.remarks
 
 
-def _hashed(layer: LayerBlob, limits: Limits) -> LayerContents:
-    """The layer's contents with its actual diff_id, in one pass over the uncompressed tar."""
-    hasher = hashlib.sha256()
+def read_verified(
+    blob: Iterable[bytes], how: Compression, *, limits: Limits | None = None
+) -> tuple[str, LayerContents]:
+    """A blob's digest, and the layer in it with its actual diff_id; every byte is read once."""
+    outer, inner = hashlib.sha256(), hashlib.sha256()
+    tapped = _tap(blob, outer)
+    try:
+        plain = _tap(decompress(tapped, how, limits=limits), inner)
+        contents = replace(read_layer(StreamSource(plain), limits=limits), diff_id="sha256:" + inner.hexdigest())
+    except (ValueError, OSError) as exc:
+        contents = LayerContents((), 0, (str(exc),))
+    for _ in tapped:  # what the decompressor left is part of the blob's digest all the same
+        pass
+    return "sha256:" + outer.hexdigest(), contents
 
-    def tapped() -> Iterator[bytes]:
-        with layer.extent.open() as source:
-            for chunk in decompress(source.chunks(), layer.compression, limits=limits):
-                hasher.update(chunk)
-                yield chunk
 
-    contents = read_layer(StreamSource(tapped()), limits=limits)
-    return LayerContents(
-        contents.entries,
-        contents.tar_bytes,
-        contents.problems,
-        contents.remarks,
-        diff_id="sha256:" + hasher.hexdigest(),
-    )
+def _tap(chunks: Iterable[bytes], hasher: hashlib._Hash) -> Iterator[bytes]:
+    for chunk in chunks:
+        hasher.update(chunk)
+        yield chunk

@@ -1,7 +1,7 @@
 """The grammar of whiteouts: which file names in a layer are not files.
 
-image-spec, layer.md, "Whiteouts": ``.wh.NAME`` hides NAME of the layers below, ``.wh..wh..opq`` hides everything below in
-its folder. Other names that begin with ``.wh..wh.`` are leftovers of AUFS, which engines skip.
+image-spec, layer.md, "Whiteouts": ``.wh.NAME`` hides NAME of the layers below, ``.wh..wh..opq`` hides everything
+below in its folder. Other names that begin with ``.wh..wh.`` are leftovers of AUFS, which engines skip.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ WhiteoutKind = Literal["whiteout", "opaque", "aufs", "invalid"]
 def classify(name: str) -> tuple[WhiteoutKind, str] | None:
     """What the last part of a path means, and the name it hides; None for an ordinary file.
 
-    ``invalid`` is a whiteout of nothing, of ``.`` or of ``..``: followed to the letter it would remove its own folder or the
-    one above.
+    ``invalid`` is a whiteout of nothing, of ``.`` or of ``..``: followed to the letter it would remove its own folder
+    or the one above.
     """
     if not name.startswith(PREFIX):
         return None

@@ -1,0 +1,157 @@
+"""An image out of a save stream: config and every layer's entries, in one pass and constant memory.
+
+An engine's ``save`` cannot be sought in, and the documents that say which member is what come first, last or in
+between. So each member is looked at by its first bytes: JSON is kept, a tar is scanned as it flows by, plain or
+compressed, and everything else is passed over. At the end ``manifest.json`` tells what belongs together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from containerkit.oci.archive import ImageArchive, find_image
+from containerkit.oci.compression import Compression, decompress, sniff
+from containerkit.oci.config import ImageConfig
+from containerkit.oci.layer import LayerContents, read_layer
+from containerkit.oci.members import Catalog
+from containerkit.oci.problems import Limits, invalid
+from containerkit.oci.sources import StreamSource
+from containerkit.oci.tar import BLOCK, Member, scan
+from containerkit.oci.verify import check_config, check_history, check_layer, read_verified
+
+__all__ = ["ImageContents", "scan_stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageContents:
+    """One image with the contents of all its layers.
+
+    Attributes:
+        refs: the names it is tagged with.
+        raw_config: the bytes whose digest is the image ID.
+        layers: base first.
+        blob_sizes: bytes of each layer as it came, compressed or not.
+        compressed: whether each came compressed.
+    """
+
+    refs: tuple[str, ...]
+    raw_config: bytes = field(repr=False)
+    config: ImageConfig = field(repr=False)
+    layers: tuple[LayerContents, ...]
+    blob_sizes: tuple[int, ...]
+    compressed: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A member that went by: a document whole, a layer as what was read of it."""
+
+    size: int
+    head: bytes
+    document: bytes | None = None
+    contents: LayerContents | None = None
+    digest: str | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[StreamSource]:
+        yield StreamSource([self.document if self.document is not None else self.head])
+
+    def read(self) -> bytes:
+        if self.document is None:
+            raise invalid("stream", ["a layer stands where a document should be"])
+        return self.document
+
+
+def scan_stream(
+    chunks: Iterable[bytes],
+    *,
+    ref: str | None = None,
+    content_ids: bool = False,
+    verify: bool = False,
+    limits: Limits | None = None,
+) -> ImageContents:
+    """Reads a docker-archive or OCI layout tar to its end as it comes.
+
+    Args:
+        chunks: the bytes, in pieces of any size; consumed to the end, so that an engine need not abort its writing.
+        ref: which image, where the stream holds several.
+        content_ids: hash every file on the way (SHA-256) into its ``content_id``.
+        verify: hash every blob and tar on the way, and raise for whatever does not match.
+
+    Raises:
+        InvalidImage: with every breach found.
+        InvalidOption: several images, or none of that name.
+    """
+    limits = limits or Limits()
+    catalog = Catalog(limits)
+    source = StreamSource(chunks)
+    for member in scan(source, catalog.problems):
+        name = catalog.name_of(member)
+        if catalog.full:
+            break
+        if name is not None and member.kind == "file":
+            catalog.add(name, _hold(source, member, limits, content_ids, verify))
+        elif name is not None and member.kind in ("symlink", "hardlink"):
+            catalog.add_link(name, member)
+    while source.skip(1 << 30):
+        pass
+    if not source.position:
+        catalog.problems.append("the stream is empty")
+    image = find_image(catalog, ref=ref, limits=limits)
+    return _contents(image, verify)
+
+
+def _hold(source: StreamSource, member: Member, limits: Limits, content_ids: bool, verify: bool) -> _Held:
+    size = member.stored
+    head = source.take(min(size, BLOCK))
+    how = sniff(head)
+
+    def blob() -> Iterator[bytes]:
+        yield head
+        yield from source.chunks(size - len(head))
+
+    if how == "none" and head[:1] in (b"{", b"[") and size <= limits.document_bytes:
+        return _Held(size, head[:4], document=b"".join(blob()))
+    if how == "none" and head[257:262] != b"ustar" and head.strip(b"\0"):
+        return _Held(size, head[:4])  # neither a tar nor JSON: "VERSION", or "repositories" of old saves
+    if verify:
+        digest, contents = read_verified(blob(), how, limits=limits)
+        return _Held(size, head[:4], contents=contents, digest=digest)
+    return _Held(size, head[:4], contents=_read(blob(), how, limits, content_ids))
+
+
+def _read(blob: Iterable[bytes], how: Compression, limits: Limits, content_ids: bool) -> LayerContents:
+    plain = decompress(blob, how, limits=limits)
+    try:
+        return read_layer(StreamSource(plain), limits=limits, content_ids=content_ids)
+    except ValueError as exc:
+        return LayerContents((), 0, (str(exc),))
+
+
+def _contents(image: ImageArchive, verify: bool) -> ImageContents:
+    """The layers of the image that was meant, out of all that went by."""
+    problems: list[str] = [*check_config(image), *check_history(image.config)] if verify else []
+    layers: list[LayerContents] = []
+    for index, layer in enumerate(image.layers):
+        held = layer.extent
+        if not isinstance(held, _Held) or held.contents is None:
+            problems.append(f"layer {index}: {layer.name!r} is no tar")
+            continue
+        contents = held.contents
+        breaches: Iterable[str] = contents.problems
+        if verify and held.digest is not None:
+            breaches = check_layer(layer, held.digest, contents, image.config.diff_ids[index])
+        problems += (f"layer {index}: {breach}" for breach in breaches)
+        layers.append(contents)
+    if problems:
+        raise invalid("stream", problems)
+    return ImageContents(
+        refs=image.refs,
+        raw_config=image.raw_config,
+        config=image.config,
+        layers=tuple(layers),
+        blob_sizes=tuple(layer.size for layer in image.layers),
+        compressed=tuple(layer.compression != "none" for layer in image.layers),
+    )
