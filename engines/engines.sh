@@ -14,7 +14,7 @@
 #                                      user lab, password labpass
 #   engines.sh link A B                a cable between two engines: 10.231.90.1 and 10.231.90.2
 #   engines.sh reset NAME...           stop, forget images and containers, start again
-#   engines.sh list                    names and groups
+#   engines.sh list [NAME|GROUP]...    what there is to choose from
 #   engines.sh purge                   stop everything and delete the state folder's content
 #
 # Groups: base core vm extra all (`list` shows who is in them). The vm engines share one user-mode-Linux machine

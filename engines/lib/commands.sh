@@ -42,8 +42,10 @@ cmd_reset() {
 }
 
 cmd_list() {
-  local name
-  for name in $ORDER; do echo "$name ${SPEC[$name]}"; done
+  local engines name
+  engines=$(expand_or "$ORDER" "$@") || exit 1
+  for name in $engines; do echo "$name ${SPEC[$name]}"; done
+  [[ $# == 0 ]] || return 0
   for name in base core vm extra all; do echo "group $name: ${GROUP[$name]}"; done
 }
 
