@@ -38,7 +38,7 @@ WITH_ENGINE = ("tests/conformance",)
 EXAMPLES = ("tests/examples",)
 
 
-def groups(*names: str) -> list[str]:
+def groups(*names: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PYPROJECT, *names)
 
 
@@ -71,7 +71,7 @@ def skip(session: nox.Session, reason: str) -> None:
 
 
 def junit(session: nox.Session, part: str = "") -> str:
-    return f"--junitxml={RESULTS / f'{session.name}-{part or "all"}.xml'}"
+    return f"--junitxml={RESULTS}/{session.name}-{part or 'all'}.xml"
 
 
 def rooms(session: nox.Session, folders: Sequence[str]) -> list[str]:
