@@ -20,7 +20,7 @@ from containerkit.oci.compression import Compression, Expanded, decompress, snif
 from containerkit.oci.config import ImageConfig
 from containerkit.oci.layer import FileEntry, LayerContents, hash_files, read_layer
 from containerkit.oci.manifest import Descriptor, Index, Manifest, parse_document
-from containerkit.oci.members import Blob, Catalog, FolderMembers, Members, index_tar
+from containerkit.oci.members import Blob, Catalog, Extent, FolderMembers, Members, index_tar
 from containerkit.oci.problems import Limits, invalid
 from containerkit.oci.sources import StreamSource
 
@@ -41,6 +41,13 @@ class LayerBlob:
     extent: Blob
     compression: Compression
     descriptor: Descriptor | None = None
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str], descriptor: Descriptor | None = None) -> LayerBlob:
+        """The blob that a file is, as a content store keeps it. Raises OSError."""
+        extent = Extent.whole(path)
+        with extent.open() as source:
+            return cls(extent.path, extent, sniff(source.take(4)), descriptor)
 
     @property
     def size(self) -> int:

@@ -39,6 +39,12 @@ class Extent:
     stamp: tuple[int, int, int, int]
     keeper: object = field(default=None, repr=False, compare=False)
 
+    @classmethod
+    def whole(cls, path: str | os.PathLike[str]) -> Extent:
+        """All of a file. Raises OSError."""
+        status = os.stat(path)
+        return cls(os.fspath(path), 0, status.st_size, _stamp(status))
+
     @contextmanager
     def open(self) -> Iterator[FileSource]:
         """A source over the bytes.
@@ -138,10 +144,8 @@ class Catalog:
 
     def add_link(self, name: str, member: Member) -> None:
         """Enters a symlink or hardlink; one that leads out of the archive is noted."""
-        if member.kind == "symlink":
-            target = _join(name.rpartition("/")[0], member.link)
-        else:
-            target = safe_name(member.link)
+        soft = member.kind == "symlink"
+        target = _join(name.rpartition("/")[0], member.link) if soft else safe_name(member.link)
         if target is None:
             self.problems.append(f"link {name!r} -> {member.link!r} leaves the archive")
         self._files.pop(name, None)

@@ -1,0 +1,205 @@
+"""The ways into a layer's contents: blobs that can be read again, records of headers, and a stream that is read
+
+once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from containerkit.layers.contents import Sizes, Verification
+from containerkit.oci.archive import ImageArchive, LayerBlob
+from containerkit.oci.layer import FileEntry, LayerContents
+from containerkit.oci.problems import Limits, invalid
+from containerkit.oci.stream import ImageContents, scan_stream
+from containerkit.oci.verify import read_verified, violations
+
+__all__ = ["BlobReader", "RecordReader", "StreamReader"]
+
+_BYTES = ("config digest", "blob digests and sizes", "diff_ids", "history", "entries")
+
+
+class BlobReader:
+    """Layers whose blobs are files: an archive's, or a content store's.
+
+    Args:
+        image: gives ``verify`` the config to check against; without it only the layers' blobs and diff_ids are checked.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        layers: Sequence[LayerBlob],
+        *,
+        diff_ids: Sequence[str] = (),
+        image: ImageArchive | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.name = name
+        self._layers = tuple(layers)
+        self._diff_ids = tuple(diff_ids)
+        self._image = image
+        self._limits = limits
+        self._sizes: dict[int, Sizes] = {}
+
+    def read(self, index: int, /) -> LayerContents:
+        """The layer's entries; its sizes are remembered on the way."""
+        layer = self._layers[index]
+        contents = layer.read(limits=self._limits)
+        if not contents.problems:
+            self._sizes[index] = Sizes(
+                content=contents.content_bytes,
+                tar=contents.tar_bytes,
+                compressed=None if layer.compression == "none" else layer.size,
+                source={"content": "tar headers", "tar": self.name, "compressed": self.name},
+            )
+        return contents
+
+    def sizes(self, index: int, /) -> Sizes:
+        """Content and tar from the layer's headers, which are read for it if they have not been."""
+        if index not in self._sizes:
+            contents = self.read(index)
+            if contents.problems:
+                raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
+        return self._sizes[index]
+
+    def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
+        """SHA-256 of the files' bytes."""
+        try:
+            return self._layers[index].content_ids(entries, limits=self._limits)
+        except (ValueError, OSError) as exc:
+            raise invalid(f"layer {index}", [f"layer {index}: {exc}"]) from exc
+
+    def verify(self) -> Verification:
+        """Every byte of every blob, once."""
+        if self._image is not None:
+            found = violations(self._image, limits=self._limits)
+            if found:
+                raise invalid(self.name, found)
+            return Verification(_BYTES)
+        problems: list[str] = []
+        for index, (layer, diff_id) in enumerate(zip(self._layers, self._diff_ids, strict=True)):
+            with layer.extent.open() as source:
+                blob, contents = read_verified(source.chunks(), layer.compression, limits=self._limits)
+            if contents.diff_id is not None and contents.diff_id != diff_id:
+                problems.append(f"layer {index}: the config states diff_id {diff_id}, found {contents.diff_id}")
+            if layer.descriptor is not None and layer.descriptor.digest != blob:
+                problems.append(f"layer {index}: the manifest states blob {layer.descriptor.digest}, found {blob}")
+            problems += (f"layer {index}: {breach}" for breach in contents.problems)
+        if problems:
+            raise invalid(self.name, problems)
+        return Verification(("blob digests", "diff_ids", "entries"), ("config digest",))
+
+
+class RecordReader:
+    """Layers of which only the headers are at hand, such as tar-split: entries with content IDs, and no bytes.
+
+    Args:
+        load: for each layer, base first, what reads its record.
+        sizes: adds what else is known (compressed, disk) to a layer's content and tar.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        load: Sequence[Callable[[], LayerContents]],
+        *,
+        sizes: Sequence[Sizes] = (),
+    ) -> None:
+        self.name = name
+        self._load = tuple(load)
+        self._extra = tuple(sizes)
+        self._sizes: dict[int, Sizes] = {}
+
+    def read(self, index: int, /) -> LayerContents:
+        """The layer's entries."""
+        contents = self._load[index]()
+        extra = self._extra[index] if index < len(self._extra) else Sizes()
+        self._sizes[index] = Sizes(
+            content=contents.content_bytes,
+            tar=contents.tar_bytes,
+            compressed=extra.compressed,
+            disk=extra.disk,
+            source={**extra.source, "content": self.name, "tar": self.name},
+        )
+        return contents
+
+    def sizes(self, index: int, /) -> Sizes:
+        """Content and tar from the record, which is read for it if it has not been."""
+        if index not in self._sizes:
+            contents = self.read(index)
+            if contents.problems:
+                raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
+        return self._sizes[index]
+
+    def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
+        """Those the record holds."""
+        return {entry.path: entry.content_id for entry in entries if entry.content_id is not None}
+
+    def verify(self) -> Verification:
+        """That every record can be read; digests need the bytes."""
+        problems = [f"layer {index}: {breach}" for index, load in enumerate(self._load) for breach in load().problems]
+        if problems:
+            raise invalid(self.name, problems)
+        return Verification(("entries",), ("config digest", "blob digests and sizes", "diff_ids"))
+
+
+class StreamReader:
+    """An image that only an engine's save stream shows. One pass answers for all layers.
+
+    Args:
+        save: opens the stream anew; it is read to its end.
+        ref: the image meant, where the stream may hold several.
+    """
+
+    def __init__(
+        self,
+        save: Callable[[], Iterable[bytes]],
+        *,
+        ref: str | None = None,
+        name: str = "save stream",
+        limits: Limits | None = None,
+    ) -> None:
+        self.name = name
+        self._save = save
+        self._ref = ref
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._image: ImageContents | None = None
+        self._ids: ImageContents | None = None
+
+    @property
+    def image(self) -> ImageContents:
+        """The image as the stream tells it; fetched at the first call."""
+        with self._lock:
+            if self._image is None:
+                self._image = scan_stream(self._save(), ref=self._ref, limits=self._limits)
+            return self._image
+
+    def read(self, index: int, /) -> LayerContents:
+        """The layer's entries."""
+        return self.image.layers[index]
+
+    def sizes(self, index: int, /) -> Sizes:
+        """Content and tar from the headers that went by."""
+        image = self.image
+        return Sizes(
+            content=image.layers[index].content_bytes,
+            tar=image.layers[index].tar_bytes,
+            compressed=image.blob_sizes[index] if image.compressed[index] else None,
+            source={"content": "tar headers", "tar": self.name, "compressed": self.name},
+        )
+
+    def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
+        """SHA-256 of the files' bytes; the first call costs a second pass over the stream, which hashes every file."""
+        with self._lock:
+            if self._ids is None:
+                self._ids = scan_stream(self._save(), ref=self._ref, content_ids=True, limits=self._limits)
+        wanted = {entry.path for entry in entries}
+        found = self._ids.layers[index].entries
+        return {one.path: one.content_id for one in found if one.path in wanted and one.content_id is not None}
+
+    def verify(self) -> Verification:
+        """Every byte of another pass."""
+        scan_stream(self._save(), ref=self._ref, verify=True, limits=self._limits)
+        return Verification(_BYTES)
