@@ -1,0 +1,65 @@
+"""What users type, read into the values of :mod:`containerkit.spec`: every spelling accepted once, every mistake named.
+
+A bad value raises InvalidOption (a bad image name InvalidReference) before anything is sent. Rooms: `values` the
+primitive readers, `mounts`, `network`, `resources` the richer ones, `container` and `others` the specs, `typed` the
+TypedDicts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .container import CREATE_OPTIONS, container_spec, exec_spec, image_name
+from .network import network_attachment
+from .others import build_spec, filters, network_spec, volume_spec
+from .resources import limits
+from .resources import restart as restart_policy
+from .values import command, env, labels, object_name, signal_name, timeout_seconds
+from .values import size as size_bytes
+
+if TYPE_CHECKING:
+    from .typed import (
+        BuildOptions,
+        CreateOptions,
+        ExecOptions,
+        LimitOptions,
+        NetworkOptions,
+        RunOptions,
+        VolumeOptions,
+    )
+
+__all__ = [
+    "CREATE_OPTIONS",
+    "BuildOptions",
+    "CreateOptions",
+    "ExecOptions",
+    "LimitOptions",
+    "NetworkOptions",
+    "RunOptions",
+    "VolumeOptions",
+    "build_spec",
+    "command",
+    "container_spec",
+    "env",
+    "exec_spec",
+    "filters",
+    "image_name",
+    "labels",
+    "limits",
+    "network_attachment",
+    "network_spec",
+    "object_name",
+    "restart_policy",
+    "signal_name",
+    "size_bytes",
+    "timeout_seconds",
+    "volume_spec",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:  # the TypedDicts: for type checkers, loaded only if somebody asks
+        from . import typed
+
+        return getattr(typed, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
