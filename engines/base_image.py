@@ -54,8 +54,8 @@ BASE = words(
 SMALL = BASE + words("ca-certificates curl iproute2 less openssl perl procps python3 xz-utils")
 FULL = SMALL + words(
     """
-    build-essential clang cmake default-jdk-headless emacs-nox gdb gfortran git golang-go libboost-all-dev
-    libicu-dev nodejs postgresql-15 python3-dev python3-doc python3-numpy python3-scipy rustc vim
+    build-essential clang cmake default-jdk-headless gdb gfortran git libboost-all-dev libicu-dev nodejs postgresql-15
+    python3-dev python3-doc python3-numpy python3-scipy vim
     """
 )
 SIZES: Mapping[str, tuple[str, ...]] = {"small": SMALL, "full": FULL}
@@ -74,6 +74,8 @@ class Recipe:
     config: Mapping[str, Any] = field(default_factory=lambda: {"Cmd": ["bash"]})
     dependencies: bool = True
     """False: the packages named and nothing they depend on."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Text files to add: path in the image -> content."""
     suite: str = SUITE
 
 
@@ -106,7 +108,9 @@ def build_image(out: Path, recipe: Recipe, *, cache: Path | None = None) -> Path
     apt.update()
     plan = apt.plan(recipe.packages, recipe.dependencies)
     key = hashlib.sha256(
-        json.dumps([FORMAT, recipe.ref, recipe.config, [p.filename for p in plan]], sort_keys=True).encode()
+        json.dumps(
+            [FORMAT, recipe.ref, dict(recipe.config), dict(recipe.files), [p.filename for p in plan]], sort_keys=True
+        ).encode()
     ).hexdigest()
     kept = cache / "images" / f"{key[:24]}.tar"
     if not kept.exists():
@@ -114,7 +118,7 @@ def build_image(out: Path, recipe: Recipe, *, cache: Path | None = None) -> Path
         with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as name:
             folder = Path(name)
             apt.fetch(plan, folder)
-            write_archive(folder / "image.tar", recipe, [folder / p.filename for p in plan], folder)
+            write_archive(folder / "image.tar", recipe, [folder / p.filename for p in plan])
             os.replace(folder / "image.tar", kept)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
@@ -359,7 +363,7 @@ def header(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
     return info
 
 
-def build_tree(packages: Sequence[Path], folder: Path) -> Tree:
+def build_tree(packages: Sequence[Path]) -> Tree:
     """Unpack the packages side by side, and do by hand the few things their scripts would have done."""
     tree = Tree()
     done = 0
@@ -446,9 +450,11 @@ class Hashing(io.RawIOBase):
         return self.count
 
 
-def write_archive(out: Path, recipe: Recipe, packages: Sequence[Path], folder: Path) -> None:
+def write_archive(out: Path, recipe: Recipe, packages: Sequence[Path]) -> None:
     """A docker-archive: the layer first, written once, its header filled in when size and digest are known."""
-    tree = build_tree(packages, folder)
+    tree = build_tree(packages)
+    for name, text in recipe.files.items():
+        tree.file(name.strip("/"), text.encode())
     with out.open("wb+") as file:
         file.write(bytes(tarfile.BLOCKSIZE))
         layer = Hashing(file)
