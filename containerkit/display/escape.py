@@ -1,0 +1,52 @@
+"""Making untrusted text safe to show: every escape of the project is here.
+
+Names, labels, instructions and logs come from images that anybody may have built. Shown raw they could move a
+terminal's cursor, run script in a notebook, or reorder a line for the eye.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+__all__ = ["html_text", "markdown_text", "visible"]
+
+# C0 and C1 controls, lone surrogates, line separators, invisible and bidirectional formatting, and what XML forbids.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+_SPACES = re.compile(r"[ \t\r\n\v\f]*[\t\r\n\v\f][ \t\r\n\v\f]*")
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)")
+# What opens a block at the start of a line: a heading, a list, a quote, a rule.
+_MARKDOWN_BLOCK = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))")
+
+
+def visible(text: str) -> str:
+    """One line in which every character can be seen: line breaks become spaces, other controls "\\x1b"."""
+    return _UNSEEN.sub(_code, _SPACES.sub(" ", text))
+
+
+def _code(match: re.Match[str]) -> str:
+    point = ord(match[0])
+    if 0xDC80 <= point <= 0xDCFF:  # a byte of a file name that is not UTF-8 (PEP 383)
+        point -= 0xDC00
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def html_text(text: str) -> str:
+    """For HTML and SVG, between tags and inside quoted attributes."""
+    return html.escape(visible(text), quote=True)
+
+
+def markdown_text(text: str) -> str:
+    """For a Markdown table's cell or a line of prose: shown as it is, read as nothing."""
+    plain = _MARKDOWN.sub(r"\\\g<0>", visible(text))
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN_BLOCK.sub(_block, plain)
+
+
+def _block(match: re.Match[str]) -> str:
+    return f"{match[1]}&#{ord(match[2])};" if len(match[2]) == 1 and not match[2].isdigit() else f"{match[0]}&#8203;"

@@ -1,0 +1,263 @@
+"""Table: rows under headings, for a terminal, a notebook, a hand-in or a program."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum
+from os import PathLike, fspath
+from typing import Any, Literal
+
+from .escape import markdown_text, visible
+from .units import UNKNOWN, human_bytes, human_number, human_seconds
+
+__all__ = ["Cell", "Table", "Tabular", "bytes_cell", "percent_cell", "seconds_cell"]
+
+Tone = Literal["", "good", "warn", "bad", "dim"]
+
+# What stands to the right, digits under digits: "12", "-3.5", "1,234", "12.3 MB", "98 %", "1.5×".
+_NUMERIC = re.compile(r"[-+~≈<>≤≥]?\s*\d[\d,_. ]*\s*(?:[kMGTPE]?i?B|%|×|x|[nµm]?s|min|h|d)?(?: \d+ (?:s|min|h))?")
+_NOTEBOOK_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell whose text is not simply its value's.
+
+    Attributes:
+        value: for programs (JSON-ready).
+        text: for people.
+        tone: "good", "warn" or "bad" colours it, "dim" steps back.
+    """
+
+    value: object
+    text: str
+    tone: Tone = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def bytes_cell(n: int | None, tone: Tone = "") -> Cell:
+    """Bytes: a number for programs, "1.23 GB" for people, "unknown" for None."""
+    return Cell(n, human_bytes(n), tone or ("dim" if n is None else ""))
+
+
+def seconds_cell(s: float | None, tone: Tone = "") -> Cell:
+    """Seconds, likewise."""
+    return Cell(s, human_seconds(s), tone or ("dim" if s is None else ""))
+
+
+def percent_cell(fraction: float | None, tone: Tone = "") -> Cell:
+    """A share of one: 0.66 for programs, "66.0 %" for people."""
+    text = UNKNOWN if fraction is None else f"{fraction:.1%}".replace("%", " %")
+    return Cell(fraction, text, tone or ("dim" if fraction is None else ""))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Table:
+    """Rows under headings.
+
+    A cell is any value: numbers go to the right, True is "yes", None is an empty cell (a size nobody knows is
+    ``bytes_cell(None)``), a list is joined by commas, a :class:`Cell` says itself what to show.
+
+    Attributes:
+        title: one line.
+        columns: the headings.
+        rows: as many cells each as there are columns.
+        notes: lines below the table.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    notes: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        notes = (self.notes,) if isinstance(self.notes, str) else tuple(str(note) for note in self.notes)
+        object.__setattr__(self, "columns", tuple(str(column) for column in self.columns))
+        object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
+        object.__setattr__(self, "notes", notes)
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ValueError(f"row {number} has {len(row)} cells, the table {len(self.columns)} columns")
+
+    # ---------------------------------------------------------------- what the renderers ask
+    def texts(self) -> list[list[str]]:
+        """Every cell as people read it, not yet escaped for anything."""
+        return [[cell_text(value) for value in row] for row in self.rows]
+
+    def numeric(self) -> tuple[bool, ...]:
+        """For each column, whether it holds numbers and stands to the right."""
+        return tuple(_is_numeric(row[index] for row in self.rows) for index in range(len(self.columns)))
+
+    # ---------------------------------------------------------------- faces
+    def to_text(self, width: int | None = None, color: bool = False) -> str:
+        """For a terminal.
+
+        Args:
+            width: columns to fit into, by folding long cells; None: as wide as it needs.
+            color: with ANSI colours.
+        """
+        from .text import table_text
+
+        return table_text(self, width=width, color=color)
+
+    def to_html(self, *, max_rows: int | None = None) -> str:
+        """A fragment for a page, light or dark. ``max_rows`` leaves out the rest, and says so."""
+        from .page import table_html
+
+        return table_html(self, max_rows=max_rows)
+
+    def to_markdown(self) -> str:
+        """A table as GitHub, GitLab and Jupyter read it."""
+        cells = [[markdown_text(text) for text in row] for row in ([*self.columns], *self.texts())]
+        widths = [max(3, *(len(row[index]) for row in cells)) for index in range(len(self.columns))]
+        numeric = self.numeric()
+        rule = ["-" * (width - 1) + ":" if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
+        lines = [
+            "| "
+            + " | ".join(
+                text.rjust(width) if right else text.ljust(width)
+                for text, width, right in zip(row, widths, numeric, strict=True)
+            )
+            + " |"
+            for row in (cells[0], rule, *cells[1:])
+        ]
+        parts = [f"**{markdown_text(self.title)}**"] if self.title else []
+        parts += ["\n".join(lines)] if self.columns else []
+        parts += [markdown_text(note) for note in self.notes]
+        return "\n\n".join(parts) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: title, columns, rows (lists of cells, with numbers as numbers), notes."""
+        return {
+            "title": self.title,
+            "columns": list(self.columns),
+            "rows": [[json_ready(value) for value in row] for row in self.rows],
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        return self.to_text(width=_terminal_width())
+
+    def __repr__(self) -> str:
+        return f"<Table {self.title!r}: {len(self.rows)} rows of {', '.join(self.columns)}>"
+
+    def _repr_html_(self) -> str:
+        return self.to_html(max_rows=_NOTEBOOK_ROWS)
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, str]:
+        faces = {"text/plain": self.to_text, "text/html": self._repr_html_, "text/markdown": self.to_markdown}
+        return {
+            kind: face()
+            for kind, face in faces.items()
+            if (include is None or kind in include) and (exclude is None or kind not in exclude)
+        }
+
+
+class Tabular:
+    """A value that can be shown as a table: give it ``to_table()``, and terminals and notebooks show it."""
+
+    __slots__ = ()
+
+    def to_table(self) -> Table:
+        """What to show."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return str(self.to_table())
+
+    def _repr_html_(self) -> str:
+        return self.to_table()._repr_html_()
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, str]:
+        return self.to_table()._repr_mimebundle_(include, exclude)
+
+
+def cell_text(value: object) -> str:
+    """One cell as people read it, on one line, with nothing in it that a terminal would obey."""
+    return visible(_plain(value))
+
+
+def cell_tone(value: object) -> Tone:
+    """The tone of a cell; that of the words every report uses needs no Cell."""
+    return value.tone if isinstance(value, Cell) else ""
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, (int, float)):
+        return human_number(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_plain(key)}={_plain(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple, AbstractSet)):
+        items = sorted(value, key=str) if isinstance(value, AbstractSet) else value
+        return ", ".join(_plain(item) for item in items)
+    return str(value)
+
+
+def json_ready(value: object) -> Any:
+    """The same value in JSON's own types."""
+    if isinstance(value, Cell):
+        return json_ready(value.value)
+    if isinstance(value, Enum):
+        return json_ready(value.value)
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if json.dumps(value) not in {"NaN", "Infinity", "-Infinity"} else None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, PathLike):
+        return json_ready(fspath(value))
+    if isinstance(value, Mapping):
+        return {_plain(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, AbstractSet):
+        return [json_ready(item) for item in sorted(value, key=str)]
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item) for item in value]
+    to_dict = getattr(value, "to_dict", None)
+    return json_ready(to_dict()) if callable(to_dict) else str(value)
+
+
+def _is_numeric(values: Iterable[object]) -> bool:
+    some = False
+    for value in values:
+        text = cell_text(value)
+        if text in {"", UNKNOWN, "-", "–"}:
+            continue
+        if isinstance(value, bool) or not _NUMERIC.fullmatch(text):
+            return False
+        some = True
+    return some
+
+
+def _terminal_width() -> int | None:
+    """Columns of the terminal that stdout is, or None where it is none."""
+    import shutil
+
+    try:
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    except (AttributeError, ValueError):  # stdout was closed, or replaced by something less
+        return None

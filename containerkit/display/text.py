@@ -1,0 +1,56 @@
+"""Tables for a terminal, by rich; imported only when one is drawn."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from .escape import visible
+from .table import cell_tone
+
+if TYPE_CHECKING:
+    from .table import Table
+
+__all__ = ["table_text"]
+
+_STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "dim": "dim", "": ""}
+_UNBOUNDED = 100_000
+
+
+def table_text(table: Table, *, width: int | None, color: bool) -> str:
+    """Title, table and notes, each line without trailing blanks."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    out = io.StringIO()
+    # Everything is given, so that nothing is taken from the environment: the same value is the same text.
+    console = Console(
+        file=out,
+        width=max(width, 20) if width else _UNBOUNDED,
+        height=100,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        force_jupyter=False,
+        legacy_windows=False,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        _environ={},
+    )
+    if table.title:
+        console.print(Text(visible(table.title), style="bold"))
+    if table.columns:
+        drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+        for name, right in zip(table.columns, table.numeric(), strict=True):
+            drawn.add_column(Text(visible(name)), justify="right" if right else "left", no_wrap=right, overflow="fold")
+        for row, texts in zip(table.rows, table.texts(), strict=True):
+            drawn.add_row(
+                *(Text(text, style=_STYLES[cell_tone(value)]) for value, text in zip(row, texts, strict=True))
+            )
+        console.print(drawn)
+    for note in table.notes:
+        console.print(Text(visible(note), style="dim"))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"

@@ -1,0 +1,61 @@
+"""Numbers as people read them: bytes in decimal units, as the engines' command lines print them, and durations."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["UNKNOWN", "human_bytes", "human_number", "human_seconds"]
+
+UNKNOWN = "unknown"
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def human_bytes(n: float | None) -> str:
+    """ "1.23 GB" for 1_234_567_890; "unknown" for None.
+
+    Decimal units and three significant digits; whole bytes below 1 kB.
+    """
+    if n is None or not math.isfinite(n):
+        return UNKNOWN
+    sign, size = ("-" if n < 0 else ""), abs(float(n))
+    if size < 999.5:
+        return f"{sign}{size:.0f} B"
+    unit = 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size /= 1000
+        unit += 1
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{sign}{size:.{digits}f} {_UNITS[unit]}"
+
+
+def human_seconds(s: float | None) -> str:
+    """ "1.50 s", "12 ms", "3 min 20 s", "2 h 5 min", "4 d 3 h"; "unknown" for None."""
+    if s is None or not math.isfinite(s):
+        return UNKNOWN
+    sign, seconds = ("-" if s < 0 else ""), abs(float(s))
+    if seconds == 0:
+        return "0 s"
+    if seconds < 0.0009995:
+        return f"{sign}{seconds * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{sign}{seconds * 1e3:.0f} ms"
+    if seconds < 59.95:
+        return f"{sign}{seconds:.{2 if seconds < 9.995 else 1}f} s"
+    whole = round(seconds)
+    for size, unit, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            count, rest = divmod(whole, size)
+            return f"{sign}{count} {unit}" + (f" {rest // below} {small}" if rest // below else "")
+    return f"{sign}{whole} s"
+
+
+def human_number(x: float) -> str:
+    """A plain number: whole ones in full, others with three significant digits at least two of them decimals."""
+    if isinstance(x, int):
+        return str(x)
+    if not math.isfinite(x):
+        return UNKNOWN
+    if x == 0 or 0.01 <= abs(x) < 1e6:
+        return f"{x:.2f}"
+    return f"{x:.3g}"
