@@ -119,6 +119,8 @@ def _published_line(name: str, item: object) -> Iterator[PortBinding]:
         fail(name, item, _FORMS)
     if not colon or _PORT.fullmatch(host):
         return _published(name, container, host if colon else None)
+    if host.endswith("]") or ":" not in host:  # an address and one port: which port is it? the CLIs refuse it too
+        fail(name, item, f"{_FORMS}; 'address::port' for a free host port")
     return _published(name, container, _split_address(name, host))
 
 
