@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from .errors import InvalidOption
 
@@ -17,7 +17,7 @@ EXPECTED = "unix:///path, tcp://host:port, http(s)://host:port or ssh://[user@]h
 EMBEDDED = "embedded"  # the scheme of our own `podman system service`: embedded:///usr/bin/podman
 
 # ssh(1) puts these into a command line of its own (ProxyCommand %h, %r): nothing that a shell would read.
-_HOST = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:%\]-]*")
+_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\+-]*")
 
 
@@ -104,9 +104,10 @@ class Address:
         if self.scheme in ("unix", EMBEDDED):
             return f"{self.scheme}://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        user = f"{self.user}@" if self.user else ""
+        user = f"{quote(self.user)}@" if self.user else ""
         port = f":{self.port}" if self.port else ""
-        return f"{self.scheme}://{user}{host}{port}{self.path}"
+        path = quote(self.path) if self.scheme == "ssh" else self.path
+        return f"{self.scheme}://{user}{host}{port}{path}"
 
     def tcp(self, *, tls: bool) -> str:
         """A tcp or http address with its port, which by Docker's custom is 2375, and 2376 with TLS."""
@@ -122,7 +123,7 @@ def parse_url(text: str, *, name: str = "target") -> Address:
     if not text or text != text.strip() or any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise InvalidOption(name, text, EXPECTED)
     if text.startswith("/"):
-        return Address("unix", path=text)
+        text = f"unix://{text}"
     scheme, separator, rest = text.partition("://")
     scheme = scheme.lower()
     if not separator:

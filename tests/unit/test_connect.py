@@ -1,0 +1,330 @@
+"""connect() and discover() against engines that are a few lines long: what is looked at, when, and why not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import socketserver
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerkit import connect as room
+from containerkit.endpoints import Endpoint
+from containerkit.errors import EngineUnavailable, InvalidOption
+from containerkit.places import Host
+
+DOCKER = {"Version": "27.0.1", "ApiVersion": "1.46", "Components": [{"Name": "Engine", "Version": "27.0.1"}]}
+PODMAN = {"Version": "5.4.2", "ApiVersion": "1.41", "Components": [{"Name": "Podman Engine", "Version": "5.4.2"}]}
+
+Serve = Callable[..., str]
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose sockets stay under the 107 bytes that a path of a socket can have."""
+    path = Path(tempfile.mkdtemp(prefix="ck-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def serve(folder: Path) -> Iterator[Serve]:
+    """Answer /version, /info and /libpod/info at a path; gives the URL."""
+    servers: list[_Server] = []
+
+    def start(path: str, version: Any, *, rootless: bool = False, raw: bytes | None = None, status: int = 200) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                answers = {
+                    "/version": version,
+                    "/info": {"SecurityOptions": ["name=seccomp"] + ["name=rootless"] * rootless},
+                    "/v4.0.0/libpod/info": {"host": {"security": {"rootless": rootless}}},
+                }
+                body = raw if raw is not None else json.dumps(answers[self.path]).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def address_string(self) -> str:
+                return "unix"
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        where = folder / path
+        where.parent.mkdir(parents=True, exist_ok=True)
+        server = _Server(str(where), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return f"unix://{where}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def host(folder: Path, **env: str) -> Host:
+    """A machine of its own: nothing of this one's environment, home or sockets."""
+    return Host({"PATH": "", **env}, folder / "home", 1000, folder, folder / "tmp")
+
+
+def answering(endpoints: tuple[Endpoint, ...]) -> list[Endpoint]:
+    return [e for e in endpoints if e.reachable]
+
+
+def search(machine: Host, kind: str | None = None) -> Endpoint:
+    route = room._search(machine, kind, 5.0)
+    route.close()
+    return route.endpoint
+
+
+def test_the_server_decides_the_kind(folder: Path, serve: Serve) -> None:
+    """Podman at docker.sock is Podman, and the endpoint says that Docker was expected."""
+    serve("run/docker.sock", PODMAN)
+    (found,) = answering(room._discover(host(folder)))
+    assert (found.kind, found.version) == ("podman", "5.4.2")
+    assert "docker was expected" in found.note
+
+
+@pytest.mark.parametrize(("version", "kind"), [(DOCKER, "docker"), (PODMAN, "podman")])
+@pytest.mark.parametrize("rootless", [True, False])
+def test_rootless_is_what_the_engine_says(
+    folder: Path, serve: Serve, version: object, kind: str, rootless: bool
+) -> None:
+    """Docker by an exact element of SecurityOptions, Podman by its libpod info."""
+    serve("run/docker.sock", version, rootless=rootless)
+    (found,) = answering(room._discover(host(folder)))
+    assert (found.kind, found.rootless) == (kind, rootless)
+
+
+def test_the_users_own_sockets_come_first(folder: Path, serve: Serve) -> None:
+    """Rootless Podman, rootless Docker, then the machine's Podman and Docker."""
+    places = ["run/user/1000/podman/podman.sock", "run/user/1000/docker.sock", "run/podman/podman.sock"]
+    urls = [serve(p, PODMAN if "podman" in p else DOCKER) for p in (*places, "run/docker.sock")]
+    assert [e.url for e in answering(room._discover(host(folder)))] == urls
+    assert search(host(folder)).url == urls[0]
+    assert search(host(folder), "docker").url == urls[1]
+
+
+def test_root_without_a_runtime_folder_finds_the_machines_podman(folder: Path, serve: Serve) -> None:
+    """/run/podman/podman.sock needs no XDG_RUNTIME_DIR."""
+    url = serve("run/podman/podman.sock", PODMAN)
+    machine = Host({"PATH": ""}, folder / "root", 0, folder, folder / "tmp")
+    assert search(machine).url == url
+
+
+def test_one_socket_under_two_names_is_one_endpoint(folder: Path, serve: Serve) -> None:
+    """/var/run is a link to /run."""
+    serve("run/docker.sock", DOCKER)
+    (folder / "var").mkdir()
+    (folder / "var/run").symlink_to(folder / "run")
+    assert len(answering(room._discover(host(folder)))) == 1
+
+
+def test_the_order_of_the_environment(folder: Path, serve: Serve) -> None:
+    """CONTAINERKIT_ENGINE, CONTAINER_HOST, DOCKER_HOST, then the well-known sockets."""
+    own, container, docker = (serve(f"{n}.sock", PODMAN) for n in ("own", "container", "docker"))
+    serve("run/docker.sock", DOCKER)
+    env = {"CONTAINERKIT_ENGINE": own, "CONTAINER_HOST": container, "DOCKER_HOST": docker}
+    for name, url in (*env.items(), ("", f"unix://{folder}/run/docker.sock")):
+        assert search(host(folder, **env)).url == url
+        env.pop(name, None)
+
+
+@pytest.mark.parametrize("variable", ["CONTAINERKIT_ENGINE", "CONTAINER_HOST", "DOCKER_HOST"])
+@pytest.mark.parametrize("value", ["unix:///nonexistent/x.sock", "nonsense", "ftp://host"])
+def test_a_variable_that_fails_is_not_replaced(folder: Path, serve: Serve, variable: str, value: str) -> None:
+    """Another engine never stands in for the one that somebody chose; the message names the variable."""
+    serve("run/docker.sock", DOCKER)
+    with pytest.raises(EngineUnavailable, match=variable) as caught:
+        search(host(folder, **{variable: value}))
+    assert len(caught.value.tried) == 1
+
+
+def test_a_dead_docker_host_does_not_forbid_podman(folder: Path, serve: Serve) -> None:
+    """connect("podman") asks for another kind than DOCKER_HOST promises, and may go on."""
+    url = serve("run/podman/podman.sock", PODMAN)
+    machine = host(folder, DOCKER_HOST="unix:///nonexistent/x.sock")
+    assert search(machine, "podman").url == url
+    with pytest.raises(EngineUnavailable, match="DOCKER_HOST"):
+        search(machine, "docker")
+
+
+def test_docker_where_only_podman_answers(folder: Path, serve: Serve) -> None:
+    """connect("docker") does not take Podman at docker.sock, and says that it is Podman."""
+    serve("run/docker.sock", PODMAN)
+    with pytest.raises(EngineUnavailable, match=r"what answers there is podman 5\.4\.2, not docker"):
+        search(host(folder), "docker")
+
+
+def test_nothing_found_says_what_was_tried_and_what_to_type(folder: Path) -> None:
+    """Every address, a reason for each, and commands."""
+    with pytest.raises(EngineUnavailable) as caught:
+        search(host(folder))
+    text = str(caught.value)
+    assert all(address in text and reason for address, reason in caught.value.tried)
+    assert len(caught.value.tried) >= 5
+    assert "apt install podman" in text
+    assert "no such socket" in text
+
+
+def test_a_stale_socket(folder: Path) -> None:
+    """The file of a service that has ended: refused, and said so."""
+    (folder / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(folder / "run/docker.sock"))
+    found = {e.url: e.reason for e in room._discover(host(folder))}
+    assert "stale socket" in found[f"unix://{folder}/run/docker.sock"]
+
+
+def test_a_file_that_is_no_socket(folder: Path) -> None:
+    """A regular file at the place of a socket is not asked."""
+    (folder / "run").mkdir()
+    (folder / "run/docker.sock").write_text("")
+    assert "not a socket" in {e.url: e.reason for e in room._discover(host(folder))}[f"unix://{folder}/run/docker.sock"]
+
+
+def test_permission_denied_names_the_uid_and_what_the_group_means(folder: Path, serve: Serve) -> None:
+    """Whoever may not write to Docker's socket is told what joining its group amounts to."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a socket of another owner")
+    url = serve("run/docker.sock", DOCKER)
+    os.chown(url[len("unix://") :], 0, 2)
+    os.chmod(url[len("unix://") :], 0o660)
+    os.chmod(folder, 0o755)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            from containerkit.probe import Unreachable, ask
+
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                ask(url, timeout=2)
+            except Unreachable as exc:
+                os.write(write, str(exc).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        reason = pipe.read()
+    assert "uid 65534 may not write" in reason
+    assert "means becoming root" in reason
+    assert "rootless" in reason
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [(b"", 200), (b"[]", 200), (b"not json", 200), (b"\xff\xfe", 200), (b"{}", 404), (b"null", 200), (b"{}", 200)],
+)
+def test_what_answers_is_no_engine(folder: Path, serve: Serve, raw: bytes, status: int) -> None:
+    """Some other HTTP server at a socket is a reason, not a crash."""
+    serve("run/docker.sock", DOCKER, raw=raw, status=status)
+    machine = host(folder)
+    assert not answering(room._discover(machine))
+    with pytest.raises(EngineUnavailable, match="something answers that is n"):
+        search(machine)
+
+
+@pytest.mark.parametrize("components", [None, "x", [None, 1, "Engine"], [{"Name": None}], [{"Name": "Balena"}], {}])
+def test_odd_components_do_not_crash(folder: Path, serve: Serve, components: object) -> None:
+    """/version with anything in Components gives an endpoint, reachable or with a reason."""
+    serve("run/docker.sock", {"ApiVersion": "1.41", "Version": 3, "Components": components})
+    found = {e.url: e for e in room._discover(host(folder))}[f"unix://{folder}/run/docker.sock"]
+    assert found.reachable != bool(found.reason)
+
+
+def test_a_listener_that_never_answers_costs_seconds_not_minutes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hung service is given up after the timeout of one question."""
+    monkeypatch.setattr(room, "_LOOK", 0.2)
+    (folder / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(folder / "run/docker.sock"))
+        sock.listen()
+        found = {e.url: e.reason for e in room._discover(host(folder))}
+    assert "no answer within 0.2 s" in found[f"unix://{folder}/run/docker.sock"]
+
+
+def test_another_users_socket_in_the_shared_temporary_folder_is_not_ours(folder: Path, serve: Serve) -> None:
+    """Podman machine's place under TMPDIR counts only if it is the user's own, or root's."""
+    url = serve("tmp/podman/x-api.sock", PODMAN)
+    theirs = Host({"PATH": ""}, folder / "home", 1000, folder, folder / "tmp")
+    if os.geteuid() == 0:
+        os.chown(url[len("unix://") :], 2000, 2000)
+        assert not answering(room._discover(theirs))
+        os.chown(url[len("unix://") :], 1000, 1000)
+        assert [e.url for e in answering(room._discover(theirs))] == [url]
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["", " ", "unix://", "ftp://x", "unix:///a\0b", "a\nb", "tcp://", "tcp://h:99999", "tcp://u:p@h:1", "ssh://-oX/p"],
+)
+def test_a_target_that_could_not_work_anywhere(target: str) -> None:
+    """InvalidOption, naming the option and the value, before anything is asked."""
+    with pytest.raises(InvalidOption) as caught:
+        room.connect(target)
+    assert caught.value.name == "target"
+
+
+@pytest.mark.parametrize("target", [1, 1.5, b"docker", [], {}, object(), True])
+def test_a_target_of_another_type(target: Any) -> None:
+    """Not a string, an Endpoint or a Backend: InvalidOption."""
+    with pytest.raises(InvalidOption, match="target"):
+        room.connect(target)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "60", None, True])
+def test_a_timeout_is_a_number_of_seconds(timeout: Any) -> None:
+    """More than 0, finite, and no bool."""
+    with pytest.raises(InvalidOption, match="timeout"):
+        room.connect("docker", timeout=timeout)
+
+
+def test_an_unknown_name_says_which_there_are(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Neither a docker context nor a podman connection: the known ones are listed."""
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    with pytest.raises(EngineUnavailable, match="no docker context and no podman connection is named 'lab'"):
+        room.connect("lab")
+
+
+def test_a_long_path_is_a_reason(folder: Path) -> None:
+    """Longer than sun_path: said, not OverflowError."""
+    with pytest.raises(EngineUnavailable):
+        room.open_backend(Endpoint(f"unix://{folder}/{'x' * 200}", "test"), 1.0)
+
+
+def test_an_endpoint_is_json_ready(folder: Path, serve: Serve) -> None:
+    """to_dict() has stable keys, and json takes it."""
+    serve("run/docker.sock", DOCKER)
+    for endpoint in room._discover(host(folder)):
+        assert json.loads(json.dumps(endpoint.to_dict())) == endpoint.to_dict()
+        assert endpoint.source in repr(endpoint)
+
+
+def test_importing_connect_imports_no_vendor() -> None:
+    """Neither docker-py, podman-py nor requests comes with the module."""
+    import subprocess
+
+    code = "import sys, containerkit.connect; print([m for m in ('docker', 'podman', 'requests') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

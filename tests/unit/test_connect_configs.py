@@ -1,0 +1,241 @@
+"""docker contexts and podman connections: read as the command lines read them, whatever state their files are in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from containerkit import configs
+from containerkit import connect as room
+from containerkit.endpoints import TLS, Address, parse_url
+from containerkit.errors import EngineUnavailable, InvalidOption
+from containerkit.places import Host, environment_tls, find, find_named
+
+
+def host(folder: Path, **env: str) -> Host:
+    return Host({"PATH": "", **env}, folder / "home", 1000, folder, folder / "tmp")
+
+
+def write(path: Path, text: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+def add_context(folder: Path, name: str, url: object, **docker: object) -> Path:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": url, **docker}}}
+    base = folder / "home/.docker/contexts"
+    write(base / "meta" / digest / "meta.json", json.dumps(meta))
+    return base / "tls" / digest / "docker"
+
+
+def test_a_docker_context_is_found_by_name(tmp_path: Path) -> None:
+    """Its address, and the certificates in the folder of its digest."""
+    tls = add_context(tmp_path, "lab", "tcp://lab:2376")
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        write(tls / name, "")
+    endpoint = find_named(host(tmp_path), "lab").endpoint
+    assert (endpoint.url, endpoint.source) == ("tcp://lab:2376", "docker context 'lab'")
+    assert endpoint.tls == TLS(str(tls / "ca.pem"), str(tls / "cert.pem"), str(tls / "key.pem"))
+
+
+def test_skip_tls_verify_is_kept(tmp_path: Path) -> None:
+    """A context made with skip-tls-verify does not check the server."""
+    add_context(tmp_path, "lab", "tcp://lab:2376", SkipTLSVerify=True)
+    assert find_named(host(tmp_path), "lab").endpoint.tls == TLS(verify=False)
+
+
+def test_the_current_context_comes_before_the_sockets(tmp_path: Path) -> None:
+    """DOCKER_HOST over DOCKER_CONTEXT over `docker context use`; "default" is none of them."""
+    for name in ("used", "named"):
+        add_context(tmp_path, name, f"unix:///{name}.sock")
+    write(tmp_path / "home/.docker/config.json", '{"currentContext": "used"}')
+    env: dict[str, str] = {}
+    assert find(host(tmp_path))[0].endpoint.url == "unix:///used.sock"
+    env["DOCKER_CONTEXT"] = "named"
+    assert find(host(tmp_path, **env))[0].endpoint.url == "unix:///named.sock"
+    assert find(host(tmp_path, DOCKER_CONTEXT="default"))[0].endpoint.source == "well-known socket"
+    env["DOCKER_HOST"] = "unix:///host.sock"
+    assert find(host(tmp_path, **env))[0].endpoint.url == "unix:///host.sock"
+
+
+def test_a_context_that_is_gone_is_not_replaced(tmp_path: Path) -> None:
+    """A chosen name without a file fails, and lists the names there are."""
+    add_context(tmp_path, "lab", "unix:///lab.sock")
+    with pytest.raises(EngineUnavailable, match=r"no docker context 'gone' \(there is: lab\)"):
+        room._search(host(tmp_path, DOCKER_CONTEXT="gone"), None, 1.0)
+
+
+def test_podman_connections_from_both_files(tmp_path: Path) -> None:
+    """containers.conf, later files over earlier, and podman-connections.json over all."""
+    conf = (
+        '[engine]\nactive_service = "{0}"\n[engine.service_destinations.{0}]\nuri = "ssh://u@{0}:22/p"\nidentity="/k"\n'
+    )
+    write(tmp_path / "etc/containers/containers.conf", conf.format("one"))
+    write(tmp_path / "home/.config/containers/containers.conf.d/x.conf", conf.format("two"))
+    machine = host(tmp_path)
+    assert {n: (e.url, e.identity) for n, e in configs.podman_connections(machine).items()} == {
+        "one": ("ssh://u@one:22/p", "/k"),
+        "two": ("ssh://u@two:22/p", "/k"),
+    }
+    assert configs.default_connection(machine) == "two"
+    connections = {"Connection": {"Default": "one", "Connections": {"one": {"URI": "unix:///one.sock"}}}}
+    write(tmp_path / "home/.config/containers/podman-connections.json", json.dumps(connections))
+    assert configs.podman_connections(machine)["one"].url == "unix:///one.sock"
+    assert configs.default_connection(machine) == "one"
+
+
+def test_a_default_connection_stands_behind_our_own_podman(tmp_path: Path) -> None:
+    """On Linux `podman` without --remote is the local one; the other connections are only for who names them."""
+    connections = {n: {"URI": f"unix:///{n}.sock"} for n in ("a", "b")}
+    text = json.dumps({"Connection": {"Default": "b", "Connections": connections}})
+    write(tmp_path / "home/.config/containers/podman-connections.json", text)
+    places = [(p.endpoint.source, p.automatic) for p in find(host(tmp_path))][-3:]
+    assert places == [("embedded podman", True), ("podman connection 'b'", True), ("podman connection 'a'", False)]
+
+
+def test_container_connection_chooses(tmp_path: Path) -> None:
+    """CONTAINER_CONNECTION names a podman connection."""
+    file = tmp_path / "c.json"
+    write(file, json.dumps({"Connection": {"Connections": {"a": {"URI": "unix:///a.sock"}}}}))
+    place = find(host(tmp_path, PODMAN_CONNECTIONS_CONF=str(file), CONTAINER_CONNECTION="a"))[0]
+    assert (place.endpoint.url, place.chosen) == ("unix:///a.sock", True)
+
+
+def test_a_name_of_both_is_ambiguous(tmp_path: Path) -> None:
+    """A docker context and a podman connection of one name: neither is guessed."""
+    add_context(tmp_path, "lab", "unix:///docker.sock")
+    conf = '[engine.service_destinations.lab]\nuri = "unix:///podman.sock"\n'
+    write(tmp_path / "home/.config/containers/containers.conf", conf)
+    with pytest.raises(LookupError, match="both a docker context"):
+        find_named(host(tmp_path), "lab")
+
+
+def test_containers_conf_variable_stands_for_all_files(tmp_path: Path) -> None:
+    """CONTAINERS_CONF replaces every other containers.conf."""
+    write(tmp_path / "etc/containers/containers.conf", '[engine.service_destinations.a]\nuri = "unix:///a"\n')
+    write(tmp_path / "own.conf", '[engine.service_destinations.b]\nuri = "unix:///b"\n')
+    assert list(configs.podman_connections(host(tmp_path, CONTAINERS_CONF=str(tmp_path / "own.conf")))) == ["b"]
+
+
+BROKEN = [b"", b"{", b"[]", b"3", b'{"currentContext": 5}', b"\xff\xfe\x00", b"[" * 100_000, b'{"Connection": []}',
+          b'{"Connection": {"Connections": {"x": 3, "y": {"URI": []}, "z": {"URI": "ssh://a b"}}}}',
+          b'engine = 3', b'[engine]\nservice_destinations = "x"', b'[engine.service_destinations]\nx = 1']  # fmt: skip
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_broken_files_never_raise(tmp_path: Path, content: bytes) -> None:
+    """Every configuration file in turn holds what it should not; discover() answers, and gives reasons."""
+    digest = hashlib.sha256(b"lab").hexdigest()
+    for path in (
+        ".docker/config.json",
+        f".docker/contexts/meta/{digest}/meta.json",
+        ".config/containers/containers.conf",
+        ".config/containers/podman-connections.json",
+    ):
+        write(tmp_path / "home" / path, content)
+    endpoints = room._discover(host(tmp_path))
+    assert all(e.reason for e in endpoints)
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "unreadable", "loop"])
+def test_files_that_are_no_files(tmp_path: Path, kind: str) -> None:
+    """A folder, a FIFO (which would block), a link to itself in place of config.json."""
+    import os
+
+    path = tmp_path / "home/.docker/config.json"
+    path.parent.mkdir(parents=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path)
+    else:
+        path.write_text("{}")
+        path.chmod(0)
+    assert all(e.reason for e in room._discover(host(tmp_path)))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)
+)
+
+
+@given(value=json_values, current=json_values)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_json_is_survived(tmp_path: Path, value: Any, current: Any) -> None:
+    """Whatever a context's and a connection's fields hold, finding the places does not raise."""
+    digest = hashlib.sha256(b"lab").hexdigest()
+    base = tmp_path / "home"
+    write(base / ".docker/config.json", json.dumps({"currentContext": current}))
+    meta = {"Name": "lab", "Endpoints": {"docker": {"Host": value, "SkipTLSVerify": value}}}
+    write(base / f".docker/contexts/meta/{digest}/meta.json", json.dumps(meta))
+    connections = {"Connection": {"Default": value, "Connections": {"x": {"URI": value, "Identity": value}}}}
+    write(base / ".config/containers/podman-connections.json", json.dumps(connections))
+    assert find(host(tmp_path))
+
+
+@given(text=st.text(max_size=60) | st.from_regex(r"(tcp|ssh|unix|http)://[^\n]{0,30}", fullmatch=True))
+def test_any_text_is_an_address_or_an_invalid_option(text: str) -> None:
+    """parse_url() gives an address whose own URL parses to the same, or raises InvalidOption."""
+    try:
+        address = parse_url(text)
+    except InvalidOption:
+        return
+    assert parse_url(address.url).host == address.host
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("/run/x.sock", Address("unix", path="/run/x.sock")),
+        ("unix:///run/x.sock", Address("unix", path="/run/x.sock")),
+        ("unix://var/run/docker.sock", Address("unix", path="/var/run/docker.sock")),
+        ("tcp://h:2375", Address("tcp", host="h", port=2375)),
+        ("tcp://[::1]:2375", Address("tcp", host="::1", port=2375)),
+        ("https://h/", Address("https", host="h")),
+        ("ssh://u@h:2222/run/p.sock", Address("ssh", host="h", port=2222, user="u", path="/run/p.sock")),
+        ("ssh://h", Address("ssh", host="h")),
+    ],
+)
+def test_addresses(text: str, address: Address) -> None:
+    """The spellings that are accepted."""
+    assert parse_url(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssh://-oProxyCommand=x/p",
+        "ssh://a;b@h/p",
+        "ssh://$(id)@h",
+        "ssh://h/a:b",
+        "ssh://h/a b",
+        "ssh://u:secret@h",
+        "ssh://",
+    ],
+)
+def test_what_ssh_or_a_shell_could_misread_is_refused(text: str) -> None:
+    """Options, shell words and passwords in an ssh URL; the password is not repeated."""
+    with pytest.raises(InvalidOption) as caught:
+        parse_url(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_tls_from_the_environment(tmp_path: Path) -> None:
+    """DOCKER_TLS_VERIFY checks the server; DOCKER_CERT_PATH alone does not; a client key only if there is one."""
+    address = parse_url("tcp://h:2376")
+    assert environment_tls(host(tmp_path), address) is None
+    verified = environment_tls(host(tmp_path, DOCKER_TLS_VERIFY="1"), address)
+    assert verified == TLS(str(tmp_path / "home/.docker/ca.pem"))
+    write(tmp_path / "cert.pem", "")
+    unverified = environment_tls(host(tmp_path, DOCKER_CERT_PATH=str(tmp_path)), address)
+    assert unverified == TLS(None, str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"), verify=False)
+    assert environment_tls(host(tmp_path, DOCKER_TLS_VERIFY="1"), parse_url("unix:///x")) is None

@@ -1,0 +1,249 @@
+"""Programs that we run beside an Engine: they start, are told apart from their failures, and never outlive us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from containerkit import connect as room
+from containerkit import tunnel
+from containerkit.embedded import program_version, start_service
+from containerkit.endpoints import Address, parse_url
+from containerkit.errors import EngineUnavailable
+from containerkit.helper import Helper, HelperFailed, private_folder
+from containerkit.places import Host
+
+# Stands for `podman`: answers --version, and /version on the socket that its last argument names.
+PODMAN = """
+    import json, os, socketserver, sys
+    from http.server import BaseHTTPRequestHandler
+    if sys.argv[1:] == ["--version"]:
+        print("podman version 5.4.2"); sys.exit()
+    assert sys.argv[1:4] == ["system", "service", "--time=0"], sys.argv
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps({"Version": "5.4.2", "ApiVersion": "1.41", "Components": [{"Name": "Podman Engine"}]})
+            self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
+            self.wfile.write(body.encode())
+        def address_string(self): return ""
+        def log_message(self, *args): pass
+    socketserver.UnixStreamServer(sys.argv[4].removeprefix("unix://"), Handler).serve_forever()
+"""
+
+Program = Callable[..., str]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """Make an executable from Python source; gives its path."""
+
+    def make(source: str, name: str = "podman") -> str:
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!{sys.executable}\n" + textwrap.dedent(source))
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def no_folder_stays() -> Iterator[None]:
+    """Every private folder is removed again."""
+    before = set(Path(tempfile.gettempdir()).glob("containerkit-*"))
+    yield
+    assert set(Path(tempfile.gettempdir()).glob("containerkit-*")) <= before
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_the_service_is_private_and_ends_on_close(program: Program) -> None:
+    """The folder is 0700, the service has its own session, and nothing is left."""
+    helper = start_service(program(PODMAN), runtime="", timeout=10)
+    pid = helper.pid
+    assert stat.S_IMODE(os.stat(helper.folder).st_mode) == 0o700
+    assert os.getsid(pid) == pid
+    assert len(helper.socket) < 108
+    helper.close()
+    helper.close()
+    assert not runs(pid)
+    assert not helper.folder.exists()
+
+
+def test_a_service_that_fails_is_quoted(program: Program) -> None:
+    """Its own last words are in the message, at once and not after the timeout."""
+    started = time.monotonic()
+    with pytest.raises(HelperFailed, match="cannot set up namespace"):
+        start_service(program("import sys; sys.exit('Error: cannot set up namespace')"), runtime="", timeout=30)
+    assert time.monotonic() - started < 10
+
+
+def test_a_service_that_never_gets_ready_is_given_up(program: Program) -> None:
+    """After the timeout it is ended."""
+    with pytest.raises(HelperFailed, match=r"not ready within 0\.5 s"):
+        start_service(program("import time; time.sleep(60)"), runtime="", timeout=0.5)
+
+
+def test_a_service_that_ignores_term_is_killed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KILL follows TERM."""
+    monkeypatch.setattr("containerkit.helper._GRACE", 0.3)
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + textwrap.dedent(PODMAN)
+    helper = start_service(program(deaf), runtime="", timeout=10)
+    pid = helper.pid
+    helper.close()
+    assert not runs(pid)
+
+
+def test_a_program_that_is_not_there() -> None:
+    """Could not be started: the reason of the system."""
+    with pytest.raises(HelperFailed, match="No such file"):
+        Helper("x", lambda socket: ["/nonexistent/x", socket], folder=private_folder())
+
+
+def test_a_long_runtime_folder_is_not_used(tmp_path: Path) -> None:
+    """A socket in it would be too long: another folder is taken."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    folder = private_folder(str(long))
+    assert folder.parent != long
+    folder.rmdir()
+
+
+@pytest.mark.parametrize(
+    "ending", ["raise SystemExit", "raise RuntimeError", "os.kill(0, 2)", "os.kill(os.getpid(), 9)"]
+)
+def test_it_never_outlives_us(program: Program, ending: str) -> None:
+    """Not after an exception, not after Ctrl-C in the terminal, not after kill -9."""
+    code = f"""
+        import os, time
+        from containerkit.embedded import start_service
+        helper = start_service({program(PODMAN)!r}, runtime="", timeout=10)
+        print(helper.pid, helper.folder, flush=True)
+        {ending}
+        time.sleep(10)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=30,
+    )
+    pid, folder = done.stdout.split()
+    wait_until(lambda: not runs(int(pid)))
+    wait_until(lambda: not Path(folder).exists())
+
+
+def test_it_outlives_the_thread_that_started_it(program: Program) -> None:
+    """connect() may be called from a worker thread that ends at once."""
+    import threading
+
+    found: list[Helper] = []
+    path = program(PODMAN)
+    thread = threading.Thread(target=lambda: found.append(start_service(path, runtime="", timeout=10)))
+    thread.start()
+    thread.join()
+    time.sleep(0.3)
+    assert runs(found[0].pid)
+    found[0].close()
+
+
+def test_a_forked_child_does_not_end_its_parents_helper(program: Program) -> None:
+    """close() in a child of ours does nothing."""
+    helper = start_service(program(PODMAN), runtime="", timeout=10)
+    child = os.fork()
+    if child == 0:
+        helper.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert runs(helper.pid)
+    helper.close()
+
+
+def test_without_a_service_our_own_podman_is_started(program: Program, tmp_path: Path) -> None:
+    """No socket answers, a podman program is there: it serves, until the route is closed."""
+    path = program(PODMAN)
+    machine = Host({"PATH": os.path.dirname(path)}, tmp_path / "home", 1000, tmp_path, tmp_path)
+    route = room._search(machine, None, 10.0)
+    assert (route.kind, route.endpoint.url) == ("podman", f"embedded://{path}")
+    assert route.address.startswith("unix:///")
+    route.close()
+    (found,) = [e for e in room._discover(machine) if e.reachable]
+    assert (found.source, found.version, found.kind) == ("embedded podman", "5.4.2", "podman")
+    with pytest.raises(EngineUnavailable):
+        room._search(machine, "docker", 10.0)
+
+
+def test_a_podman_that_cannot_say_its_version(program: Program) -> None:
+    """A broken program is a reason."""
+    with pytest.raises(HelperFailed, match="boom"):
+        program_version(program("import sys; sys.exit('boom')"), timeout=10)
+
+
+def test_sshs_own_words(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ssh prints is in the message, with what to type."""
+    ssh = program("import sys; sys.exit('u@h: Permission denied (publickey).')", "ssh")
+    monkeypatch.setenv("PATH", os.path.dirname(ssh))
+    with pytest.raises(HelperFailed, match=r"Permission denied \(publickey\).*ssh -p 7 u@h"):
+        tunnel.open_tunnel(parse_url("ssh://u@h:7/x"), "/x", timeout=5, runtime="")
+    with pytest.raises(HelperFailed, match="Permission denied"):
+        tunnel.find_remote_socket(Address("ssh", host="h"), timeout=5)
+
+
+def test_what_ssh_is_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No questions, no shared connection, and a host that can't be an option."""
+    ssh = program("import sys; sys.exit(' '.join(sys.argv[1:]))", "ssh")
+    monkeypatch.setenv("PATH", os.path.dirname(ssh))
+    with pytest.raises(HelperFailed) as caught:
+        tunnel.open_tunnel(parse_url("ssh://u@h:7/x.sock"), "/x.sock", identity="/k", timeout=5, runtime="")
+    words = str(caught.value)
+    for option in (
+        "BatchMode=yes",
+        "ControlPath=none",
+        "ExitOnForwardFailure=yes",
+        "-i /k",
+        "-l u",
+        "-p 7",
+        ":/x.sock -- h",
+    ):
+        assert option in words
+
+
+def test_without_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No ssh program: said, not FileNotFoundError."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match="ssh could not be started"):
+        room.connect("ssh://h/x.sock")
+
+
+def test_signal_names_are_posix() -> None:
+    """The watcher runs under dash as under bash: `kill -TERM -- -5` is an error in dash."""
+    from containerkit.helper import _WATCH
+
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as sleeper:
+        command = ["/bin/sh", "-c", _WATCH, "x", str(sleeper.pid), "/nonexistent"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as watcher:
+            assert sleeper.wait(5) == -signal.SIGTERM
+            assert watcher.wait(10) == 0
