@@ -1,6 +1,4 @@
-"""The ways into a layer's contents: blobs that can be read again, records of headers, and a stream that is read
-
-once."""
+"""The ways into a layer's contents: blobs to be read again, records of headers, a stream that is read once."""
 
 from __future__ import annotations
 
@@ -8,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from containerkit.layers.contents import Sizes, Verification
-from containerkit.oci.archive import ImageArchive, LayerBlob
+from containerkit.oci.image import ImageArchive, LayerBlob
 from containerkit.oci.layer import FileEntry, LayerContents
 from containerkit.oci.problems import Limits, invalid
 from containerkit.oci.stream import ImageContents, scan_stream
-from containerkit.oci.verify import read_verified, violations
+from containerkit.oci.verify import layer_violations, violations
 
 __all__ = ["BlobReader", "RecordReader", "StreamReader"]
 
@@ -79,13 +77,7 @@ class BlobReader:
             return Verification(_BYTES)
         problems: list[str] = []
         for index, (layer, diff_id) in enumerate(zip(self._layers, self._diff_ids, strict=True)):
-            with layer.extent.open() as source:
-                blob, contents = read_verified(source.chunks(), layer.compression, limits=self._limits)
-            if contents.diff_id is not None and contents.diff_id != diff_id:
-                problems.append(f"layer {index}: the config states diff_id {diff_id}, found {contents.diff_id}")
-            if layer.descriptor is not None and layer.descriptor.digest != blob:
-                problems.append(f"layer {index}: the manifest states blob {layer.descriptor.digest}, found {blob}")
-            problems += (f"layer {index}: {breach}" for breach in contents.problems)
+            problems += layer_violations(index, layer, diff_id, limits=self._limits)
         if problems:
             raise invalid(self.name, problems)
         return Verification(("blob digests", "diff_ids", "entries"), ("config digest",))

@@ -197,7 +197,7 @@ def build_stack(
             index=index,
             diff_id=diff_id,
             chain_id=chain_id,
-            created_by=None if lines[index] is None else history[lines[index] or 0].created_by,
+            created_by=_instruction(history, lines[index]),
             mapping=mapping,
             history_index=lines[index],
             shared_with=shared_with[index] if index < len(shared_with) else (),
@@ -206,6 +206,10 @@ def build_stack(
         for index, (diff_id, chain_id) in enumerate(zip(diff_ids, chain_ids(diff_ids), strict=True))
     )
     return LayerStack(ref, image_id, config_digest, layers, tuple(history), config, contents)
+
+
+def _instruction(history: Sequence[History], line: int | None) -> str | None:
+    return None if line is None else history[line].created_by
 
 
 def open_archive(path: str | os.PathLike[str], *, ref: str | None = None, limits: Limits | None = None) -> LayerStack:

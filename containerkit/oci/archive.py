@@ -11,97 +11,20 @@ import os
 import platform
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from containerkit.errors import InvalidImage, InvalidOption
-from containerkit.oci.compression import Compression, Expanded, decompress, sniff
+from containerkit.oci.compression import Expanded, decompress, sniff
 from containerkit.oci.config import ImageConfig
-from containerkit.oci.layer import FileEntry, LayerContents, hash_files, read_layer
+from containerkit.oci.image import ImageArchive, LayerBlob
 from containerkit.oci.manifest import Descriptor, Index, Manifest, parse_document
-from containerkit.oci.members import Blob, Catalog, Extent, FolderMembers, Members, index_tar
+from containerkit.oci.members import Catalog, FolderMembers, Members, index_tar
 from containerkit.oci.problems import Limits, invalid
-from containerkit.oci.sources import StreamSource
+from containerkit.oci.verify import layer_violations
 
-__all__ = ["ImageArchive", "LayerBlob", "SaveEntry", "choose", "find_image", "open_image", "parse_save_entries"]
-
-
-@dataclass(frozen=True, slots=True)
-class LayerBlob:
-    """One layer as the archive holds it.
-
-    Attributes:
-        name: of the member.
-        extent: where its bytes are.
-        descriptor: what the manifest says about it, if there is one.
-    """
-
-    name: str
-    extent: Blob
-    compression: Compression
-    descriptor: Descriptor | None = None
-
-    @classmethod
-    def at(cls, path: str | os.PathLike[str], descriptor: Descriptor | None = None) -> LayerBlob:
-        """The blob that a file is, as a content store keeps it. Raises OSError."""
-        extent = Extent.whole(path)
-        with extent.open() as source:
-            return cls(extent.path, extent, sniff(source.take(4)), descriptor)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the blob, compressed as it is."""
-        return self.extent.size
-
-    def plain(self, *, limits: Limits | None = None) -> Iterator[bytes]:
-        """The uncompressed tar, in chunks.
-
-        Raises:
-            ValueError: while reading, when it cannot be decompressed or the file has changed.
-        """
-        with self.extent.open() as source:
-            yield from decompress(source.chunks(), self.compression, limits=limits)
-
-    def content_ids(self, entries: Iterable[FileEntry], *, limits: Limits | None = None) -> dict[str, str]:
-        """Path -> SHA-256 of the bytes of these files of the layer; reads theirs, and of a plain tar no others.
-
-        Raises:
-            ValueError: it cannot be decompressed or the file has changed.
-        """
-        if self.compression == "none":
-            with self.extent.open() as source:
-                return hash_files(source, entries)
-        return hash_files(StreamSource(self.plain(limits=limits)), entries)
-
-    def read(self, *, limits: Limits | None = None) -> LayerContents:
-        """The layer's entries; of an uncompressed blob no payload is read."""
-        try:
-            if self.compression == "none":
-                with self.extent.open() as source:
-                    return read_layer(source, limits=limits)
-            return read_layer(StreamSource(self.plain(limits=limits)), limits=limits)
-        except (ValueError, OSError) as exc:
-            return LayerContents((), 0, (str(exc),))
-
-
-@dataclass(frozen=True, slots=True)
-class ImageArchive:
-    """One image of an archive.
-
-    Attributes:
-        refs: the names it is tagged with.
-        raw_config: the bytes whose digest is the image ID.
-        config_name: the member they came from.
-        manifest: of an OCI layout, else None.
-    """
-
-    refs: tuple[str, ...]
-    raw_config: bytes = field(repr=False)
-    config_name: str
-    config: ImageConfig
-    layers: tuple[LayerBlob, ...]
-    manifest: Manifest | None = None
+__all__ = ["SaveEntry", "choose", "find_image", "open_image", "parse_save_entries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +172,7 @@ class _Finder:
                 self._problems.append(f"{len(layers)} layers, and {len(config.diff_ids)} diff_ids in the config")
         except InvalidImage as exc:
             self._problems += exc.violations
-        blobs: list[LayerBlob] = []
+        found: dict[int, LayerBlob] = {}
         for index, layer in enumerate(layers):
             extent = self._members.find(layer)
             if isinstance(extent, str):
@@ -257,10 +180,14 @@ class _Finder:
                 continue
             with extent.open() as source:
                 how = sniff(source.take(4))
-            blobs.append(LayerBlob(layer, extent, how, manifest.layers[index] if manifest else None))
+            found[index] = LayerBlob(layer, extent, how, manifest.layers[index] if manifest else None)
         if self._problems:
+            # The image is lost, so its layers will not be asked for: say now what else is wrong with them.
+            for index, blob in found.items():
+                diff_id = config.diff_ids[index] if index < len(config.diff_ids) else None
+                self._problems += layer_violations(index, blob, diff_id, limits=self._limits)
             raise invalid("archive", self._problems)
-        return ImageArchive(refs, raw, name, config, tuple(blobs), manifest)
+        return ImageArchive(refs, raw, name, config, tuple(found.values()), manifest)
 
     def _document(self, name: str) -> bytes:
         extent = self._members.find(name)

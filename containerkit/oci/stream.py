@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from containerkit.oci.archive import ImageArchive, find_image
+from containerkit.oci.archive import find_image
 from containerkit.oci.compression import Compression, decompress, sniff
 from containerkit.oci.config import ImageConfig
+from containerkit.oci.image import ImageArchive
 from containerkit.oci.layer import LayerContents, read_layer
 from containerkit.oci.members import Catalog
 from containerkit.oci.problems import Limits, invalid

@@ -11,15 +11,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from containerkit.oci.archive import ImageArchive, LayerBlob
 from containerkit.oci.compression import Compression, decompress
 from containerkit.oci.config import ImageConfig
 from containerkit.oci.digest import hex_part, sha256
+from containerkit.oci.image import ImageArchive, LayerBlob
 from containerkit.oci.layer import LayerContents, read_layer
 from containerkit.oci.problems import Limits
 from containerkit.oci.sources import StreamSource
 
-__all__ = ["check_config", "check_history", "check_layer", "read_verified", "violations"]
+__all__ = ["check_config", "check_history", "check_layer", "layer_violations", "read_verified", "violations"]
 
 _NAMED_BY_DIGEST = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.json|\.tar)?")
 
@@ -29,14 +29,7 @@ def violations(image: ImageArchive, *, limits: Limits | None = None) -> tuple[st
     found = list(check_config(image))
     found += check_history(image.config)
     for index, layer in enumerate(image.layers):
-        try:
-            with layer.extent.open() as source:
-                blob, contents = read_verified(source.chunks(), layer.compression, limits=limits)
-        except (ValueError, OSError) as exc:
-            found.append(f"layer {index}: {exc}")
-            continue
-        breaches = check_layer(layer, blob, contents, image.config.diff_ids[index])
-        found += (f"layer {index}: {breach}" for breach in breaches)
+        found += layer_violations(index, layer, image.config.diff_ids[index], limits=limits)
     return tuple(found)
 
 
@@ -61,7 +54,17 @@ def check_history(config: ImageConfig) -> Iterator[str]:
         yield f"{made} lines of history made a layer, and there are {len(config.diff_ids)} layers"
 
 
-def check_layer(layer: LayerBlob, blob: str, contents: LayerContents, diff_id: str) -> Iterator[str]:
+def layer_violations(index: int, layer: LayerBlob, diff_id: str | None, *, limits: Limits | None = None) -> list[str]:
+    """Every breach of one layer, with its index; ``diff_id`` as the config states it, if it does."""
+    try:
+        with layer.extent.open() as source:
+            blob, contents = read_verified(source.chunks(), layer.compression, limits=limits)
+    except (ValueError, OSError) as exc:
+        return [f"layer {index}: {exc}"]
+    return [f"layer {index}: {breach}" for breach in check_layer(layer, blob, contents, diff_id)]
+
+
+def check_layer(layer: LayerBlob, blob: str, contents: LayerContents, diff_id: str | None) -> Iterator[str]:
     """What is stated of a layer against its actual blob digest and contents."""
     stated = layer.descriptor
     if stated is not None and stated.size != layer.size:
@@ -70,7 +73,7 @@ def check_layer(layer: LayerBlob, blob: str, contents: LayerContents, diff_id: s
         yield f"the manifest states blob {stated.digest}, found {blob}"
     elif layer.name.startswith("blobs/") and not layer.name.endswith(hex_part(blob)):
         yield f"{layer.name!r} has digest {blob}"
-    if contents.diff_id is not None and contents.diff_id != diff_id:
+    if None not in (contents.diff_id, diff_id) and contents.diff_id != diff_id:
         yield f"the config states diff_id {diff_id}, found {contents.diff_id}"
     yield from contents.problems
     yield from contents.remarks

@@ -1,0 +1,94 @@
+"""An image whose bytes are at hand: its config, and its layers as blobs to be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from containerkit.oci.compression import Compression, decompress, sniff
+from containerkit.oci.config import ImageConfig
+from containerkit.oci.layer import FileEntry, LayerContents, hash_files, read_layer
+from containerkit.oci.manifest import Descriptor, Manifest
+from containerkit.oci.members import Blob, Extent
+from containerkit.oci.problems import Limits
+from containerkit.oci.sources import StreamSource
+
+__all__ = ["ImageArchive", "LayerBlob"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBlob:
+    """One layer as the archive holds it.
+
+    Attributes:
+        name: of the member.
+        extent: where its bytes are.
+        descriptor: what the manifest says about it, if there is one.
+    """
+
+    name: str
+    extent: Blob
+    compression: Compression
+    descriptor: Descriptor | None = None
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str], descriptor: Descriptor | None = None) -> LayerBlob:
+        """The blob that a file is, as a content store keeps it. Raises OSError."""
+        extent = Extent.whole(path)
+        with extent.open() as source:
+            return cls(extent.path, extent, sniff(source.take(4)), descriptor)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the blob, compressed as it is."""
+        return self.extent.size
+
+    def plain(self, *, limits: Limits | None = None) -> Iterator[bytes]:
+        """The uncompressed tar, in chunks.
+
+        Raises:
+            ValueError: while reading, when it cannot be decompressed or the file has changed.
+        """
+        with self.extent.open() as source:
+            yield from decompress(source.chunks(), self.compression, limits=limits)
+
+    def content_ids(self, entries: Iterable[FileEntry], *, limits: Limits | None = None) -> dict[str, str]:
+        """Path -> SHA-256 of the bytes of these files of the layer; reads theirs, and of a plain tar no others.
+
+        Raises:
+            ValueError: it cannot be decompressed or the file has changed.
+        """
+        if self.compression == "none":
+            with self.extent.open() as source:
+                return hash_files(source, entries)
+        return hash_files(StreamSource(self.plain(limits=limits)), entries)
+
+    def read(self, *, limits: Limits | None = None) -> LayerContents:
+        """The layer's entries; of an uncompressed blob no payload is read."""
+        try:
+            if self.compression == "none":
+                with self.extent.open() as source:
+                    return read_layer(source, limits=limits)
+            return read_layer(StreamSource(self.plain(limits=limits)), limits=limits)
+        except (ValueError, OSError) as exc:
+            return LayerContents((), 0, (str(exc),))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageArchive:
+    """One image of an archive.
+
+    Attributes:
+        refs: the names it is tagged with.
+        raw_config: the bytes whose digest is the image ID.
+        config_name: the member they came from.
+        manifest: of an OCI layout, else None.
+    """
+
+    refs: tuple[str, ...]
+    raw_config: bytes = field(repr=False)
+    config_name: str
+    config: ImageConfig
+    layers: tuple[LayerBlob, ...]
+    manifest: Manifest | None = None
