@@ -45,10 +45,14 @@ def groups(*names: str) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------------- results
 
 
-def record(session: nox.Session, outcome: str, reason: str = "") -> None:
+def record(session: nox.Session, result: str, reason: str = "") -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
-    said = {"session": session.name, "outcome": outcome, "reason": reason}
+    said = {"session": session.name, "outcome": result, "reason": reason}
     (RESULTS / f"{session.name}.json").write_text(json.dumps(said) + "\n")
+
+
+def outcome(session: nox.Session) -> str:
+    return str(json.loads((RESULTS / f"{session.name}.json").read_text())["outcome"])
 
 
 def recorded(function: Callable[[nox.Session], None]) -> Callable[[nox.Session], None]:
@@ -58,8 +62,13 @@ def recorded(function: Callable[[nox.Session], None]) -> Callable[[nox.Session],
     def wrapper(session: nox.Session) -> None:
         for old in RESULTS.glob(f"{session.name}[.-]*"):
             old.unlink()
-        record(session, "failed", "did not end")
-        function(session)
+        record(session, "failed", "interrupted")  # what stands if nox itself is killed
+        try:
+            function(session)
+        except Exception as exc:
+            if outcome(session) != "skipped":
+                record(session, "failed", str(exc).partition("\n")[0])
+            raise
         record(session, "passed")
 
     return wrapper

@@ -1,0 +1,144 @@
+"""The tests' registries, as a pytest plugin: `registries`, brought up through pytest-docker from compose.yaml.
+
+Compose is docker's or podman-compose, whichever belongs to the engine under test. Where neither can reach the engine,
+the registries are processes beside it (engines/engines.sh); where that can't be either, the test is skipped with the
+reason, and in CI fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import containerkit as ck
+
+from .image import PASSWORD, USER, build_registry_image
+
+HERE = Path(__file__).resolve().parent
+ENGINES = HERE.parents[1] / "engines" / "engines.sh"
+CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+@dataclass(frozen=True)
+class Registries:
+    """Two registries on the engine's own 127.0.0.1: `open` to all, `auth` for `user` with `password`."""
+
+    open: str
+    auth: str
+    user: str = USER
+    password: str = PASSWORD
+
+
+def ours() -> str | None:
+    """The name engines.sh gave the engine under test, if it is one of its."""
+    name = os.environ.get("CK_ENGINE")
+    return name if name and "CK_ENGINE_ROOT" in os.environ else None
+
+
+@functools.lru_cache(maxsize=1)
+def kind() -> str:
+    with ck.connect() as engine:
+        return str(engine.kind)
+
+
+def compose() -> str | None:
+    """The command line of the engine's compose, or None."""
+    if name := ours():
+        if name.startswith("vm") or (kind() == "podman" and shutil.which("podman-compose") is None):
+            return None
+        return f'"{ENGINES}" compose {name}'
+    if kind() == "podman":
+        return "podman-compose" if shutil.which("podman-compose") and shutil.which("podman") else None
+    if shutil.which("docker") and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:
+        return "docker compose"
+    return None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def docker_compose_command() -> str:
+    return compose() or ""
+
+
+@pytest.fixture(scope="session")
+def docker_compose_file() -> str:
+    return str(HERE / "compose.yaml")
+
+
+@pytest.fixture(scope="session")
+def docker_compose_project_name() -> str:
+    return f"ck-registry-{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def docker_setup() -> list[str]:
+    return ["up -d"]
+
+
+@pytest.fixture(scope="session")
+def docker_cleanup() -> list[str]:
+    return ["down -v"]
+
+
+@pytest.fixture(scope="session")
+def registries(request: pytest.FixtureRequest) -> Iterator[Registries]:
+    """The registries, up and answering; gone when the session ends."""
+    if compose():
+        ports = {"REGISTRY_OPEN_PORT": free_port(), "REGISTRY_AUTH_PORT": free_port()}
+        with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+            for name, port in ports.items():
+                patch.setenv(name, str(port))
+            archive = build_registry_image(Path(folder) / "registry.tar")
+            with ck.connect() as engine:
+                engine.images.load(archive)
+            request.getfixturevalue("docker_services")
+            found = Registries(*(f"127.0.0.1:{port}" for port in ports.values()))
+            wait_for(found)
+            yield found
+        return
+    name = ours()
+    if name is None or name.startswith("vm"):  # a vm's 127.0.0.1 is not ours
+        reason = f"no compose for this {kind()} here, and the engine is not one of engines.sh"
+        if CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    beside = Registries("127.0.0.1:5001", "127.0.0.1:5002")
+    subprocess.run([ENGINES, "registry", name, "5001", "noauth"], check=True)
+    subprocess.run([ENGINES, "registry", name, "5002"], check=True)
+    wait_for(beside)
+    yield beside
+
+
+def wait_for(registries: Registries, timeout: float = 20) -> None:
+    """Until both answer HTTP at all; 401 is an answer."""
+    for address in (registries.open, registries.auth):
+        host, _, port = address.partition(":")
+        deadline = time.monotonic() + timeout
+        while not speaks_http(host, int(port)):
+            if time.monotonic() > deadline:
+                pytest.fail(f"no registry answers on {address} after {timeout:.0f} s")
+            time.sleep(0.1)
+
+
+def speaks_http(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1) as connection:
+            connection.sendall(b"GET /v2/ HTTP/1.0\r\nHost: registry\r\n\r\n")
+            return connection.recv(5) == b"HTTP/"
+    except OSError:
+        return False
