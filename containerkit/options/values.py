@@ -45,6 +45,10 @@ _RTMIN, _RTMAX = 34, 64
 
 def fail(name: str, value: object, expected: str) -> NoReturn:
     """Raise InvalidOption."""
+    try:
+        repr(value)
+    except Exception:  # noqa: BLE001  # an int of 5000 digits has no repr, nor need a user's class
+        value = f"<{type(value).__name__}>"
     raise InvalidOption(name, value, expected)
 
 
@@ -269,19 +273,19 @@ def texts(name: str, value: object, read: Callable[[str, object], T]) -> tuple[T
     return tuple(dict.fromkeys(read(name, item) for item in items(name, value, "a string or a list of them")))
 
 
-def scalar(name: str, value: object) -> str:
+def scalar(name: str, value: object, what: str = "a string, number, bool or path") -> str:
     """What a number, a bool or a string is in the environment, in a label, in a sysctl: True is "true"."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)) and not isinstance(value, str):
         if isinstance(value, int) and abs(value) > _INT64:
-            fail(name, value, "a number of 64 bits")
+            fail(name, value, f"{what}; numbers of at most 64 bits")
         return (
             format(value)
             if type(value) in (int, float)
             else str(int(value) if isinstance(value, int) else float(value))
         )
-    return text(name, plain_path(value), "a string, number, bool or path", empty=True)
+    return text(name, plain_path(value), what, empty=True)
 
 
 def pairs(name: str, value: object, *, bare: Callable[[str], str | None]) -> dict[str, str]:
@@ -296,7 +300,7 @@ def pairs(name: str, value: object, *, bare: Callable[[str], str | None]) -> dic
             key = text(name, key, "keys that are non-empty strings")
             if "=" in key:
                 fail(name, key, "keys without '='")
-            found[key] = bare(key) if item is None else scalar(name, item)
+            found[key] = bare(key) if item is None else scalar(name, item, f"for {key} a string, number, bool or path")
     else:
         for item in items(name, value, expected):
             key, equals, rest = text(name, item, expected).partition("=")

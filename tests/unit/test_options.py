@@ -811,7 +811,7 @@ def test_filters_are_strings_lists_bools_or_mappings() -> None:
     broken: Any
     for broken in ("label=a", {"": "x"}, {"a": None}, {"a": b"x"}, {"a": []}, {"a": ""}, {5: "x"}, {"a": object()}):
         with pytest.raises(InvalidOption):
-            options.filters(broken)  # type: ignore[arg-type]
+            options.filters(broken)
 
 
 # ---------------------------------------------------------------- garbage
@@ -892,3 +892,19 @@ def test_garbage_for_the_other_readers_raises_nothing_but_invalid_option(
     except InvalidOption as caught:
         error = caught
     assert error is None or error.expected
+
+
+def test_a_value_that_cannot_be_shown_is_refused_all_the_same() -> None:
+    """An int too long for Python to print, and a class whose repr raises."""
+
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    assert refused(memory=10**5000).value == "<int>"
+    assert refused(memory=Broken()).value == "<Broken>"
+
+
+def test_the_error_of_a_mapping_names_the_key() -> None:
+    """Among fifty variables, the broken one is named."""
+    assert "for B " in refused(env={"A": "1", "B": b"2"}).expected
