@@ -124,9 +124,14 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         backend = open_backend(target, timeout)
     else:
         backend = _connect(Host.here(), _checked_target(target), timeout)
-    from .engine import Engine
+    try:
+        from .engine import Engine
 
-    return Engine(backend)
+        return Engine(backend)
+    except BaseException:
+        if backend is not target:  # opened here, and nobody else could close it
+            backend.close()
+        raise
 
 
 def open_backend(endpoint: Endpoint, timeout: float) -> Backend:
@@ -293,7 +298,7 @@ def _open(place: Place, host: Host, *, timeout: float) -> Route:
 
 def _advice(endpoint: Endpoint) -> str:
     if endpoint.url.startswith("unix://"):
-        return "\nStart the engine, or see what else is there: containerkit.discover()"
+        return "\nWhat else is there: containerkit.discover()"
     return ""
 
 

@@ -130,7 +130,7 @@ def _denied(path: str) -> str:
     said += f" (it is {owner}:{group}, mode {stat.S_IMODE(mode.st_mode):04o})"
     if mode.st_uid == 0 and mode.st_mode & stat.S_IWGRP and group != "root":
         said += (
-            f"; to join the group {group} means becoming root on this machine, for everything its members run; "
+            f"; to join the group {group!r} means becoming root on this machine, for everything its members run; "
             "a rootless engine needs no such right"
         )
     return said

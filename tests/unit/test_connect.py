@@ -328,3 +328,20 @@ def test_importing_connect_imports_no_vendor() -> None:
     code = "import sys, containerkit.connect; print([m for m in ('docker', 'podman', 'requests') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_own_variable_may_name_a_kind(folder: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CONTAINERKIT_ENGINE takes what connect() takes, a kind too."""
+    serve("run/user/1000/podman/podman.sock", PODMAN)
+    url = serve("run/docker.sock", DOCKER)
+    opened: list[room.Route] = []
+    monkeypatch.setattr(room, "_backend", lambda route, timeout: opened.append(route))
+    room._connect(host(folder, CONTAINERKIT_ENGINE="docker"), None, 5.0)
+    assert [route.endpoint.url for route in opened] == [url]
+
+
+def test_podman_at_docker_host_is_podman_for_connect_podman(folder: Path, serve: Serve) -> None:
+    """A variable of the other name counts, if the kind that was asked for answers."""
+    url = serve("x.sock", PODMAN)
+    serve("run/podman/podman.sock", PODMAN)
+    assert search(host(folder, DOCKER_HOST=url), "podman").url == url
