@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from containerkit.errors import InvalidReference
@@ -159,6 +159,7 @@ def test_every_form_parses_back_to_the_same_reference(
     host: str | None, path: list[str], tag: str | None, digest: str | None
 ) -> None:
     """parse(x.qualified) and parse(x.familiar) are x, whatever the name looks like."""
+    assume(host or not ("." in path[0] and "_" in path[0]))  # read as a registry, and no host name has a "_"
     text = "/".join(([host] if host else []) + path) + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
     reference = parse(text)
     assert parse(reference.qualified) == reference
