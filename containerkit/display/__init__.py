@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from .bars import Bar, BarChart
+from .plot import Plot
+from .sharing_graph import ChainLayer, SharingGraph
 from .table import Cell, Table, Tabular, bytes_cell, percent_cell, seconds_cell
+from .treemap import Treemap
 from .units import human_bytes, human_seconds
 
 __all__ = [
+    "Bar",
+    "BarChart",
     "Cell",
+    "ChainLayer",
+    "Plot",
+    "SharingGraph",
     "Table",
     "Tabular",
+    "Treemap",
     "bytes_cell",
     "human_bytes",
     "human_seconds",

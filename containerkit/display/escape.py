@@ -41,11 +41,11 @@ def html_text(text: str) -> str:
     return html.escape(visible(text), quote=True)
 
 
-def markdown_text(text: str) -> str:
-    """For a Markdown table's cell or a line of prose: shown as it is, read as nothing."""
+def markdown_text(text: str, *, line: bool = False) -> str:
+    """For Markdown: shown as it is, read as nothing. ``line``: it stands at the start of a line, not in a cell."""
     plain = _MARKDOWN.sub(r"\\\g<0>", visible(text))
     plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MARKDOWN_BLOCK.sub(_block, plain)
+    return _MARKDOWN_BLOCK.sub(_block, plain) if line else plain
 
 
 def _block(match: re.Match[str]) -> str:

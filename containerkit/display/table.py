@@ -16,7 +16,7 @@ from typing import Any, Literal
 from .escape import markdown_text, visible
 from .units import UNKNOWN, human_bytes, human_number, human_seconds
 
-__all__ = ["Cell", "Table", "Tabular", "bytes_cell", "percent_cell", "seconds_cell"]
+__all__ = ["Cell", "Table", "Tabular", "bytes_cell", "percent_cell", "seconds_cell", "terminal_width"]
 
 Tone = Literal["", "good", "warn", "bad", "dim"]
 
@@ -117,7 +117,7 @@ class Table:
     def to_markdown(self) -> str:
         """A table as GitHub, GitLab and Jupyter read it."""
         cells = [[markdown_text(text) for text in row] for row in ([*self.columns], *self.texts())]
-        widths = [max(3, *(len(row[index]) for row in cells)) for index in range(len(self.columns))]
+        widths = [min(80, max(3, *(len(row[index]) for row in cells))) for index in range(len(self.columns))]
         numeric = self.numeric()
         rule = ["-" * (width - 1) + ":" if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
         lines = [
@@ -129,9 +129,9 @@ class Table:
             + " |"
             for row in (cells[0], rule, *cells[1:])
         ]
-        parts = [f"**{markdown_text(self.title)}**"] if self.title else []
+        parts = [f"**{markdown_text(self.title.strip())}**"] if self.title else []
         parts += ["\n".join(lines)] if self.columns else []
-        parts += [markdown_text(note) for note in self.notes]
+        parts += [markdown_text(note, line=True) for note in self.notes]
         return "\n\n".join(parts) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Table:
         }
 
     def __str__(self) -> str:
-        return self.to_text(width=_terminal_width())
+        return self.to_text(width=terminal_width())
 
     def __repr__(self) -> str:
         return f"<Table {self.title!r}: {len(self.rows)} rows of {', '.join(self.columns)}>"
@@ -253,7 +253,7 @@ def _is_numeric(values: Iterable[object]) -> bool:
     return some
 
 
-def _terminal_width() -> int | None:
+def terminal_width() -> int | None:
     """Columns of the terminal that stdout is, or None where it is none."""
     import shutil
 

@@ -1,0 +1,225 @@
+"""Treemap: where the bytes of a tree of files are, each folder an area as large as what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .plot import Plot
+from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip
+from .table import Cell, Table
+
+__all__ = ["Treemap"]
+
+_WIDTH, _HEIGHT, _MARGIN = 720.0, 440.0, 12.0
+_HEAD = 18.0  # a folder's own line above what is in it
+_LEAST = 60.0  # square pixels; what is smaller is drawn together
+_DEPTH = 6
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Treemap(Plot):
+    """Areas within areas.
+
+    Attributes:
+        title: one line.
+        sizes: path -> amount. Folders are made of the paths; one with a size of its own is fine.
+        unit: "bytes", or as in BarChart.
+        notes: lines below.
+    """
+
+    title: str
+    sizes: Mapping[str, float]
+    unit: str = "bytes"
+    notes: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", dict(self.sizes))
+        object.__setattr__(self, "notes", tuple(self.notes))
+        for path, size in self.sizes.items():
+            if not 0 <= size < float("inf"):
+                raise ValueError(f"{path!r}: {size!r} is no area")
+
+    def __repr__(self) -> str:
+        return f"<Treemap {self.title!r}: {len(self.sizes)} paths>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: title, unit, sizes by path, notes."""
+        return {"title": self.title, "unit": self.unit, "sizes": dict(self.sizes), "notes": list(self.notes)}
+
+    def to_text(self, width: int | None = None) -> str:
+        """The largest folders, two levels deep."""
+        root = _tree(self.sizes)
+        rows: list[tuple[object, ...]] = []
+        for node in root.largest():
+            rows.append((node.path, self._cell(node), _share(node, root)))
+            below = node.largest()
+            if len(below) > 1:
+                rows += [("  " + each.path, self._cell(each), _share(each, root)) for each in below[:5]]
+        if len(rows) > 30:
+            rows = [*rows[:30], (f"… {len(rows) - 30} more", "", "")]
+        rows.append(("all", self._cell(root), _share(root, root)))
+        return Table(self.title, ("Path", "Size", "Share"), rows, notes=self.notes).to_text(width or 80)
+
+    def _cell(self, node: _Node) -> Cell:
+        return Cell(node.total, amount(node.total, self.unit))
+
+    # ---------------------------------------------------------------- a page
+    def to_svg(self) -> str:
+        """A whole SVG document."""
+        root = _tree(self.sizes)
+        out: list[str] = []
+        top = _MARGIN
+        if self.title:
+            title = cut(self.title, _WIDTH - 130 - 2 * _MARGIN, SIZE + 2)
+            out.append(label(title, _MARGIN, top + SIZE + 2, size=SIZE + 2, font_weight=600))
+        total = amount(root.total, self.unit)
+        out.append(label(total, _WIDTH - _MARGIN, top + SIZE + 2, text_anchor="end"))
+        top += 26
+        box = _Box(_MARGIN, top, _WIDTH - 2 * _MARGIN, _HEIGHT)
+        if root.total <= 0:
+            out.append(label("nothing that takes space", box.x, box.y + 20, fill_opacity=0.72))
+            return document(self.title, self._words(root), _WIDTH, top + 40, out)
+        while len(root.children) == 1 and root.own == 0:  # folders with one thing in them say nothing
+            root = next(iter(root.children.values()))
+        for index, (node, inner) in enumerate(_fit(root.largest(), box)):
+            out += self._area(node, inner, COLOURS[index % len(COLOURS)], 0)
+        return document(self.title, self._words(root), _WIDTH, top + _HEIGHT + _MARGIN, out)
+
+    def _area(self, node: _Node, box: _Box, colour: str, depth: int) -> Iterator[str]:
+        size = amount(node.total, self.unit)
+        yield element(
+            "rect",
+            tooltip(f"{node.path}: {size}"),
+            x=box.x,
+            y=box.y,
+            width=box.width,
+            height=box.height,
+            fill=colour,
+            stroke="#fff",
+            stroke_opacity=0.75 if depth < 2 else 0.45,
+            stroke_width=1.4 if depth == 0 else 0.8,
+        )
+        deeper = node.children and depth < _DEPTH and box.height > _HEAD + 16 and box.width > 40
+        text = SIZE if depth == 0 else SMALL
+        room = box.width - 10
+        if box.height >= text + 5:
+            name = cut(node.name, room, text, middle=True)
+            if name:
+                both = cut(f"{node.name}  {size}", room, text)
+                line = f"{node.name}  {size}" if not both.endswith("…") else name
+                yield _inside(line, box.x + 5, box.y + text + 1, text, bold=bool(node.children))
+                if line == name and not deeper and box.height >= 2 * text + 8 and cut(size, room, SMALL) == size:
+                    yield _inside(size, box.x + 5, box.y + 2 * text + 4, SMALL, bold=False)
+        if deeper:
+            inner = _Box(box.x + 2.5, box.y + _HEAD, box.width - 5, box.height - _HEAD - 2.5)
+            for child, place in _fit(node.largest(), inner):
+                yield from self._area(child, place, colour, depth + 1)
+
+    def _words(self, root: _Node) -> str:
+        largest = root.largest()[:8]
+        parts = "; ".join(f"{node.path}: {amount(node.total, self.unit)}" for node in largest)
+        return f"Treemap of {amount(root.total, self.unit)}. Largest: {parts}" if parts else "Treemap of nothing"
+
+
+def _inside(text: str, x: float, y: float, size: float, *, bold: bool) -> str:
+    return label(text, x, y, size=size, fill="#fff", font_weight=600 if bold else None, pointer_events="none")
+
+
+def _share(node: _Node, root: _Node) -> Cell:
+    share = node.total / root.total if root.total else 0.0
+    return Cell(share, f"{share:.1%}".replace("%", " %"))
+
+
+class _Node:
+    __slots__ = ("children", "name", "own", "path", "total")
+
+    def __init__(self, name: str, path: str, total: float = 0.0) -> None:
+        self.name = name
+        self.path = path
+        self.own = total
+        self.total = total
+        self.children: dict[str, _Node] = {}
+
+    def largest(self) -> list[_Node]:
+        """What is in it, largest first, without what takes no space; what is its own stands beside its children."""
+        found = sorted(self.children.values(), key=lambda node: (-node.total, node.name))
+        if self.children and self.own:
+            found.append(_Node(".", self.path, self.own))
+        return [node for node in found if node.total > 0]
+
+
+def _tree(sizes: Mapping[str, float]) -> _Node:
+    root = _Node("", "/")
+    order = [root]
+    for path, size in sizes.items():
+        node = root
+        for name in path.split("/"):
+            if name:
+                child = node.children.get(name)
+                if child is None:
+                    child = node.children[name] = _Node(name, f"{node.path.rstrip('/')}/{name}")
+                    order.append(child)
+                node = child
+        node.own += size
+    for node in reversed(order):  # children stand after their parents
+        node.total = node.own + sum(child.total for child in node.children.values())
+    return root
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def _fit(nodes: Sequence[_Node], box: _Box) -> list[tuple[_Node, _Box]]:
+    """Places in a box, as areas; those too small to see become one."""
+    total = sum(node.total for node in nodes)
+    if total <= 0 or box.width < 2 or box.height < 2:
+        return []
+    scale = box.width * box.height / total
+    seen = [node for node in nodes if node.total * scale >= _LEAST]
+    rest = nodes[len(seen) :]  # they are sorted, but for a folder's own share, which may then be drawn among these
+    if rest:
+        together = _Node(f"{len(rest)} more", f"{len(rest)} more", sum(node.total for node in rest))
+        seen = [*nodes[: len(seen)], together]
+        seen.sort(key=lambda node: -node.total)
+    return list(zip(seen, _squarify([node.total * scale for node in seen], box), strict=True))
+
+
+def _squarify(areas: Sequence[float], box: _Box) -> Iterable[_Box]:
+    """Rectangles of these areas, filling the box, as near to squares as rows of them can be (Bruls et al., 2000)."""
+    places: list[_Box] = []
+    start = 0
+    while start < len(areas):
+        side = min(box.width, box.height)
+        end, worst = start + 1, _worst(areas[start : start + 1], side)
+        while end < len(areas) and (then := _worst(areas[start : end + 1], side)) <= worst:
+            end, worst = end + 1, then
+        row = areas[start:end]
+        thick = sum(row) / side if side else 0.0
+        along = 0.0
+        for area in row:
+            length = area / thick if thick else 0.0
+            if box.width >= box.height:
+                places.append(_Box(box.x, box.y + along, thick, length))
+            else:
+                places.append(_Box(box.x + along, box.y, length, thick))
+            along += length
+        if box.width >= box.height:
+            box = _Box(box.x + thick, box.y, max(box.width - thick, 0.0), box.height)
+        else:
+            box = _Box(box.x, box.y + thick, box.width, max(box.height - thick, 0.0))
+        start = end
+    return places
+
+
+def _worst(row: Sequence[float], side: float) -> float:
+    total = sum(row)
+    if not total or not side:
+        return float("inf")
+    return max(side * side * max(row) / (total * total), total * total / (side * side * min(row)))
