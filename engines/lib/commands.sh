@@ -74,7 +74,8 @@ cmd_json() {
   engines=$(seen "$@") || exit 1
   printf '['
   for name in $engines; do
-    pid=$(pid_of "$name") && answers "$name" || continue
+    pid=$(pid_of "$name") || continue
+    answers "$name" || continue
     version=$(api "$name" version 5)
     printf '%s\n  {"name": "%s", "kind": "%s", "version": "%s", "api_version": "%s", "rootless": %s, "vm": %s, "url": "unix://%s", "pid": %s, "netns": "/proc/%s/ns/net", "root": "/proc/%s/root", "ip": "%s", "publish": "%s"}' \
       "$separator" "$name" "$(kind_of "$name")" "$(field "$version" Version)" "$(field "$version" ApiVersion)" \
@@ -97,7 +98,7 @@ cmd_env() {
       "${name^^}" "$(socket_of "$name")" "${name^^}" "$pid" "${name^^}" "$pid"
   done
 }
-expand_or() { local default=$1; shift; if [[ $# == 0 ]]; then printf '%s\n' $default; else expand "$@"; fi; }
+expand_or() { local default; read -rd '' -a default <<<"$1"; shift; if [[ $# == 0 ]]; then printf '%s\n' "${default[@]}"; else expand "$@"; fi; }
 # seen NAME...: those; without a name, every engine that was ever started here
 seen() { local name; for name in $(expand_or "$ORDER" "$@" || exit 1); do [[ $# -eq 0 && ! -d $(engine_dir "$name") ]] || echo "$name"; done; }
 
@@ -107,8 +108,8 @@ cmd_exec() { # NAME [--] CMD...
   need_root
   known "$engine"
   pid=$(pid_of "$engine") || die "$engine is down"
-  export CK_ENGINE=$engine CK_HOST=unix://$(socket_of "$engine") CK_IP CK_PUB CK_ENGINE_ROOT=/proc/$pid/root
-  CK_IP=$(connect_ip "$engine"); CK_PUB=$(publish_ip "$engine")
+  export CK_ENGINE=$engine CK_ENGINE_ROOT=/proc/$pid/root CK_HOST CK_IP CK_PUB
+  CK_HOST=unix://$(socket_of "$engine"); CK_IP=$(connect_ip "$engine"); CK_PUB=$(publish_ip "$engine")
   unset DOCKER_HOST DOCKER_CONTEXT CONTAINER_HOST
   if [[ $(kind_of "$engine") == docker ]]; then export DOCKER_HOST=$CK_HOST; else export CONTAINER_HOST=$CK_HOST; fi
   export CONTAINERKIT_ENGINE=$CK_HOST

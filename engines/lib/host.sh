@@ -52,6 +52,7 @@ need_tools() {
 # mirror: the Debian mirror this host already uses. apt itself is asked: it knows every way a source can be written.
 mirror() {
   if [[ -n ${ENGINES_MIRROR:-} ]]; then echo "$ENGINES_MIRROR"; return; fi
+  # shellcheck disable=SC2016  # apt's variables, not the shell's
   apt-get indextargets --format '$(REPO_URI) $(COMPONENT) $(RELEASE)' 'Created-By: Packages' 2>/dev/null |
     awk '$2 == "main" && $3 !~ /security|backports|updates/ && $1 ~ /debian\/?$/ { print $1; exit }'
 }

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pytest_docker.plugin import get_docker_services
 
 import containerkit as ck
 
@@ -71,45 +72,21 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def docker_compose_command() -> str:
-    return compose() or ""
-
-
-@pytest.fixture(scope="session")
-def docker_compose_file() -> str:
-    return str(HERE / "compose.yaml")
-
-
-@pytest.fixture(scope="session")
-def docker_compose_project_name() -> str:
-    return f"ck-registry-{os.getpid()}"
-
-
-@pytest.fixture(scope="session")
-def docker_setup() -> list[str]:
-    return ["up -d"]
-
-
-@pytest.fixture(scope="session")
-def docker_cleanup() -> list[str]:
-    return ["down -v"]
-
-
-@pytest.fixture(scope="session")
-def registries(request: pytest.FixtureRequest) -> Iterator[Registries]:
+def registries() -> Iterator[Registries]:
     """The registries, up and answering; gone when the session ends."""
-    if compose():
+    if command := compose():
         ports = {"REGISTRY_OPEN_PORT": free_port(), "REGISTRY_AUTH_PORT": free_port()}
         with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-            for name, port in ports.items():
-                patch.setenv(name, str(port))
+            for variable, port in ports.items():
+                patch.setenv(variable, str(port))
             archive = build_registry_image(Path(folder) / "registry.tar")
             with ck.connect() as engine:
                 engine.images.load(archive)
-            request.getfixturevalue("docker_services")
-            found = Registries(*(f"127.0.0.1:{port}" for port in ports.values()))
-            wait_for(found)
-            yield found
+            project = f"ck-registry-{os.getpid()}"
+            with get_docker_services(command, str(HERE / "compose.yaml"), project, ["up -d"], ["down -v"]):
+                found = Registries(*(f"127.0.0.1:{port}" for port in ports.values()))
+                wait_for(found)
+                yield found
         return
     name = ours()
     if name is None or name.startswith("vm"):  # a vm's 127.0.0.1 is not ours
