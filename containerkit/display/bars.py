@@ -89,35 +89,36 @@ class BarChart(Plot):
     # ---------------------------------------------------------------- a page
     def to_svg(self) -> str:
         """A whole SVG document."""
-        left = min(240.0, max((width_of(visible(bar.label)) for bar in self._all), default=0) + 10) + _MARGIN
+        left = min(280.0, max((width_of(visible(bar.label)) for bar in self._all), default=0) + 10) + _MARGIN
         right = max((width_of(self._says(bar)) for bar in self._all), default=0) + 10 + _MARGIN
         top, scale = self._top, (_WIDTH - left - right)
         out: list[str] = []
         y = _MARGIN
         if self.title:
             y += SIZE + 2
-            title = cut(self.title, _WIDTH - 2 * _MARGIN, SIZE + 2)
+            title = cut(self.title, _WIDTH - 2 * _MARGIN, SIZE + 2, bold=True)
             out.append(label(title, _MARGIN, y, size=SIZE + 2, font_weight=600))
             y += 12
         if self._part_names:
             y = self._legend(out, y)
-        start = y
+        spans: list[tuple[float, float]] = []
         rows: list[str] = []
         for group, bars in self._groups():
             if group:
                 y += SIZE + 8
-                rows.append(label(cut(group, _WIDTH - 2 * _MARGIN), _MARGIN, y, font_weight=600))
+                rows.append(label(cut(group, _WIDTH - 2 * _MARGIN, bold=True), _MARGIN, y, font_weight=600))
                 y += 8
+            spans.append((y - 4, y + len(bars) * (_BAR + _GAP) - _GAP + 4))
             for bar in bars:
                 rows += self._row(bar, left, y, scale / top)
                 y += _BAR + _GAP
-        out += self._axis(left, start, y, scale)
+        out += self._axis(left, spans, y, scale)
         out += rows
-        return document(self.title, self._words(), _WIDTH, y + 18 + _MARGIN, out)
+        return document(self.title, self._words(), _WIDTH, y + 12 + _MARGIN, out)
 
     def _row(self, bar: Bar, left: float, y: float, factor: float) -> Iterator[str]:
         base = y + _BAR / 2 + SIZE * 0.36
-        yield label(cut(bar.label, left - _MARGIN - 8), left - 8, base, text_anchor="end")
+        yield label(cut(bar.label, left - _MARGIN - 8, middle=True), left - 8, base, text_anchor="end")
         x = left
         for name, value in bar.parts.items():
             wide = (value or 0) * factor
@@ -137,18 +138,17 @@ class BarChart(Plot):
         dim = None if bar.total is not None else 0.72
         yield label(self._says(bar), x + 8, base, fill_opacity=dim, style="font-variant-numeric:tabular-nums")
 
-    def _axis(self, left: float, start: float, end: float, scale: float) -> Iterator[str]:
-        if not self._known:
-            return
-        yield element("line", x1=left, y1=start, x2=left, y2=end, stroke="currentColor", stroke_opacity=0.6)
+    def _axis(self, left: float, spans: Sequence[tuple[float, float]], end: float, scale: float) -> Iterator[str]:
         room = 0.0
-        for tick in _ticks(self._top):
+        for tick in _ticks(self._top) if self._known else ():
             x = left + scale * tick / self._top
-            yield element("line", x1=x, y1=start, x2=x, y2=end, stroke="currentColor", stroke_opacity=0.16)
+            strong = 0.16 if tick else 0.6
+            for start, stop in spans:
+                yield element("line", x1=x, y1=start, x2=x, y2=stop, stroke="currentColor", stroke_opacity=strong)
             text = amount(tick, self.unit) if tick else "0"
             half = width_of(text, SMALL) / 2
             if x - half >= room:
-                yield label(text, x, end + 15, size=SMALL, text_anchor="middle", fill_opacity=0.85)
+                yield label(text, x, end + 10, size=SMALL, text_anchor="middle", fill_opacity=0.85)
                 room = x + half + 6
 
     def _legend(self, out: list[str], y: float) -> float:
@@ -217,7 +217,9 @@ class BarChart(Plot):
             yield group, [bar for bar in self._all if bar.group == group]
 
     def _colour(self, bar: Bar, part: str) -> str:
-        """By part; in groups, by label, so that the same thing has the same colour in each; else by place."""
+        """By part; in groups by label, so that the same thing has the same colour in each; else one for all."""
+        if not part and len(list(self._groups())) < 2:
+            return COLOURS[0]
         names = self._part_names if part else list(dict.fromkeys(each.label for each in self._all))
         return COLOURS[names.index(part or bar.label) % len(COLOURS)]
 

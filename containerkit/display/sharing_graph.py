@@ -101,14 +101,14 @@ class SharingGraph(Plot):
         """A whole SVG document."""
         forest, shown = self._forest(), self._shown
         depth = max((run.depth() for run in forest), default=0)
-        names = max((width_of(visible(name)) for name in shown), default=80.0)
+        names = max((width_of(visible(name), bold=True) for name in shown), default=80.0)
         named = min(max(names, *(width_of(self._made(name), SMALL) for name in shown), 80.0) if shown else 80.0, 300.0)
         ends = _MARGIN + depth * (_BOX + _ACROSS)
         wide = max(ends + named + 24 + _MARGIN, 420.0)
         out: list[str] = []
         y = _MARGIN
         if self.title:
-            title = cut(self.title, wide - 2 * _MARGIN, SIZE + 2)
+            title = cut(self.title, wide - 2 * _MARGIN, SIZE + 2, bold=True)
             out.append(label(title, _MARGIN, y + SIZE + 2, size=SIZE + 2, font_weight=600))
             y += 28
         out.append(_key(_MARGIN, y))
@@ -166,7 +166,7 @@ class SharingGraph(Plot):
             stroke_opacity=0.55,
             pointer_events="all",
         )
-        yield label(cut(name, wide - 14, middle=True), x + 8, y + 17, font_weight=600)
+        yield label(cut(name, wide - 14, middle=True, bold=True), x + 8, y + 17, font_weight=600)
         yield label(cut(self._made(name), wide - 14, SMALL), x + 8, y + 32, size=SMALL, fill_opacity=0.85)
 
     @property

@@ -32,7 +32,7 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 _NARROW, _WIDE = frozenset("fijlrtI.,:;'!|()[]{}/\\ -"), frozenset("mwMW@%—")
 
 
-def width_of(text: str, size: float = SIZE) -> float:
+def width_of(text: str, size: float = SIZE, *, bold: bool = False) -> float:
     """About how wide a text is, rather too wide than too narrow: the page's font is not known."""
     ems = 0.0
     for char in text:
@@ -42,12 +42,13 @@ def width_of(text: str, size: float = SIZE) -> float:
             ems += 1.0
         else:
             ems += 0.71 if char.isupper() else 0.64
-    return ems * size
+    return ems * size * (1.12 if bold else 1.0)
 
 
-def cut(text: str, width: float, size: float = SIZE, *, middle: bool = False) -> str:
-    """The text, or what of it fits the width, with an ellipsis; "" where not even two characters would."""
+def cut(text: str, width: float, size: float = SIZE, *, middle: bool = False, bold: bool = False) -> str:
+    """The text, or what of it fits the width, with an ellipsis; "" where not even three characters would."""
     text = visible(text)
+    width /= 1.12 if bold else 1.0
     if width_of(text, size) <= width:
         return text
     room = width - width_of("…", size)
@@ -57,7 +58,7 @@ def cut(text: str, width: float, size: float = SIZE, *, middle: bool = False) ->
         if room < 0:
             break
         kept += 1
-    if kept < 2:
+    if kept < 3:
         return ""
     if middle and kept > 8:
         return f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .escape import visible
 from .plot import Plot
-from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip
+from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip, width_of
 from .table import Cell, Table
 
 __all__ = ["Treemap"]
 
 _WIDTH, _HEIGHT, _MARGIN = 720.0, 440.0, 12.0
 _HEAD = 18.0  # a folder's own line above what is in it
-_LEAST = 60.0  # square pixels; what is smaller is drawn together
-_DEPTH = 6
+_LEAST = 150.0  # square pixels; what is smaller is drawn together
+_DEPTH = 5
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,7 +73,7 @@ class Treemap(Plot):
         out: list[str] = []
         top = _MARGIN
         if self.title:
-            title = cut(self.title, _WIDTH - 130 - 2 * _MARGIN, SIZE + 2)
+            title = cut(self.title, _WIDTH - 130 - 2 * _MARGIN, SIZE + 2, bold=True)
             out.append(label(title, _MARGIN, top + SIZE + 2, size=SIZE + 2, font_weight=600))
         total = amount(root.total, self.unit)
         out.append(label(total, _WIDTH - _MARGIN, top + SIZE + 2, text_anchor="end"))
@@ -81,9 +82,8 @@ class Treemap(Plot):
         if root.total <= 0:
             out.append(label("nothing that takes space", box.x, box.y + 20, fill_opacity=0.72))
             return document(self.title, self._words(root), _WIDTH, top + 40, out)
-        while len(root.children) == 1 and root.own == 0:  # folders with one thing in them say nothing
-            root = next(iter(root.children.values()))
-        for index, (node, inner) in enumerate(_fit(root.largest(), box)):
+        root.join()
+        for index, (node, inner) in enumerate(_fit(root.largest() or [root], box)):
             out += self._area(node, inner, COLOURS[index % len(COLOURS)], 0)
         return document(self.title, self._words(root), _WIDTH, top + _HEIGHT + _MARGIN, out)
 
@@ -104,14 +104,14 @@ class Treemap(Plot):
         deeper = node.children and depth < _DEPTH and box.height > _HEAD + 16 and box.width > 40
         text = SIZE if depth == 0 else SMALL
         room = box.width - 10
-        if box.height >= text + 5:
-            name = cut(node.name, room, text, middle=True)
-            if name:
-                both = cut(f"{node.name}  {size}", room, text)
-                line = f"{node.name}  {size}" if not both.endswith("…") else name
-                yield _inside(line, box.x + 5, box.y + text + 1, text, bold=bool(node.children))
-                if line == name and not deeper and box.height >= 2 * text + 8 and cut(size, room, SMALL) == size:
-                    yield _inside(size, box.x + 5, box.y + 2 * text + 4, SMALL, bold=False)
+        bold = bool(node.children)
+        name = cut(node.name, room, text, middle=True, bold=bold) if box.height >= text + 5 else ""
+        if name:
+            both = f"{visible(node.name)}  {size}"
+            line = both if width_of(both, text, bold=bold) <= room else name
+            yield _inside(line, box.x + 5, box.y + text + 1, text, bold=bold)
+            if line == name and not deeper and box.height >= 2 * text + 8 and width_of(size, SMALL) <= room:
+                yield _inside(size, box.x + 5, box.y + 2 * text + 4, SMALL, bold=False)
         if deeper:
             inner = _Box(box.x + 2.5, box.y + _HEAD, box.width - 5, box.height - _HEAD - 2.5)
             for child, place in _fit(node.largest(), inner):
@@ -142,12 +142,22 @@ class _Node:
         self.total = total
         self.children: dict[str, _Node] = {}
 
+    def join(self) -> None:
+        """Takes in a folder's one entry, all the way down: a folder with one thing in it says nothing by itself."""
+        pending = [self]
+        for node in pending:
+            while len(node.children) == 1 and not node.own:
+                (only,) = node.children.values()
+                node.name = f"{node.name}/{only.name}".lstrip("/")
+                node.path, node.own, node.children = only.path, only.own, only.children
+            pending += node.children.values()
+
     def largest(self) -> list[_Node]:
         """What is in it, largest first, without what takes no space; what is its own stands beside its children."""
-        found = sorted(self.children.values(), key=lambda node: (-node.total, node.name))
+        found = list(self.children.values())
         if self.children and self.own:
             found.append(_Node(".", self.path, self.own))
-        return [node for node in found if node.total > 0]
+        return sorted((node for node in found if node.total > 0), key=lambda node: (-node.total, node.name))
 
 
 def _tree(sizes: Mapping[str, float]) -> _Node:
@@ -183,10 +193,9 @@ def _fit(nodes: Sequence[_Node], box: _Box) -> list[tuple[_Node, _Box]]:
         return []
     scale = box.width * box.height / total
     seen = [node for node in nodes if node.total * scale >= _LEAST]
-    rest = nodes[len(seen) :]  # they are sorted, but for a folder's own share, which may then be drawn among these
+    rest = nodes[len(seen) :]  # they are sorted
     if rest:
-        together = _Node(f"{len(rest)} more", f"{len(rest)} more", sum(node.total for node in rest))
-        seen = [*nodes[: len(seen)], together]
+        seen.append(_Node(f"{len(rest)} more", f"{len(rest)} more", sum(node.total for node in rest)))
         seen.sort(key=lambda node: -node.total)
     return list(zip(seen, _squarify([node.total * scale for node in seen], box), strict=True))
 
