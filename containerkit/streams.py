@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from .errors import ContainerKitError, EngineTimeout, EngineUnavailable
 
-__all__ = ["Attachment", "ByteStream", "Output", "OutputStream", "demultiplex"]
+__all__ = ["Attachment", "ByteStream", "Output", "OutputStream", "Stream", "demultiplex"]
+
+T = TypeVar("T")
+S = TypeVar("S", bound="Stream[Any]")
 
 _CHUNK = 1 << 16
 #: Frame header of the engines' raw stream: 1 byte stream, 3 bytes zero, 4 bytes length (big-endian).
@@ -95,57 +98,42 @@ class _Closeable:
         self.close()
 
 
-class ByteStream(_Closeable):
-    """Bytes as they come, in pieces, in constant memory; read it once.
+class Stream(_Closeable, Generic[T]):
+    """Things from an engine as they come, in constant memory; read it once.
 
     Errors while reading are containerkit's own. A connection that is cut raises, it does not end the stream.
     """
 
-    def __init__(self, chunks: Iterator[bytes], *, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(self, items: Iterator[T], *, on_close: Callable[[], None] | None = None) -> None:
         super().__init__(on_close)
-        self._chunks = chunks
+        self._items = items
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[T]:
         try:
-            for chunk in self._chunks:
+            for item in self._items:
                 if self.closed:
                     return
-                yield chunk
-        except ContainerKitError:
-            if not self.closed:
+                yield item
+        except Exception:
+            if not self.closed:  # a reader that meets a stream closed under it may meet anything
                 raise
         finally:
             self.close()
+
+    def __enter__(self: S) -> S:
+        return self
+
+
+class ByteStream(Stream[bytes]):
+    """Bytes, in pieces of any length."""
 
     def read(self) -> bytes:
         """Everything that is left, in memory."""
         return b"".join(self)
 
-    def __enter__(self) -> ByteStream:
-        return self
 
-
-class OutputStream(_Closeable):
-    """What processes write, as it comes: an iterator of :class:`Output`; read it once."""
-
-    def __init__(self, outputs: Iterator[Output], *, on_close: Callable[[], None] | None = None) -> None:
-        super().__init__(on_close)
-        self._outputs = outputs
-
-    def __iter__(self) -> Iterator[Output]:
-        try:
-            for output in self._outputs:
-                if self.closed:
-                    return
-                yield output
-        except ContainerKitError:
-            if not self.closed:
-                raise
-        finally:
-            self.close()
-
-    def __enter__(self) -> OutputStream:
-        return self
+class OutputStream(Stream[Output]):
+    """What processes write, in pieces of any length."""
 
 
 class Attachment(_Closeable):

@@ -22,7 +22,7 @@ from ..errors import (
     WrongState,
 )
 from ..spec import ContainerSpec, ExecSpec, NetworkAttachment, ResourceLimits
-from ..streams import Attachment, ByteStream, Output, OutputStream, demultiplex
+from ..streams import Attachment, ByteStream, Output, OutputStream, Stream, demultiplex
 from . import _parse
 from ._http import FOREVER, HttpBackend, is_transient, path
 from ._render import container_body, endpoint_body, exec_body, limits_body, query_filters
@@ -134,22 +134,22 @@ class ContainerVerbs(HttpBackend):
             found = mounted.get(mount.target.rstrip("/") or "/")
             if mount.read_only and mount.kind != "tmpfs" and (found is None or not found.read_only):
                 missing.append(f"read-only {mount.target}")
-        missing += self._security_missing(spec, host)
+        missing += self._security_missing(spec, identity, host)
         if missing:
             raise EngineError(
                 f"{doing}: the engine accepted and then left out: {', '.join(missing)}; container removed"
             )
 
-    def _security_missing(self, spec: ContainerSpec, host: Raw) -> list[str]:
+    def _security_missing(self, spec: ContainerSpec, identity: str, host: Raw) -> list[str]:
         """The security options of the spec that the created container does not have."""
-        told = {_capability(word) for word in _parse.sequence(host.get("CapDrop"))}
-        missing = [f"cap_drop={c}" for c in spec.cap_drop if _capability(c) not in told and "ALL" not in told]
-        options = {
-            _parse.text(word).replace("=true", "").replace(":true", "") for word in host.get("SecurityOpt") or ()
-        }
-        if "no-new-privileges" in spec.security_opt and "no-new-privileges" not in options:
-            missing.append("no-new-privileges")
-        return missing
+        told = {capability_name(word) for word in _parse.sequence(host.get("CapDrop"))}
+        missing = [f"cap_drop={word}" for word in spec.cap_drop if capability_name(word) not in told]
+        return missing + self._options_missing(spec, host)
+
+    def _options_missing(self, spec: ContainerSpec, host: Raw) -> list[str]:
+        words = map(_parse.text, _parse.sequence(host.get("SecurityOpt")))
+        told = {word.removesuffix("true").rstrip("=:") for word in words}
+        return [word for word in spec.security_opt if word == "no-new-privileges" and word not in told]
 
     def inspect_container(self, ref: str, *, size: bool = False) -> ContainerRecord:
         doing = f"inspecting container {ref}"
@@ -309,11 +309,10 @@ class ContainerVerbs(HttpBackend):
         raw = _parse.mapping(self._json("GET", path("/exec/{}/json", exec_id), "asking for an exec's state"))
         running = raw.get("Running") is True
         code = raw.get("ExitCode")
-        return ExecState(
-            running=running,
-            exit_code=code if isinstance(code, int) and not running else None,
-            pid=_parse.number(raw.get("Pid")),
-        )
+        return ExecState(running, code if isinstance(code, int) and not running else None, self._exec_started(raw))
+
+    def _exec_started(self, raw: Raw) -> bool | None:
+        return None
 
     def logs_container(
         self,
@@ -346,13 +345,14 @@ class ContainerVerbs(HttpBackend):
         outputs = (Output("stdout", chunk) for chunk in chunks) if tty else demultiplex(chunks)
         return OutputStream(outputs, on_close=source.close)
 
-    def stats_container(self, ref: str, *, stream: bool) -> Iterator[Stats]:
+    def stats_container(self, ref: str, *, stream: bool) -> Stream[Stats]:
         doing = f"measuring container {ref}"
         try:
             source, chunks = self._lines("GET", path("/containers/{}/stats", ref), doing, params={"stream": stream})
         except EngineError as exc:
             raise self._explain(exc, ref, doing, "running", "paused") from exc
-        with source:
+
+        def samples() -> Iterator[Stats]:
             for raw in _parse.json_lines(chunks, doing):
                 sample = _parse.stats(raw)
                 if not sample.time:  # zeros: it does not run (any more)
@@ -360,8 +360,10 @@ class ContainerVerbs(HttpBackend):
                 yield sample
                 if not stream:
                     return
-        if not stream:
-            raise self._explain(EngineError(f"{doing}: no sample came"), ref, doing, "running", "paused")
+            if not stream:
+                raise self._explain(EngineError(f"{doing}: no sample came"), ref, doing, "running", "paused")
+
+        return Stream(samples(), on_close=source.close)
 
     def top_container(self, ref: str, *, ps_args: str | None) -> Processes:
         doing = f"listing the processes of container {ref}"
@@ -502,6 +504,7 @@ class ContainerVerbs(HttpBackend):
             raise
 
 
-def _capability(word: Any) -> str:
+def capability_name(word: Any) -> str:
+    """A capability as the kernel names it, "CAP_NET_RAW"; "ALL" stays."""
     name = _parse.text(word).upper()
     return name if name in ("ALL", "") else "CAP_" + name.removeprefix("CAP_")

@@ -7,6 +7,7 @@ import errno
 import http.client
 import json
 import logging
+import os
 import socket
 import ssl
 from abc import abstractmethod
@@ -72,7 +73,7 @@ def taken_over(response: requests.Response) -> tuple[socket.socket, bytes]:
         if early:
             buffered.read(len(early))
     # Keep the answer alive as long as the socket: its collection would close the descriptor under us.
-    duplicate = sock if isinstance(sock, ssl.SSLSocket) else sock.dup()
+    duplicate = sock if isinstance(sock, ssl.SSLSocket) else socket.socket(fileno=os.dup(sock.fileno()))
     if duplicate is not sock:
         response.close()
     return duplicate, early

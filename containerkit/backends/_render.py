@@ -87,9 +87,10 @@ def tmpfs_options(mount: Mount) -> str:
 
 
 def _bind_string(mount: Mount) -> str:
-    """A bind in the form that has SELinux labels; the structured one has none."""
+    """A bind or volume in the form that has SELinux labels; the structured one has none."""
     words = ["ro" if mount.read_only else "rw"]
     words += [word for word in (mount.relabel, mount.propagation) if word]
+    words += ["nocopy"] if mount.no_copy else []
     return f"{mount.source}:{mount.target}:{','.join(words)}"
 
 
@@ -133,7 +134,7 @@ def endpoint_body(attachment: NetworkAttachment) -> dict[str, Any]:
 
 def container_body(spec: ContainerSpec, image: str) -> dict[str, Any]:
     """The body of a create, but for NetworkingConfig, which is the backend's own way."""
-    binds = [mount for mount in spec.mounts if mount.kind == "bind" and mount.relabel]
+    binds = [mount for mount in spec.mounts if mount.relabel]
     tmpfs = [mount for mount in spec.mounts if mount.kind == "tmpfs"]
     others = [mount for mount in spec.mounts if mount not in binds and mount not in tmpfs]
     ports: dict[str, list[dict[str, str]]] = {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import EngineError, InUse, NameInUse, NetworkNotFound, VolumeNotFound
 from ..spec import NetworkSpec, VolumeSpec
+from ..streams import Stream
 from . import _parse
 from ._http import HttpBackend, path
 from ._render import network_body, query_filters
@@ -118,7 +119,7 @@ class ResourceVerbs(HttpBackend):
     # ---------------------------------------------------------------- the engine
     def events(
         self, *, since: float | None, until: float | None, filters: Mapping[str, Sequence[str]]
-    ) -> Iterator[Event]:
+    ) -> Stream[Event]:
         doing = "reading events"
         params = {
             "since": None if since is None else f"{since:.9f}",
@@ -127,9 +128,7 @@ class ResourceVerbs(HttpBackend):
             **self._event_params(until),
         }
         source, chunks = self._lines("GET", "/events", doing, params=params)
-        with source:
-            for raw in _parse.json_lines(chunks, doing):
-                yield _parse.event(raw)
+        return Stream(map(_parse.event, _parse.json_lines(chunks, doing)), on_close=source.close)
 
     def _event_params(self, until: float | None) -> Mapping[str, bool]:
         return {}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ResourceLimits,
         VolumeSpec,
     )
-    from ..streams import Attachment, ByteStream, OutputStream
+    from ..streams import Attachment, ByteStream, OutputStream, Stream
 
 __all__ = [
     "Address",
@@ -194,11 +194,15 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class ExecState:
-    """Where an exec'd command stands; exit_code is None while it runs."""
+    """Where an exec'd command stands; exit_code is None while it runs.
+
+    Attributes:
+        started: whether there ever was a process; None when the engine does not say.
+    """
 
     running: bool
     exit_code: int | None
-    pid: int = 0
+    started: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +415,7 @@ class Backend(ABC):
         """Give back connections and helpers. Safe to call twice."""
 
     @abstractmethod
-    def events(self, *, since: float | None, until: float | None, filters: Filters) -> Iterator[Event]:
+    def events(self, *, since: float | None, until: float | None, filters: Filters) -> Stream[Event]:
         """What happened from `since` up to `until` (both seconds since the epoch); endless without `until`."""
 
     @abstractmethod
@@ -499,7 +503,7 @@ class Backend(ABC):
     ) -> OutputStream: ...
 
     @abstractmethod
-    def stats_container(self, ref: str, *, stream: bool) -> Iterator[Stats]:
+    def stats_container(self, ref: str, *, stream: bool) -> Stream[Stats]:
         """One sample, or one a second. Raises WrongState if it does not run."""
 
     @abstractmethod

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import docker
 import requests
 from docker.tls import TLSConfig
 
-from ..errors import AuthenticationFailed, EngineError
+from ..errors import AuthenticationFailed, EngineError, InvalidOption
 from ..reference import display, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
 from . import _parse
@@ -19,7 +21,7 @@ from ._images import ImageVerbs
 from ._render import auth_header, endpoint_body
 from ._resources import ResourceVerbs
 from ._translate import recast, translated
-from .base import Capability, EngineInfo
+from .base import Capability, EngineInfo, Raw
 
 __all__ = ["DockerBackend"]
 
@@ -35,6 +37,17 @@ _LIMITS = {
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def _with_profile(option: str) -> str:
+    """A seccomp profile's content in place of its path, as the command line sends it; Podman takes the path."""
+    name, _, value = option.partition("=")
+    if name != "seccomp" or value in ("unconfined", "builtin") or value.startswith("{"):
+        return option
+    try:
+        return f"seccomp={json.dumps(json.loads(Path(value).read_text()))}"
+    except (OSError, ValueError) as exc:
+        raise InvalidOption("security_opt", option, f"the path of a seccomp profile in JSON ({exc})") from exc
 
 
 class DockerBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
@@ -165,6 +178,7 @@ class DockerBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
 
         Docker finds a missing network only at start; here it is found at create, as on Podman.
         """
+        body["HostConfig"]["SecurityOpt"] = [_with_profile(option) for option in spec.security_opt]
         for attachment in spec.networks:
             self.inspect_network(attachment.name)
         if not spec.networks:
@@ -175,6 +189,10 @@ class DockerBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
         if first.mac_address and _version(self._api) < (1, 44):
             body["MacAddress"] = first.mac_address  # below 1.44 an endpoint's own is ignored at create
         return later
+
+    def _exec_started(self, raw: Raw) -> bool | None:
+        """A process that never was has no pid; its exit code, 126, might be a command's own."""
+        return _parse.number(raw.get("Pid")) != 0
 
     def login(self, auth: RegistryAuth) -> None:
         doing = f"logging in to {auth.registry}"

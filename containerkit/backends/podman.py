@@ -7,6 +7,7 @@ marked ``native=True``: there the compat endpoint of some version is wrong, and 
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -24,8 +25,10 @@ from ..errors import (
 )
 from ..reference import display, looks_like_id, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
+from ..streams import OutputStream
 from . import _parse
-from ._containers import ContainerVerbs
+from ._containers import ContainerVerbs, capability_name
+from ._follow import Followed
 from ._http import FOREVER, path
 from ._images import ImageVerbs
 from ._render import endpoint_body
@@ -233,6 +236,20 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
             }
         return ()
 
+    def _security_missing(self, spec: ContainerSpec, identity: str, host: Raw) -> list[str]:
+        """Inspect lists what is left after cap_drop, not what was asked; so the effective set is looked at."""
+        raw = _parse.mapping(
+            self._json("GET", path("/containers/{}/json", identity), "reading back what guards security", native=True)
+        )
+        left = set(map(_parse.text, _parse.sequence(raw.get("EffectiveCaps"))))
+        added = {capability_name(word) for word in spec.cap_add}
+        missing = []
+        for word in spec.cap_drop:
+            name = capability_name(word)
+            if (left - added) if name == "ALL" else (name in left):
+                missing.append(f"cap_drop={word}")
+        return missing + self._options_missing(spec, host)
+
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
         """libpod's stop: the compat one kills at once unless told a time, and does not know the container's own."""
         wait = FOREVER if timeout is None else timeout + self._timeout
@@ -269,6 +286,35 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
         if found is None:
             raise NotFound(f"copying into container {ref} at {path_}: no {path_} there", status=404)
         super().put_archive(ref, path_, data)
+
+    def logs_container(
+        self,
+        ref: str,
+        *,
+        stdout: bool,
+        stderr: bool,
+        follow: bool,
+        since: float | None,
+        until: float | None,
+        tail: int | None,
+        timestamps: bool,
+        tty: bool,
+    ) -> OutputStream:
+        """A followed log may miss the end of its container, or its last lines (podman issue 21914).
+
+        So somebody looks whether the container still runs while nothing comes, and what the log holds beyond what came
+        is read at the end.
+        """
+        ask = functools.partial(
+            super().logs_container, stdout=stdout, stderr=stderr, until=until, timestamps=timestamps, tty=tty
+        )
+        stream = ask(ref, follow=follow, since=since, tail=tail)
+        if not follow:
+            return stream
+        whole = since is None and until is None and tail is None
+        rest = (lambda: ask(ref, follow=False, since=None, tail=None)) if whole else None
+        followed = Followed(stream, rest, lambda: self.inspect_container(ref).status in ("running", "paused"))
+        return OutputStream(iter(followed), on_close=followed.close)
 
     def check_health(self, ref: str) -> str | None:
         """Podman leaves the clock to systemd. Where none ran the check for a whole interval, it is run here."""

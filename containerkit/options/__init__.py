@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LimitOptions,
         NetworkOptions,
         RunOptions,
+        StartOptions,
         VolumeOptions,
     )
 
@@ -36,6 +37,7 @@ __all__ = [
     "LimitOptions",
     "NetworkOptions",
     "RunOptions",
+    "StartOptions",
     "VolumeOptions",
     "build_spec",
     "command",

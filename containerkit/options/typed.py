@@ -20,6 +20,7 @@ __all__ = [
     "LimitOptions",
     "NetworkOptions",
     "RunOptions",
+    "StartOptions",
     "VolumeOptions",
 ]
 
@@ -65,7 +66,7 @@ class ExecOptions(TypedDict, total=False):
 
 
 class CreateOptions(LimitOptions, total=False):
-    """Every option of `create` and `start`."""
+    """What a container is."""
 
     name: str | None
     env: Pairs | None
@@ -147,15 +148,20 @@ class CreateOptions(LimitOptions, total=False):
     log_opt: Pairs | None
 
 
-class RunOptions(CreateOptions, total=False):
-    """Every option of `run`: those of `create`, and what is done with the command's output and end."""
+class StartOptions(CreateOptions, total=False):
+    """Every option of `start` and `create`: what the container is, and how it is come by."""
+
+    pull: Literal["missing", "always", "never"]
+    limits: Literal["enforce", "best-effort"]
+
+
+class RunOptions(StartOptions, total=False):
+    """Every option of `run`: those of `start`, and what is done with the command's output and end."""
 
     check: bool
     timeout: Seconds | None
     input: str | bytes | None
     on_output: Callable[[Any], object] | None
-    pull: Literal["missing", "always", "never"]
-    limits: Literal["enforce", "best-effort"]
 
 
 class BuildOptions(TypedDict, total=False):

@@ -1,0 +1,231 @@
+"""One Python SDK over Docker and Podman.
+
+The public names, each loaded when it is first used: importing containerkit imports neither vendor.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Every public name, by the room that holds it.
+_ROOMS: dict[str, tuple[str, ...]] = {
+    "backends.base": (
+        "Address",
+        "Backend",
+        "Capability",
+        "Change",
+        "EngineInfo",
+        "Event",
+        "HistoryEntry",
+        "Processes",
+        "Progress",
+        "Stats",
+    ),
+    "connect": ("Endpoint", "connect", "discover"),
+    "containers": ("Container", "ExecResult", "Logs"),
+    "engine": ("Engine",),
+    "errors": (
+        "AuthenticationFailed",
+        "BuildFailed",
+        "CommandFailed",
+        "Conflict",
+        "ContainerKitError",
+        "ContainerNotFound",
+        "EngineError",
+        "EngineTimeout",
+        "EngineUnavailable",
+        "ImageNotFound",
+        "InUse",
+        "InvalidImage",
+        "InvalidOption",
+        "InvalidReference",
+        "LimitNotEnforced",
+        "NameInUse",
+        "NetworkNotFound",
+        "NotFound",
+        "PullFailed",
+        "PushFailed",
+        "StartFailed",
+        "Unsupported",
+        "VolumeNotFound",
+        "WrongState",
+    ),
+    "images": ("Image",),
+    "isolation": ("CheckResult", "IsolationReport", "check_host", "compare_reports"),
+    "layers": (
+        "DiskUsage",
+        "Duplicates",
+        "Layer",
+        "LayerStack",
+        "Reclaim",
+        "RwLayer",
+        "Savings",
+        "Sharing",
+        "Waste",
+        "open_archive",
+    ),
+    "networks": ("Network",),
+    "run": ("RunResult",),
+    "session": ("Cleaned", "cleanup"),
+    "spec": ("HealthCheck", "Mount", "NetworkAttachment", "PortBinding", "RegistryAuth", "Ulimit"),
+    "streams": ("ByteStream", "Output", "OutputStream"),
+    "volumes": ("Volume",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+if TYPE_CHECKING:
+    from . import wait
+    from .backends.base import (
+        Address,
+        Backend,
+        Capability,
+        Change,
+        EngineInfo,
+        Event,
+        HistoryEntry,
+        Processes,
+        Progress,
+        Stats,
+    )
+    from .connect import Endpoint, connect, discover
+    from .containers import Container, ExecResult, Logs
+    from .engine import Engine
+    from .errors import (
+        AuthenticationFailed,
+        BuildFailed,
+        CommandFailed,
+        Conflict,
+        ContainerKitError,
+        ContainerNotFound,
+        EngineError,
+        EngineTimeout,
+        EngineUnavailable,
+        ImageNotFound,
+        InUse,
+        InvalidImage,
+        InvalidOption,
+        InvalidReference,
+        LimitNotEnforced,
+        NameInUse,
+        NetworkNotFound,
+        NotFound,
+        PullFailed,
+        PushFailed,
+        StartFailed,
+        Unsupported,
+        VolumeNotFound,
+        WrongState,
+    )
+    from .images import Image
+    from .isolation import CheckResult, IsolationReport, check_host, compare_reports
+    from .layers import (
+        DiskUsage,
+        Duplicates,
+        Layer,
+        LayerStack,
+        Reclaim,
+        RwLayer,
+        Savings,
+        Sharing,
+        Waste,
+        open_archive,
+    )
+    from .networks import Network
+    from .run import RunResult
+    from .session import Cleaned, cleanup
+    from .spec import HealthCheck, Mount, NetworkAttachment, PortBinding, RegistryAuth, Ulimit
+    from .streams import ByteStream, Output, OutputStream
+    from .volumes import Volume
+
+__all__ = [
+    "Address",
+    "AuthenticationFailed",
+    "Backend",
+    "BuildFailed",
+    "ByteStream",
+    "Capability",
+    "Change",
+    "CheckResult",
+    "Cleaned",
+    "CommandFailed",
+    "Conflict",
+    "Container",
+    "ContainerKitError",
+    "ContainerNotFound",
+    "DiskUsage",
+    "Duplicates",
+    "Endpoint",
+    "Engine",
+    "EngineError",
+    "EngineInfo",
+    "EngineTimeout",
+    "EngineUnavailable",
+    "Event",
+    "ExecResult",
+    "HealthCheck",
+    "HistoryEntry",
+    "Image",
+    "ImageNotFound",
+    "InUse",
+    "InvalidImage",
+    "InvalidOption",
+    "InvalidReference",
+    "IsolationReport",
+    "Layer",
+    "LayerStack",
+    "LimitNotEnforced",
+    "Logs",
+    "Mount",
+    "NameInUse",
+    "Network",
+    "NetworkAttachment",
+    "NetworkNotFound",
+    "NotFound",
+    "Output",
+    "OutputStream",
+    "PortBinding",
+    "Processes",
+    "Progress",
+    "PullFailed",
+    "PushFailed",
+    "Reclaim",
+    "RegistryAuth",
+    "RunResult",
+    "RwLayer",
+    "Savings",
+    "Sharing",
+    "StartFailed",
+    "Stats",
+    "Ulimit",
+    "Unsupported",
+    "Volume",
+    "VolumeNotFound",
+    "Waste",
+    "WrongState",
+    "__version__",
+    "check_host",
+    "cleanup",
+    "compare_reports",
+    "connect",
+    "discover",
+    "open_archive",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOM_OF:
+        value = getattr(importlib.import_module(f".{_ROOM_OF[name]}", __name__), name)
+    elif name == "wait":
+        value = importlib.import_module(".wait", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
