@@ -1,9 +1,9 @@
 """A program of system calls, assembled into a static ELF file: the only file that the probe's image needs.
 
 A shell may be missing from an image, or lie. So the probe brings no shell and asks none: its program is a list of
-:class:`Call`, one after the other, each result kept in a numbered slot, and this module turns the list into machine code.
-There is no loop and no stack; the one branch is a child's (:class:`Child`). Every instruction used is written down
-below, which is what keeps two processors affordable.
+:class:`Call`, each result kept in a numbered slot, and this module turns the list into machine code. There is no loop
+and no stack; the one branch is a child's (:class:`Child`). Every instruction used is written down below, which is what
+keeps two processors affordable.
 
 Layout: one read-and-execute segment (headers, code, constants) and one writable (slots, then the buffer).
 """
@@ -13,14 +13,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Union
 
 __all__ = ["BUFFER_SIZE", "MACHINES", "Address", "Buffer", "Call", "Child", "Data", "Slot", "assemble", "machine_of"]
 
 BUFFER_SIZE = 1 << 16
-_TEXT, _PAGE = 0x400000, 0x10000  # 64 KiB: the largest page of the two processors
+_TEXT, _DATA, _PAGE = 0x400000, 0x600000, 0x10000  # 64 KiB: the largest page of the two processors
 _MASK = (1 << 64) - 1
-# What may be shared with a child that only makes calls: CLONE_VM | CLONE_VFORK | SIGCHLD. It gets no stack as it needs none.
+# A child that only makes calls needs no stack and may share the memory: CLONE_VM | CLONE_VFORK | SIGCHLD.
 _VFORK = 0x100 | 0x4000 | 17
 
 
@@ -50,7 +49,7 @@ class Buffer:
     """The address of the one buffer that reads go to."""
 
 
-Argument = Union[int, Data, Slot, Address, Buffer]
+Argument = int | Data | Slot | Address | Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +70,18 @@ class Child:
 
 
 _X86_64: Mapping[str, int] = {
-    "read": 0, "write": 1, "close": 3, "nanosleep": 35, "socket": 41, "clone": 56, "settimeofday": 164, "mount": 165,
-    "init_module": 175, "getdents64": 217, "exit_group": 231, "kexec_load": 246, "add_key": 248, "keyctl": 250,
-    "openat": 257, "mknodat": 259, "readlinkat": 267, "unshare": 272, "perf_event_open": 298,
-    "open_by_handle_at": 304, "bpf": 321, "userfaultfd": 323, "statx": 332, "io_uring_setup": 425,
+    "read": 0, "write": 1, "close": 3, "nanosleep": 35, "socket": 41, "clone": 56, "setgroups": 116, "setresuid": 117,
+    "setresgid": 119, "prctl": 157, "settimeofday": 164, "mount": 165, "init_module": 175, "getdents64": 217,
+    "exit_group": 231, "kexec_load": 246, "add_key": 248, "keyctl": 250, "openat": 257, "mknodat": 259,
+    "readlinkat": 267, "unshare": 272, "perf_event_open": 298, "open_by_handle_at": 304, "bpf": 321,
+    "userfaultfd": 323, "statx": 332, "io_uring_setup": 425,
 }  # fmt: skip
 _AARCH64: Mapping[str, int] = {
-    "read": 63, "write": 64, "close": 57, "nanosleep": 101, "socket": 198, "clone": 220, "settimeofday": 170,
-    "mount": 40, "init_module": 105, "getdents64": 61, "exit_group": 94, "kexec_load": 104, "add_key": 217,
-    "keyctl": 219, "openat": 56, "mknodat": 33, "readlinkat": 78, "unshare": 97, "perf_event_open": 241,
-    "open_by_handle_at": 265, "bpf": 280, "userfaultfd": 282, "statx": 291, "io_uring_setup": 425,
+    "read": 63, "write": 64, "close": 57, "nanosleep": 101, "socket": 198, "clone": 220, "setgroups": 159,
+    "setresuid": 147, "setresgid": 149, "prctl": 167, "settimeofday": 170, "mount": 40, "init_module": 105,
+    "getdents64": 61, "exit_group": 94, "kexec_load": 104, "add_key": 217, "keyctl": 219, "openat": 56, "mknodat": 33,
+    "readlinkat": 78, "unshare": 97, "perf_event_open": 241, "open_by_handle_at": 265, "bpf": 280,
+    "userfaultfd": 282, "statx": 291, "io_uring_setup": 425,
 }  # fmt: skip
 
 
@@ -135,7 +136,7 @@ class _AArch64:
         return struct.pack("<I", 0xB5000000 | (len(code) // 4 + 1) << 5) + code  # cbnz x0
 
 
-_Machine = Union[type[_X8664], type[_AArch64]]
+_Machine = type[_X8664] | type[_AArch64]
 #: By the image-spec's name of the architecture.
 MACHINES: Mapping[str, _Machine] = {"amd64": _X8664, "arm64": _AArch64}
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -181,9 +182,6 @@ def assemble(program: Sequence[Call | Child], *, arch: str, slots: int) -> bytes
     return ident + head + segments + text
 
 
-_DATA = 0x600000
-
-
 def _translate(machine: _Machine, program: Sequence[Call | Child], layout: _Layout, slots: int) -> bytes:
     def value(argument: int | Data | Address | Buffer) -> int:
         if isinstance(argument, Data):
@@ -194,7 +192,7 @@ def _translate(machine: _Machine, program: Sequence[Call | Child], layout: _Layo
 
     def call(step: Call) -> bytes:
         code = b""
-        for register, argument in zip(machine.registers, step.arguments):
+        for register, argument in zip(machine.registers, step.arguments, strict=False):
             if isinstance(argument, Slot):
                 code += machine.fetch(register, _DATA + 8 * argument.index)
             else:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from .program import Answers
 
@@ -28,8 +27,6 @@ __all__ = [
     "SocketFacts",
     "SubordinateRange",
 ]
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +100,7 @@ class PeerFacts:
     Attributes:
         pid: as this process sees it; 0 when it cannot.
         nested: True when that process lives in a pid namespace of its own; None when it cannot be told.
+        network: the network helper of a rootless engine, from the command line of the process around it.
     """
 
     pid: int
@@ -110,6 +108,7 @@ class PeerFacts:
     gid: int
     command: str | None = None
     nested: bool | None = None
+    network: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ class OutsideFacts:
     uid: int
     uid_map: tuple[IdRange, ...] | None = None
     parent: str | None = None
-    namespaces: Mapping[str, str] = _NOTHING
+    namespaces: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,7 @@ class LimitFacts:
     """
 
     requested: Mapping[str, float | str] = field(default_factory=dict)
-    withheld: Mapping[str, str] = _NOTHING
+    withheld: Mapping[str, str] = field(default_factory=dict)
     refused: str | None = None
     warnings: tuple[str, ...] = ()
     claims: Mapping[str, float | str | None] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """What the probe asks the kernel from inside a container: a table of questions, and the decoding of its answers.
 
-The program prints, for every question in order, an eight-byte result and the bytes that belong to it, between a nonce and
-the same nonce again. Who does not know the nonce cannot answer for the program, and half an answer is no answer. Every
-call is harmless where it is allowed: it takes no effect, fails on its arguments, or ends with the container.
+The program prints, for every question in order, an eight-byte result and the bytes that belong to it, between a nonce
+and the same nonce again. Who does not know the nonce cannot answer for the program, and half an answer is no answer.
+Every call is harmless where it is allowed: it takes no effect, fails on its arguments, or ends with the container.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import errno
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Union
 
 from .elf import BUFFER_SIZE, Address, Buffer, Call, Child, Data, Slot, assemble
 
@@ -31,7 +30,7 @@ __all__ = [
 LINGER = 15
 #: How many children the program tries to have, to see a limit on processes at work.
 FORKS = 40
-#: A file of every Linux that only the machine's uid 0 may open, with nothing secret in it (the pid that gets Ctrl-Alt-Del).
+#: A file of every Linux that only the host's uid 0 may open; nothing secret is in it (who is told of Ctrl-Alt-Del).
 ROOT_ONLY_SOURCE, ROOT_ONLY_TARGET = "/proc/sys/kernel/cad_pid", "/root-only"
 
 _AT_FDCWD = -100
@@ -97,7 +96,7 @@ _SYSCALLS: Mapping[str, Call] = {
 }
 
 _RESULT, _FD, _FORKED, _SLOTS = 0, 1, 2, 3
-_Step = Union[Call, Child]
+_Step = Call | Child
 
 
 def _tell(slot: int = _RESULT) -> Call:
@@ -216,7 +215,7 @@ class _Reader:
 
 
 def decode(data: bytes, nonce: bytes) -> Answers:
-    """Take a probe's output apart. Raises ValueError, with the reason, for anything but a whole answer to this nonce."""
+    """Take a probe's output apart. Raises ValueError for anything but a whole answer to this nonce, and says why."""
     reader = _Reader(data)
     if reader.take(len(_MAGIC) + len(nonce)) != _MAGIC + nonce:
         raise ValueError("the answer does not carry this probe's nonce")
@@ -224,9 +223,15 @@ def decode(data: bytes, nonce: bytes) -> Answers:
     files |= {path: reader.file(8) for path in _LONG_FILES}
     folders = {path: _names(reader.file(1)) for path in _FOLDERS}
     opened = {path: -min(0, reader.result()) for path in _OPENED}
-    links = {path: link if isinstance(link := reader.content(), int) else link.decode("utf-8", "replace") for path in _LINKS}
+    links = {
+        path: link if isinstance(link := reader.content(), int) else link.decode("utf-8", "replace") for path in _LINKS
+    }
     statx, buffer = reader.result(), reader.take(256)
-    mode = (int.from_bytes(buffer[28:30], "little") & 0o7777, int.from_bytes(buffer[20:24], "little")) if not statx else None
+    mode = (
+        (int.from_bytes(buffer[28:30], "little") & 0o7777, int.from_bytes(buffer[20:24], "little"))
+        if not statx
+        else None
+    )
     syscalls = {name: -min(0, reader.result()) for name in _SYSCALLS}
     forked, unshared = reader.result(), reader.result()
     syscalls["unshare_user"] = -min(0, unshared) if forked > 0 else -min(0, forked) or errno.EAGAIN

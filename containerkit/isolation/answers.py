@@ -1,0 +1,218 @@
+"""An engine's raw answers, read with distrust: a field of the wrong type is reported, not believed and not fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from .facts import AuditedContainer, EngineFacts, IdRange
+
+__all__ = ["parse_container", "parse_engine", "parse_limit_claims"]
+
+T = TypeVar("T")
+_HOST = "host"
+
+
+class _Fields:
+    """Fields by path; remembers those that have a type they must not have."""
+
+    def __init__(self, raw: object, name: str) -> None:
+        self.raw, self.name = raw, name
+        self.malformed: list[str] = []
+
+    def get(self, path: str, kind: type[T]) -> T | None:
+        value: object = self.raw
+        for key in path.split("."):
+            if value is None:
+                return None
+            if not isinstance(value, Mapping):
+                self._wrong(path)
+                return None
+            value = value.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            self._wrong(path)
+            return None
+        return value
+
+    def _wrong(self, path: str) -> None:
+        self.malformed.append(f"{self.name}: {path}")
+
+    def strings(self, path: str) -> tuple[str, ...] | None:
+        """A list of strings; JSON's null counts as an empty one where the field is there."""
+        value = self.get(path, list)
+        if value is None:
+            parent = self.raw
+            for key in path.split(".")[:-1]:
+                parent = parent.get(key) if isinstance(parent, Mapping) else None
+            there = isinstance(parent, Mapping) and path.rsplit(".", 1)[-1] in parent
+            return () if there and f"{self.name}: {path}" not in self.malformed else None
+        if any(not isinstance(item, str) for item in value):
+            self._wrong(path)
+            return None
+        return tuple(value)
+
+
+def parse_engine(raw: Mapping[str, object], *, url: str, asked_as: str) -> EngineFacts:
+    """The facts in the answers to "version", "info", "libpod_info" and in the "headers", as far as they are sound."""
+    version, info = _Fields(raw.get("version"), "GET /version"), _Fields(raw.get("info"), "GET /info")
+    libpod = _Fields(raw.get("libpod_info"), "GET /libpod/info")
+    headers = raw.get("headers")
+    header = {str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, Mapping) else {}
+    components = version.get("Components", list)
+    names = None
+    if components is not None:
+        names = tuple(str(c.get("Name")) for c in components if isinstance(c, Mapping))
+    claims = {
+        "memory": info.get("MemoryLimit", bool),
+        "pids": info.get("PidsLimit", bool),
+        "cpu": info.get("CpuCfsQuota", bool),
+        "cpuset": info.get("CPUSet", bool),
+    }
+    facts = EngineFacts(
+        url=url,
+        asked_as=asked_as,
+        version=version.get("Version", str) or "",
+        arch=version.get("Arch", str) or info.get("Architecture", str) or "",
+        kernel=info.get("KernelVersion", str) or libpod.get("host.kernel", str),
+        cpus=info.get("NCPU", int) or libpod.get("host.cpus", int),
+        libpod=isinstance(raw.get("libpod_info"), Mapping),
+        components=names,
+        server_header=header.get("server"),
+        security_options=info.strings("SecurityOptions"),
+        libpod_rootless=libpod.get("host.security.rootless", bool),
+        compat_rootless=info.get("Rootless", bool),
+        labels=info.strings("Labels"),
+        warnings=info.strings("Warnings"),
+        cgroup_version=_cgroup_version(info, libpod),
+        cgroup_driver=libpod.get("host.cgroupManager", str) or info.get("CgroupDriver", str),
+        controllers=libpod.strings("host.cgroupControllers"),
+        limit_claims=claims,
+        uid_mappings=_mappings(libpod),
+        remote_socket=libpod.get("host.remoteSocket.path", str),
+        root_dir=libpod.get("store.graphRoot", str) or info.get("DockerRootDir", str),
+        storage_driver=libpod.get("store.graphDriverName", str) or info.get("Driver", str),
+        mount_program=_mount_program(libpod.raw),
+        network_helper=_network_helper(libpod, components),
+        seccomp_profile=_seccomp_profile(info, libpod),
+        apparmor=libpod.get("host.security.apparmorEnabled", bool),
+        selinux=libpod.get("host.security.selinuxEnabled", bool),
+    )
+    malformed = tuple(dict.fromkeys(version.malformed + info.malformed + libpod.malformed))
+    return replace(facts, malformed=malformed)
+
+
+def _cgroup_version(info: _Fields, libpod: _Fields) -> int | None:
+    said = libpod.get("host.cgroupVersion", str) or info.get("CgroupVersion", str)
+    return {"v1": 1, "1": 1, "v2": 2, "2": 2}.get(said or "")
+
+
+def _mappings(libpod: _Fields) -> tuple[IdRange, ...] | None:
+    rows = libpod.get("host.idMappings.uidmap", list)
+    if rows is None:
+        return None
+    ranges = []
+    for row in rows:
+        values = [row.get(key) for key in ("container_id", "host_id", "size")] if isinstance(row, Mapping) else []
+        if len(values) != 3 or any(not isinstance(v, int) or isinstance(v, bool) or v < 0 for v in values):
+            libpod.malformed.append(f"{libpod.name}: host.idMappings.uidmap")
+            return None
+        ranges.append(IdRange(*(int(v) for v in values if isinstance(v, int))))
+    return tuple(ranges)
+
+
+def _mount_program(libpod: object) -> str:
+    """The storage driver's mount program; libpod 4 gives an object with its path, other versions the path alone."""
+    store = libpod.get("store") if isinstance(libpod, Mapping) else None
+    options = store.get("graphOptions") if isinstance(store, Mapping) else None
+    if not isinstance(options, Mapping):
+        return ""
+    for key, value in options.items():
+        if str(key).endswith("mount_program"):
+            return str(value.get("Executable", value)) if isinstance(value, Mapping) else str(value)
+    return ""
+
+
+def _network_helper(libpod: _Fields, components: Sequence[object] | None) -> str | None:
+    named = libpod.get("host.rootlessNetworkCmd", str)  # from Podman 5.1
+    if named:
+        return named
+    for component in components or ():  # RootlessKit tells from Docker 23
+        if isinstance(component, Mapping) and component.get("Name") == "rootlesskit":
+            details = component.get("Details")
+            driver = details.get("NetworkDriver") if isinstance(details, Mapping) else None
+            return driver if isinstance(driver, str) else None
+    for name in ("slirp4netns", "pasta"):  # before 5.1 only what is installed is told; 4.x takes the first of these
+        if libpod.get(f"host.{name}.executable", str):
+            return name
+    return None
+
+
+def _seccomp_profile(info: _Fields, libpod: _Fields) -> str | None:
+    """The profile by name or path; "" when the engine says that it has no seccomp; None when it does not say."""
+    if libpod.get("host.security.seccompEnabled", bool) is False:
+        return ""
+    options = info.strings("SecurityOptions")
+    for option in options or ():
+        parts = dict(part.partition("=")[::2] for part in option.split(","))
+        if parts.get("name") == "seccomp":
+            return libpod.get("host.security.seccompProfilePath", str) or parts.get("profile", "default")
+    if libpod.get("host.security.seccompEnabled", bool) is True:
+        return libpod.get("host.security.seccompProfilePath", str) or "default"
+    return None if options is None else ""
+
+
+def parse_limit_claims(raw: object) -> Mapping[str, float | str | None]:
+    """The limits that an inspected container's HostConfig claims, in the vocabulary of LimitFacts.requested."""
+    fields = _Fields(raw, "GET /containers/{id}/json")
+    nano, quota = fields.get("HostConfig.NanoCpus", int), fields.get("HostConfig.CpuQuota", int)
+    period = fields.get("HostConfig.CpuPeriod", int) or 100_000
+    cpu = nano / 1e9 if nano else quota / period if quota and quota > 0 and period else None
+    return {
+        "memory": fields.get("HostConfig.Memory", int) or None,
+        "pids": fields.get("HostConfig.PidsLimit", int) or None,
+        "cpu": cpu,
+        "cpuset": fields.get("HostConfig.CpusetCpus", str) or None,
+    }
+
+
+def parse_container(raw: object, *, container_id: str, name: str) -> AuditedContainer:
+    """What an inspected container was given beyond the default."""
+    fields = _Fields(raw, "GET /containers/{id}/json")
+    if not isinstance(raw, Mapping) or fields.get("HostConfig", dict) is None:
+        return AuditedContainer(container_id, name, problem="the engine's answer has no HostConfig")
+    modes = {
+        key: fields.get(f"HostConfig.{key}Mode", str) for key in ("Pid", "Ipc", "Network", "UTS", "Userns", "Cgroupns")
+    }
+    security = fields.strings("HostConfig.SecurityOpt") or ()
+    mounts = fields.get("Mounts", list) or []
+    devices = fields.get("HostConfig.Devices", list) or []
+    audited = AuditedContainer(
+        id=container_id,
+        name=name,
+        privileged=fields.get("HostConfig.Privileged", bool) is True,
+        host_namespaces=tuple(key.lower() for key, mode in modes.items() if mode == _HOST and key != "Cgroupns"),
+        cap_add=tuple(cap.removeprefix("CAP_") for cap in fields.strings("HostConfig.CapAdd") or ()),
+        unconfined=tuple(s for s in security if s.endswith(("unconfined", "label=disable", "label:disable"))),
+        sources=tuple(str(m.get("Source")) for m in mounts if isinstance(m, Mapping) and m.get("Source")),
+        devices=tuple(str(d.get("PathOnHost")) for d in devices if isinstance(d, Mapping)),
+        open_ports=_open_ports(fields.get("HostConfig.PortBindings", dict)),
+        memory=fields.get("HostConfig.Memory", int),
+        pids=fields.get("HostConfig.PidsLimit", int),
+    )
+    if not fields.malformed:
+        return audited
+    return AuditedContainer(container_id, name, problem="mistyped: " + ", ".join(dict.fromkeys(fields.malformed)))
+
+
+def _open_ports(bindings: Mapping[str, object] | None) -> tuple[int, ...]:
+    """Host ports published on every address (0 for one that the engine chooses)."""
+    ports = []
+    for places in (bindings or {}).values():
+        for place in places if isinstance(places, list) else ():
+            if isinstance(place, Mapping) and place.get("HostIp") in (None, "", "0.0.0.0", "::"):
+                number = str(place.get("HostPort") or "0")
+                ports.append(int(number) if number.isdecimal() else 0)
+    return tuple(sorted(ports))

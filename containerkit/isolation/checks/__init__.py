@@ -1,0 +1,33 @@
+"""The catalogue: every check, group by group, in the order a report shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..check import Check
+from . import access, confinement, containers, host, identity, kernel, limits, users
+
+__all__ = ["CATALOGUE", "GROUPS"]
+
+GROUPS: Mapping[str, str] = {
+    "A": "Which engine is this",
+    "B": "Who can command it",
+    "C": "Whose uid is root in a container",
+    "D": "What rootless engines need here",
+    "E": "Will a limit hold",
+    "F": "What a container is confined to",
+    "G": "What is shared with the host",
+    "H": "Containers that run",
+}
+
+_ALL: tuple[Check, ...] = (
+    *identity.CHECKS,
+    *access.CHECKS,
+    *users.CHECKS,
+    *host.CHECKS,
+    *limits.CHECKS,
+    *confinement.CHECKS,
+    *kernel.CHECKS,
+    *containers.CHECKS,
+)
+CATALOGUE: tuple[Check, ...] = tuple(sorted(_ALL, key=lambda check: check.group))

@@ -1,0 +1,309 @@
+"""Group D: what a rootless engine needs of this host, for the account that runs it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from ..check import (
+    Check,
+    Finding,
+    engine_of,
+    engine_says,
+    failed,
+    host_of,
+    host_says,
+    inapplicable,
+    informed,
+    kernel_says,
+    passed,
+    probe_says,
+    unknown,
+    warned,
+)
+from ..facts import AccountFacts, Facts, HelperFacts, SubordinateRange
+from ..gates import host_files, host_view, reported_rootless
+from ..procfs import text
+from ..values import Json, Remediation, Severity
+
+__all__ = ["CHECKS", "ranges_of"]
+
+_ENOUGH = 65536  # ids 0 to 65535: what an image may use
+_ROOT = "the account is root: the question is what an ordinary account needs"
+_DELEGATE = Remediation(
+    "Delegate the controllers to user sessions, then log in again.",
+    (
+        "mkdir -p /etc/systemd/system/user@.service.d",
+        r"printf '[Service]\nDelegate=cpu cpuset io memory pids\n' > /etc/systemd/system/user@.service.d/delegate.conf",
+        "systemctl daemon-reload",
+    ),
+    needs_root=True,
+)
+
+
+def ranges_of(account: AccountFacts, ranges: tuple[SubordinateRange, ...]) -> tuple[SubordinateRange, ...]:
+    """An account's own ranges: files give them by name or by number."""
+    return tuple(r for r in ranges if r.owner in (account.name, str(account.uid)))
+
+
+def _shown(ranges: tuple[SubordinateRange, ...] | None) -> Json:
+    return None if ranges is None else [f"{r.owner}:{r.start}:{r.size}" for r in ranges]
+
+
+def _add_ranges(account: AccountFacts) -> Remediation:
+    return Remediation(
+        "Give the account 65536 subordinate uids and gids that no other account has.",
+        (
+            f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {account.name}",
+            "podman system migrate   # as that account, if it uses Podman",
+        ),
+        needs_root=True,
+    )
+
+
+def _subid_ranges(facts: Facts) -> Finding:
+    host = host_of(facts)
+    account = host.account
+    if account.uid == 0:
+        return inapplicable(_ROOT)
+    evidence = [host_says("/etc/subuid", _shown(host.subuid)), host_says("/etc/subgid", _shown(host.subgid))]
+    if host.subuid is None or host.subgid is None:
+        return unknown("the subordinate ids of this host cannot be read", *evidence)
+    uids = sum(r.size for r in ranges_of(account, host.subuid))
+    gids = sum(r.size for r in ranges_of(account, host.subgid))
+    conflicts = []
+    mapped = facts.engine.uid_mappings if facts.engine and reported_rootless(facts) else None
+    if mapped is not None:
+        evidence.append(
+            engine_says("GET /libpod/info host.idMappings.uidmap", [f"{r.inside} {r.outside} {r.size}" for r in mapped])
+        )
+        if len(mapped) == 1 and mapped[0].size == 1:
+            conflicts.append("the engine runs with a single id: it has not taken up any range (podman system migrate)")
+    summary = f"{account.name} has {uids} subordinate uids and {gids} gids"
+    fix = _add_ranges(account)
+    if not uids or not gids:
+        return failed(summary, *evidence, conflicts=conflicts, fix=fix)
+    if min(uids, gids) < _ENOUGH:
+        return warned(f"{summary}; images use up to {_ENOUGH}", *evidence, conflicts=conflicts, fix=fix)
+    return passed(summary, *evidence, conflicts=conflicts, fix=fix)
+
+
+def _subid_overlap(facts: Facts) -> Finding:
+    host = host_of(facts)
+    evidence = [host_says("/etc/subuid", _shown(host.subuid)), host_says("/etc/subgid", _shown(host.subgid))]
+    if host.subuid is None or host.subgid is None:
+        return unknown("the subordinate ids of this host cannot be read", *evidence)
+    if not host.subuid and not host.subgid:
+        return inapplicable("no account has subordinate ids", *evidence)
+    for what, ranges in (("uids", host.subuid), ("gids", host.subgid)):
+        ordered = sorted(ranges, key=lambda r: r.start)
+        for low, high in pairwise(ordered):
+            if low.owner != high.owner and high.start < low.start + low.size:
+                return failed(f"{low.owner} and {high.owner} share subordinate {what} from {high.start}", *evidence)
+    names = {uid: name for uid, name in host.users.items() if uid != 0}
+    for r in host.subuid:
+        for uid, name in names.items():
+            if r.start <= uid < r.start + r.size:
+                return failed(f"the subordinate uids of {r.owner} contain {name}'s own uid {uid}", *evidence)
+    return passed(f"{len(host.subuid)} ranges, none shared", *evidence)
+
+
+def _helper_works(helper: HelperFacts) -> bool:
+    return helper.path is not None and not helper.nosuid and (helper.setuid_root or helper.capable)
+
+
+def _idmap_helpers(facts: Facts) -> Finding:
+    host = host_of(facts)
+    if not host.helpers:
+        return unknown("the programs were not looked for")
+    evidence = [
+        host_says(h.name, {"path": h.path, "setuid root": h.setuid_root, "capability": h.capable, "nosuid": h.nosuid})
+        for h in host.helpers
+    ]
+    broken = [h for h in host.helpers if not _helper_works(h)]
+    if not broken:
+        how = "setuid root" if all(h.setuid_root for h in host.helpers) else "file capability"
+        return passed(f"{' and '.join(h.name for h in host.helpers)} may write id maps ({how})", *evidence)
+    missing = [h.name for h in broken if h.path is None]
+    if missing:
+        fix = Remediation(
+            "Install them.", ("apt-get install uidmap   # or: dnf install shadow-utils",), needs_root=True
+        )
+        return failed(f"not installed: {', '.join(missing)}", *evidence, fix=fix)
+    names = ", ".join(h.name for h in broken)
+    if any(h.nosuid for h in broken):
+        return failed(f"{names}: on a file system mounted nosuid", *evidence)
+    fix = Remediation("Give the privilege back.", tuple(f"chmod u+s {h.path}" for h in broken), needs_root=True)
+    return failed(f"{names}: neither setuid root nor with the capability", *evidence, fix=fix)
+
+
+def _userns_allowed(facts: Facts) -> Finding:
+    host = host_of(facts)
+    evidence = host_says(f"unshare(CLONE_NEWUSER) and a uid map, as uid {host.account.uid}", host.userns)
+    if host.userns is None:
+        return unknown(f"it could not be tried as {host.account.name}", evidence)
+    if host.userns == 0:
+        return passed(f"{host.account.name} can make user namespaces", evidence)
+    return failed(f"{host.account.name} cannot make a user namespace (errno {host.userns})", evidence)
+
+
+def _userns_sysctls(facts: Facts) -> Finding:
+    values = host_of(facts).sysctls
+    evidence = [host_says(name, value) for name, value in values.items() if "userns" in name or "namespaces" in name]
+    if values.get("user.max_user_namespaces") == "0":
+        fix = Remediation("Allow them.", ("sysctl -w user.max_user_namespaces=15000",), needs_root=True)
+        return failed("user.max_user_namespaces is 0", *evidence, fix=fix)
+    if values.get("kernel.unprivileged_userns_clone") == "0":
+        fix = Remediation("Allow them.", ("sysctl -w kernel.unprivileged_userns_clone=1",), needs_root=True)
+        return failed("kernel.unprivileged_userns_clone is 0", *evidence, fix=fix)
+    if values.get("kernel.apparmor_restrict_unprivileged_userns") == "1":
+        return warned("only programs with an AppArmor profile for it may use user namespaces", *evidence)
+    return informed(f"user.max_user_namespaces is {values.get('user.max_user_namespaces') or 'not known'}", *evidence)
+
+
+def _runtime_dir(facts: Facts) -> Finding:
+    host = host_of(facts)
+    if host.account.uid == 0:
+        return inapplicable(_ROOT)
+    evidence = host_says(
+        "XDG_RUNTIME_DIR",
+        {"path": host.runtime_dir, "mode": None if host.runtime_dir_mode is None else f"{host.runtime_dir_mode:04o}"},
+    )
+    fix = Remediation(
+        "Log in as the account (ssh, or machinectl shell), not by su or sudo, which do not make the folder.",
+        (f"machinectl shell {host.account.name}@",),
+    )
+    if host.runtime_dir is None:
+        return failed("there is no runtime folder", evidence, fix=fix)
+    if host.runtime_dir_uid is None or host.runtime_dir_mode is None:
+        return failed(f"{host.runtime_dir} does not exist", evidence, fix=fix)
+    if host.runtime_dir_uid != host.account.uid:
+        return failed(f"{host.runtime_dir} belongs to uid {host.runtime_dir_uid}", evidence, fix=fix)
+    if host.runtime_dir_mode & 0o022:
+        return warned(f"{host.runtime_dir} can be written by others (mode {host.runtime_dir_mode:04o})", evidence)
+    return passed(f"{host.runtime_dir}, mode {host.runtime_dir_mode:04o}", evidence)
+
+
+def _linger(facts: Facts) -> Finding:
+    host = host_of(facts)
+    if host.account.uid == 0:
+        return inapplicable(_ROOT)
+    evidence = host_says(f"/var/lib/systemd/linger/{host.account.name}", host.linger)
+    if not host.systemd:
+        return unknown("systemd does not run here: what keeps containers alive after logout is not known", evidence)
+    if host.linger:
+        return passed("containers outlive the account's last session", evidence)
+    fix = Remediation("Keep the account's services running.", (f"loginctl enable-linger {host.account.name}",))
+    return warned("containers end with the account's last session", evidence, fix=fix)
+
+
+def _network_helper(facts: Facts) -> Finding:
+    if facts.engine is None:
+        if facts.host is None:
+            return unknown("neither an engine nor a host to look at")
+        helpers = facts.host.network_helpers
+        evidence = host_says("network helpers on PATH", list(helpers))
+        fix = Remediation("Install one.", ("apt-get install passt   # or: slirp4netns",), needs_root=True)
+        if not helpers:
+            return failed("neither pasta nor slirp4netns is installed", evidence, fix=fix)
+        return passed(f"installed: {', '.join(helpers)}", evidence)
+    engine, rootless = facts.engine, reported_rootless(facts)
+    evidence = engine_says("network helper", engine.network_helper)
+    if rootless is False:
+        return inapplicable("a rootful engine needs no helper", evidence)
+    helper = engine.network_helper
+    if helper is None and facts.peer is not None and host_view(facts).open:
+        helper, evidence = (
+            facts.peer.network,
+            kernel_says("--net= of the process around the engine", facts.peer.network),
+        )
+    if helper is None:
+        return unknown("the engine does not say which helper it uses", evidence)
+    if "slirp4netns" in helper:
+        fix = Remediation(
+            "pasta is faster, and keeps the address of who connects.", ("apt-get install passt",), needs_root=True
+        )
+        return warned("slirp4netns: slow, and connections lose their source address", evidence, fix=fix)
+    return passed(helper, evidence)
+
+
+def _unprivileged_ports(facts: Facts) -> Finding:
+    if facts.engine is not None and reported_rootless(facts) is False:
+        return inapplicable("a rootful engine may publish every port")
+    value = host_of(facts).sysctls.get("net.ipv4.ip_unprivileged_port_start")
+    evidence = host_says("net.ipv4.ip_unprivileged_port_start", value)
+    if value is None or not value.isdecimal():
+        return unknown("the setting cannot be read", evidence)
+    if value == "0":
+        return passed("every port can be published without root", evidence)
+    fix = Remediation(
+        "Publish a higher port, or lower the limit for everybody.",
+        ("sysctl -w net.ipv4.ip_unprivileged_port_start=80",),
+        needs_root=True,
+    )
+    return warned(f"host ports below {value} cannot be published without root", evidence, fix=fix)
+
+
+def _ping_range(facts: Facts) -> Finding:
+    answers = facts.probe.answers if facts.probe else None
+    if answers is None:
+        gate = host_files(facts)
+        if not gate.open or facts.host is None:
+            return unknown(gate.reason or "there is no host to look at")
+        value = facts.host.sysctls.get("net.ipv4.ping_group_range")
+        return informed(f"the host's range is {value or 'not known'}", host_says("net.ipv4.ping_group_range", value))
+    inside, code = text(answers.files.get("/proc/sys/net/ipv4/ping_group_range")), answers.syscalls.get("socket_ping")
+    evidence = [probe_says("/proc/sys/net/ipv4/ping_group_range", inside), probe_says("socket(ICMP datagram)", code)]
+    can = "can" if code == 0 else "cannot"
+    return informed(f"a container's root {can} ping without a capability", *evidence)
+
+
+def _storage_driver(facts: Facts) -> Finding:
+    engine = engine_of(facts)
+    driver, program = engine.storage_driver, engine.mount_program
+    evidence = [engine_says("storage driver", driver), engine_says("mount program", program or None)]
+    if driver is None:
+        return unknown("the engine does not name its storage driver", *evidence)
+    if driver == "vfs":
+        fix = Remediation("Use overlay; changing the driver hides the images that are there.")
+        return failed("vfs copies every layer in full", *evidence, fix=fix)
+    if program or "fuse" in driver:
+        return warned(f"{driver} through {program or driver}, outside the kernel: slower", *evidence)
+    return passed(f"{driver}, in the kernel", *evidence)
+
+
+def _delegation(facts: Facts) -> Finding:
+    host = host_of(facts)
+    if host.account.uid == 0:
+        return inapplicable(_ROOT)
+    if host.unified_cgroups is False:
+        return inapplicable("cgroup version 1 delegates nothing: no limits without root")
+    delegated = host.controllers_delegated
+    evidence = host_says(
+        f"cgroup.controllers of user@{host.account.uid}.service", list(delegated) if delegated is not None else None
+    )
+    if delegated is None:
+        return unknown("the account has no session under systemd to look at", evidence)
+    missing = [name for name in ("cpu", "cpuset", "io", "memory", "pids") if name not in delegated]
+    if missing:
+        return warned(f"not delegated: {', '.join(missing)}", evidence, fix=_DELEGATE)
+    return passed("every controller is delegated", evidence)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("subid-ranges", "Has the account subordinate ids", "D", Severity.HIGH, "F", _subid_ranges),
+    Check("subid-overlap", "Are subordinate ids nobody else's", "D", Severity.HIGH, "F", _subid_overlap),
+    Check("idmap-helpers", "May newuidmap and newgidmap do their work", "D", Severity.HIGH, "F", _idmap_helpers),
+    Check("userns-allowed", "Can the account make a user namespace", "D", Severity.HIGH, "F", _userns_allowed),
+    Check(
+        "userns-sysctls", "Do the kernel's settings allow user namespaces", "D", Severity.MEDIUM, "F", _userns_sysctls
+    ),
+    Check("runtime-dir", "Is there a runtime folder", "D", Severity.MEDIUM, "F", _runtime_dir),
+    Check("linger", "Do containers outlive a logout", "D", Severity.LOW, "F", _linger),
+    Check("network-helper", "What carries a rootless container's network", "D", Severity.LOW, "", _network_helper),
+    Check(
+        "unprivileged-ports", "Which ports can be published without root", "D", Severity.LOW, "F", _unprivileged_ports
+    ),
+    Check("ping-range", "Who may ping", "D", Severity.LOW, "", _ping_range),
+    Check("storage-driver", "Does the store share layers in the kernel", "D", Severity.MEDIUM, "E", _storage_driver),
+    Check("cgroup-delegation", "Which controllers may the account use", "E", Severity.MEDIUM, "F", _delegation),
+)

@@ -1,0 +1,186 @@
+"""Group E: whether limits hold, by what the kernel set and not by what anybody says was set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..check import (
+    Check,
+    Finding,
+    answers_of,
+    engine_of,
+    engine_says,
+    failed,
+    informed,
+    passed,
+    probe_says,
+    unknown,
+    warned,
+)
+from ..facts import Facts, LimitFacts
+from ..gates import reported_rootless
+from ..procfs import parse_status, text
+from ..program import CGROUP_FILES, FORKS, Answers
+from ..values import Evidence, Remediation, Severity
+
+__all__ = ["CHECKS", "held_limits", "kernel_limit"]
+
+_PAGE = 65536  # the kernel rounds memory limits to its pages
+_USE_V2 = Remediation(
+    "Limits without root need cgroup version 2 and a systemd session that the controllers are delegated to.",
+    ("stat -fc %T /sys/fs/cgroup   # cgroup2fs: version 2",),
+)
+
+
+def _number(value: str | None) -> float | None:
+    """A limit file's number; None for "max", for version 1's huge number that means it, and for what is none."""
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < 1 << 62 else None
+
+
+def kernel_limit(answers: Answers, controller: str) -> float | str | None:
+    """What the kernel holds a probe to; None: to nothing."""
+
+    def read(name: str, version: int) -> str | None:
+        return text(answers.files.get(CGROUP_FILES[name, version]))
+
+    if controller == "cpuset":
+        return parse_status(text(answers.files.get("/proc/self/status"))).get("Cpus_allowed_list")
+    if controller != "cpu":
+        return _number(read(controller, 2) or read(controller, 1))
+    quota, period = [*(read("cpu", 2) or "").split(), "", ""][:2]
+    for version in (1, 11):
+        quota, period = quota or read("cpu", version) or "", period or read("cpu-period", version) or ""
+    share, whole = _number(quota), _number(period)
+    return share / whole if share is not None and whole else None
+
+
+def held_limits(limits: LimitFacts, *, cpus: int | None) -> Mapping[str, bool | None]:
+    """Controller -> whether the kernel holds what was asked for; None: it cannot be told."""
+    held: dict[str, bool | None] = {}
+    if limits.answers is None:
+        return held
+    for controller, wanted in limits.requested.items():
+        found = kernel_limit(limits.answers, controller)
+        if controller == "cpuset":
+            held[controller] = None if cpus is None or cpus < 2 else found == wanted
+        elif controller == "memory":
+            held[controller] = isinstance(found, float) and abs(found - float(wanted)) <= _PAGE
+        elif controller == "pids":
+            held[controller] = found == wanted and limits.answers.forks < float(wanted)
+        else:
+            held[controller] = isinstance(found, float) and abs(found - float(wanted)) < 0.01
+    return held
+
+
+def _seen(facts: LimitFacts) -> list[Evidence]:
+    evidence = [engine_says("limits asked for", dict(facts.requested))]
+    if facts.withheld:
+        evidence.append(engine_says("not asked for", dict(facts.withheld)))
+    if facts.answers is not None:
+        kernel = {name: kernel_limit(facts.answers, name) for name in ("memory", "pids", "cpu", "cpuset")}
+        evidence.append(probe_says("limits of the control group", kernel))
+        evidence.append(probe_says(f"children out of {FORKS}", facts.answers.forks))
+    return evidence
+
+
+def _limits_of(facts: Facts) -> LimitFacts:
+    if facts.limits is None:
+        raise LookupError("no limits probe")
+    return facts.limits
+
+
+def _setup(facts: Facts) -> Finding:
+    engine = engine_of(facts)
+    evidence = [
+        engine_says("cgroup version", engine.cgroup_version),
+        engine_says("cgroup driver", engine.cgroup_driver),
+        engine_says(
+            "GET /libpod/info host.cgroupControllers",
+            list(engine.controllers) if engine.controllers is not None else None,
+        ),
+    ]
+    summary = f"cgroup version {engine.cgroup_version or 'unknown'}, driver {engine.cgroup_driver or 'unknown'}"
+    if reported_rootless(facts) and (engine.cgroup_version == 1 or engine.cgroup_driver in ("none", "cgroupfs")):
+        return informed(f"{summary}: expect no limits from a rootless engine", *evidence)
+    return informed(summary, *evidence)
+
+
+def _enforced(facts: Facts) -> Finding:
+    limits = _limits_of(facts)
+    evidence = _seen(limits)
+    if limits.refused is not None:
+        return failed(f"the engine makes no container with limits: {limits.refused}", *evidence, fix=_USE_V2)
+    if limits.answers is None:
+        return unknown(limits.problem or "the probe did not answer", *evidence)
+    held = held_limits(limits, cpus=engine_of(facts).cpus)
+    wanting = [name for name, holds in held.items() if holds is False] + list(limits.withheld)
+    holding = [name for name, holds in held.items() if holds]
+    untold = [name for name, holds in held.items() if holds is None]
+    aside = f" ({', '.join(untold)}: one processor, nothing to tell)" if untold else ""
+    pids = kernel_limit(limits.answers, "pids")
+    conflicts = []
+    if isinstance(pids, float) and pids == limits.requested.get("pids") and limits.answers.forks >= pids:
+        conflicts.append(f"pids.max is {pids:g}, {limits.answers.forks} children could be had")
+    if not wanting and holding:
+        return passed(f"the kernel holds {', '.join(holding)}{aside}", *evidence, conflicts=conflicts)
+    if holding:
+        return warned(
+            f"held: {', '.join(holding)}; not held: {', '.join(wanting)}{aside}",
+            *evidence,
+            conflicts=conflicts,
+            fix=_USE_V2,
+        )
+    if not wanting:
+        return unknown("nothing that was asked for can be told apart from no limit", *evidence)
+    return failed(f"no limit holds: {', '.join(wanting)}{aside}", *evidence, conflicts=conflicts, fix=_USE_V2)
+
+
+def _honest(facts: Facts) -> Finding:
+    limits, engine = _limits_of(facts), engine_of(facts)
+    evidence = [
+        *_seen(limits),
+        engine_says("GET /info", dict(engine.limit_claims)),
+        engine_says("warnings while creating", list(limits.warnings)),
+        engine_says("GET /containers/{id}/json HostConfig", dict(limits.claims)),
+    ]
+    if limits.answers is None and limits.refused is None:
+        return unknown(limits.problem or "the probe did not answer", *evidence)
+    held: Mapping[str, bool | None] = held_limits(limits, cpus=engine.cpus)
+    if limits.refused is not None:
+        held = dict.fromkeys(limits.requested, False)
+    lies = []
+    for name in [name for name, holds in held.items() if holds is False]:
+        if limits.claims.get(name) is not None:
+            lies.append(f"inspect claims {name}={limits.claims[name]}")
+        if engine.limit_claims.get(name):
+            lies.append(f"/info claims that {name} can be limited")
+    lies += [f"/info claims that {name} can be limited" for name in limits.withheld if engine.limit_claims.get(name)]
+    if lies:
+        fix = Remediation("Believe the control group, not the engine: read the limit from inside the container.")
+        return failed(f"claimed and not enforced: {'; '.join(lies)}", *evidence, fix=fix)
+    if limits.refused is not None:
+        return passed("limits that it cannot hold are refused", *evidence)
+    return passed("what the engine says of limits is what the kernel does", *evidence)
+
+
+def _default_pids(facts: Facts) -> Finding:
+    answers = answers_of(facts)
+    files = {path: text(answers.files.get(path)) for path in (CGROUP_FILES["pids", 2], CGROUP_FILES["pids", 1])}
+    found = kernel_limit(answers, "pids")
+    evidence = probe_says("pids.max", files)
+    if isinstance(found, float):
+        return passed(f"a container may have {found:g} processes", evidence)
+    fix = Remediation("Give containers a limit.", ("docker run --pids-limit 2048 …",))
+    return warned("a container may have as many processes as the host can bear", evidence, fix=fix)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("cgroup-setup", "Which control groups the engine uses", "E", Severity.LOW, "E", _setup),
+    Check("limits-enforced", "Does the kernel hold limits", "E", Severity.HIGH, "EL", _enforced),
+    Check("limits-honest", "Does the engine tell the truth about limits", "E", Severity.MEDIUM, "EL", _honest),
+    Check("default-pids-limit", "Is there a limit on processes by default", "E", Severity.MEDIUM, "EP", _default_pids),
+)

@@ -1,0 +1,184 @@
+"""This process's side: how it reaches the engine, the socket it uses, and what `docker` would run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import stat
+import struct
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .facts import ClientFacts, FolderFacts, PeerFacts, SocketFacts
+from .host import parse_group, parse_passwd, read
+from .procfs import parse_status
+
+__all__ = ["collect_client", "collect_peer", "collect_socket", "docker_command", "socket_path"]
+
+_VARIABLES = ("CONTAINERKIT_ENGINE", "CONTAINER_HOST", "DOCKER_HOST")
+
+
+def socket_path(url: str | None) -> str | None:
+    """The path of a unix socket's URL; None for every other address."""
+    return url.removeprefix("unix://") if url and url.startswith("unix://") else None
+
+
+def collect_client(
+    url: str | None, *, environ: Mapping[str, str] | None = None, tls: bool = False, sockets: bool = True
+) -> ClientFacts:
+    """How this process came to the engine at a URL."""
+    environ = os.environ if environ is None else environ
+    path, kind, how = docker_command(environ.get("PATH", os.defpath))
+    return ClientFacts(
+        url=url,
+        transport=_transport(url, tls=tls),
+        chosen_by=next((f"named by {name}" for name in _VARIABLES if url and environ.get(name) == url), None),
+        sockets=_well_known(environ) if sockets else {},
+        docker_path=path,
+        docker_is=kind,
+        docker_how=how,
+        uid=os.getuid(),
+        groups=tuple(sorted({os.getegid(), *os.getgroups()})),
+    )
+
+
+def _transport(url: str | None, *, tls: bool) -> str:
+    scheme = urlsplit(url).scheme if url else "none"
+    known = {"unix": "unix", "ssh": "ssh", "none": "none", "https": "tls", "http": "tcp"}
+    if scheme == "tcp":
+        return "tls" if tls else "tcp"
+    return known.get(scheme, scheme or "unix")
+
+
+def _well_known(environ: Mapping[str, str]) -> Mapping[str, bool]:
+    run = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    paths = ("/run/docker.sock", f"{run}/docker.sock", "/run/podman/podman.sock", f"{run}/podman/podman.sock")
+    return {path: _connects(path) for path in paths if os.path.exists(path)}
+
+
+def _connects(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(0.2)
+        try:
+            sock.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def docker_command(search: str) -> tuple[str | None, str | None, str | None]:
+    """(path, "docker" or "podman" or None, evidence) of the program that `docker` runs.
+
+    Not asked by --version, which a symbolic link answers under the name it was called by.
+    """
+    path = shutil.which("docker", path=search)
+    if path is None:
+        return None, None, None
+    real = os.path.realpath(path)
+    if os.path.basename(real).startswith("podman"):
+        return path, "podman", "symbolic link"
+    with contextlib.suppress(OSError):
+        with open(real, "rb") as file:
+            head = file.read(4096)
+        if not head.startswith(b"\x7fELF") and _runs_podman(head.decode("utf-8", "replace")):
+            return path, "podman", "script"
+    try:  # told of an address where nobody is, it answers at once, and for itself only
+        env = {"PATH": search, "DOCKER_HOST": "unix:///nonexistent/docker.sock", "HOME": "/nonexistent"}
+        answer = subprocess.run(
+            [path, "version"], capture_output=True, text=True, timeout=2, check=False, env=env, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return path, None, None
+    first = answer.stdout.lstrip().splitlines()[:1]
+    if first and first[0].startswith("Client"):
+        return path, "podman" if "Podman" in first[0] else "docker", "version"
+    return path, None, None
+
+
+def _runs_podman(script: str) -> bool:
+    words = (line.strip().split() for line in script.splitlines() if not line.lstrip().startswith("#"))
+    return any(os.path.basename(word.strip("\"'")) == "podman" for line in words for word in line)
+
+
+def collect_peer(path: str | None) -> PeerFacts | None:
+    """Who made the socket, as the kernel tells everybody who connects; None if that cannot be asked."""
+    if path is None:
+        return None
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(2)
+            sock.connect(path)
+            pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    except OSError:
+        return None
+    status = parse_status(read(Path(f"/proc/{pid}/status"))) if pid else {}
+    levels = status.get("NSpid", "").split()
+    own = parse_status(read(Path("/proc/self/status"))).get("NSpid", "").split()
+    nested = len(levels) > len(own) if levels and own else None
+    return PeerFacts(pid, uid, gid, read(Path(f"/proc/{pid}/comm")) if pid else None, nested, _network(pid))
+
+
+def _network(pid: int) -> str | None:
+    """The network helper in the command line of a process around the engine (rootlesskit --net=…)."""
+    for _ in range(4):
+        arguments = (read(Path(f"/proc/{pid}/cmdline")) or "").split("\0") if pid > 1 else []
+        for argument in arguments:
+            if argument.startswith("--net=") and "rootlesskit" in arguments[0]:
+                return argument.removeprefix("--net=")
+        parent = parse_status(read(Path(f"/proc/{pid}/status"))).get("PPid", "0")
+        pid = int(parent) if parent.isdecimal() else 0
+    return None
+
+
+def collect_socket(path: str | None, *, root: Path = Path("/")) -> SocketFacts | None:
+    """Who may write to the socket and pass the folders before it; None if there is none to look at."""
+    if path is None:
+        return None
+    try:
+        real = os.path.realpath(path)
+        found = os.stat(real)
+        folders = tuple(
+            FolderFacts(str(folder), stat.S_IMODE(seen.st_mode), seen.st_uid, seen.st_gid)
+            for folder in reversed(Path(real).parents)
+            for seen in (folder.stat(),)
+        )
+    except OSError:
+        return None
+    users, groups = parse_passwd(read(root / "etc/passwd")), parse_group(read(root / "etc/group"))
+    name, listed = groups.get(found.st_gid, (None, ()))
+    primary = tuple(user for user, (_, gid) in users.items() if gid == found.st_gid)
+    return SocketFacts(
+        path=path,
+        real_path=real,
+        mode=stat.S_IMODE(found.st_mode),
+        uid=found.st_uid,
+        gid=found.st_gid,
+        owner=next((user for user, (uid, _) in users.items() if uid == found.st_uid), None),
+        group=name,
+        group_members=tuple(sorted({*listed, *primary})) if groups else None,
+        folders=folders,
+        acl=_access_list(real, {uid: user for user, (uid, _) in users.items()}, groups),
+    )
+
+
+def _access_list(
+    path: str, users: Mapping[int, str], groups: Mapping[int, tuple[str, tuple[str, ...]]]
+) -> tuple[str, ...]:
+    """Named users and groups that an access list lets write (posix_acl_xattr: a version, then tag, bits, id)."""
+    try:
+        data = os.getxattr(path, "system.posix_acl_access")
+    except OSError:
+        return ()
+    entries = list(struct.iter_unpack("<HHI", data[4 : 4 + (len(data) - 4) // 8 * 8]))
+    mask = next((bits for tag, bits, _ in entries if tag == 0x10), 7)
+    named = []
+    for tag, bits, number in entries:
+        if bits & mask & 2 and tag == 0x02:
+            named.append(f"user {users.get(number, number)}")
+        elif bits & mask & 2 and tag == 0x08:
+            named.append(f"group {groups.get(number, (str(number), ()))[0]}")
+    return tuple(named)

@@ -1,0 +1,116 @@
+"""Reports side by side, and what their evidence says of the things that lectures say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .report import IsolationReport
+from .values import Status
+
+if TYPE_CHECKING:
+    from ..display import Table
+
+__all__ = ["Statement", "compare_reports", "statements"]
+
+#: What is said -> the check that knows, and how its status reads as an answer. A status that is missing: "unknown".
+_SAID: tuple[tuple[str, str, Mapping[Status, str]], ...] = (
+    ("containers share the host's kernel", "shared-kernel", {Status.WARN: "true", Status.PASS: "false"}),
+    ("root in a container is root on the host", "container-root-uid", {Status.FAIL: "true", Status.PASS: "false"}),
+    ("the engine runs as root", "engine-rootless", {Status.FAIL: "true", Status.PASS: "false"}),
+    ("containers need a daemon", "daemonless", {Status.FAIL: "true", Status.PASS: "false"}),
+    (
+        "others than root and the engine's own account can command it",
+        "socket-permissions",
+        {Status.FAIL: "true", Status.WARN: "true", Status.PASS: "false"},
+    ),
+    (
+        "the accounts in the socket's group are root",
+        "docker-group",
+        {Status.WARN: "true", Status.PASS: "true, and there are none", Status.NA: "false"},
+    ),
+    ("who commands the engine can read root's files", "root-equivalence", {Status.FAIL: "true", Status.PASS: "false"}),
+    (
+        "containers are separate from each other by user",
+        "userns-shared",
+        {Status.WARN: "false", Status.INFO: "in part"},
+    ),
+    (
+        "limits hold: one container cannot starve the host",
+        "limits-enforced",
+        {Status.PASS: "true", Status.WARN: "in part", Status.FAIL: "false"},
+    ),
+    ("what inspect says of limits is so", "limits-honest", {Status.PASS: "true", Status.FAIL: "false"}),
+    ("a fork bomb is stopped by default", "default-pids-limit", {Status.PASS: "true", Status.WARN: "false"}),
+    ("a container can load a module into the kernel", "module-loading", {Status.FAIL: "true", Status.PASS: "false"}),
+    ("a container can set the host's clock", "clock", {Status.FAIL: "true", Status.PASS: "false"}),
+    ("a container can reach the keys of the host's root", "keyring", {Status.FAIL: "true", Status.PASS: "false"}),
+    ("system calls are filtered", "seccomp", {Status.PASS: "true", Status.FAIL: "false"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Something that is said of containers, and what one engine's evidence says to it.
+
+    Attributes:
+        text: what is said.  answer: "true", "false", "in part", … or "unknown".
+        because: the fact behind the answer.  check: the check that found it.
+    """
+
+    text: str
+    answer: str
+    because: str
+    check: str
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.answer} ({self.because})"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"text": self.text, "answer": self.answer, "because": self.because, "check": self.check}
+
+
+def statements(report: IsolationReport) -> tuple[Statement, ...]:
+    """What the evidence of one report says to each of the things that lectures say of containers."""
+    found = {result.id: result for result in report.results}
+    said = []
+    for text, check, answers in _SAID:
+        result = found.get(check)
+        if result is None:
+            said.append(Statement(text, "unknown", f"{check} was not asked", check))
+        else:
+            answer = "unknown" if result.conflicts else answers.get(result.status, "unknown")
+            said.append(Statement(text, answer, result.summary, check))
+    return tuple(said)
+
+
+def compare_reports(*reports: IsolationReport) -> Table:
+    """One row for each statement, then one for each check; one column for each report."""
+    from ..display import Table
+
+    names = _names(reports)
+    rows: list[tuple[object, ...]] = []
+    told = [statements(report) for report in reports]
+    rows += [
+        (f"“{said[0].text}”", *(one.answer for one in said))
+        for said in zip(*told, strict=True)
+        if any(one.answer != "unknown" for one in said)
+    ]
+    ids = dict.fromkeys(result.id for report in reports for result in report.results)
+    for check_id in ids:
+        cells = ({r.id: r for r in report.results}.get(check_id) for report in reports)
+        rows.append((check_id, *(f"{cell.status}: {cell.summary}" if cell else "" for cell in cells)))
+    return Table("Isolation compared", ("", *names), rows)
+
+
+def _names(reports: tuple[IsolationReport, ...]) -> tuple[str, ...]:
+    """A heading for each report, no two alike."""
+    names = []
+    for report in reports:
+        rootless = next((r.status is Status.PASS for r in report.results if r.id == "engine-rootless"), False)
+        names.append(f"{report.engine}, rootless" if rootless else report.engine)
+    for index, name in enumerate(names):
+        if names.count(name) > 1:
+            names[index] = f"{name} at {reports[index].endpoint or f'({index + 1})'}"
+    return tuple(names)

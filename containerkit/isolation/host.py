@@ -1,0 +1,249 @@
+"""What this host says: its files, its settings, one account's set-up. Read-only, and without root.
+
+All of `/etc`, `/proc` and `/sys` is read below a folder that the caller may choose, so that a recorded tree will do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from .elf import Address, Call, Child, Data, Slot, assemble, machine_of
+from .facts import AccountFacts, HelperFacts, HostFacts, SubordinateRange
+from .procfs import WHOLE, parse_id_map
+
+__all__ = [
+    "account_of",
+    "collect_host",
+    "engine_root",
+    "parse_group",
+    "parse_passwd",
+    "parse_subordinate",
+    "try_userns",
+]
+
+_SYSCTLS = (
+    "user.max_user_namespaces",
+    "kernel.unprivileged_userns_clone",
+    "kernel.apparmor_restrict_unprivileged_userns",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+)
+_PROGRAMS = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+_CAP_SETGID, _CAP_SETUID = 6, 7
+
+
+def read(path: Path) -> str | None:
+    """A file's text, or None if it is not there or may not be read."""
+    try:
+        return path.read_text("utf-8", "replace").strip("\n")
+    except (OSError, ValueError):
+        return None
+
+
+def parse_passwd(content: str | None) -> Mapping[str, tuple[int, int]]:
+    """Name -> (uid, primary gid)."""
+    rows = (line.split(":") for line in (content or "").splitlines())
+    return {r[0]: (int(r[2]), int(r[3])) for r in rows if len(r) >= 4 and r[2].isdecimal() and r[3].isdecimal()}
+
+
+def parse_group(content: str | None) -> Mapping[int, tuple[str, tuple[str, ...]]]:
+    """Gid -> (name, members that are listed; those whose primary group it is are not)."""
+    rows = (line.split(":") for line in (content or "").splitlines())
+    return {int(r[2]): (r[0], tuple(filter(None, r[3].split(",")))) for r in rows if len(r) >= 4 and r[2].isdecimal()}
+
+
+def parse_subordinate(content: str | None) -> tuple[SubordinateRange, ...] | None:
+    """The ranges of /etc/subuid or /etc/subgid; None if there is no such file. Lines that are none are left out."""
+    if content is None:
+        return None
+    rows = (line.split(":") for line in content.splitlines())
+    return tuple(
+        SubordinateRange(r[0], int(r[1]), int(r[2]))
+        for r in rows
+        if len(r) == 3 and r[1].isdecimal() and r[2].strip().isdecimal()
+    )
+
+
+def account_of(uid: int, root: Path = Path("/")) -> AccountFacts:
+    """An account by number; its name is the number's text where it has none."""
+    users = parse_passwd(read(root / "etc/passwd"))
+    return AccountFacts(next((name for name, (number, _) in users.items() if number == uid), str(uid)), uid)
+
+
+def engine_root(pid: int, *, nested: bool | None) -> Path | None:
+    """The folder where the engine's own files are seen; None when it has others than this host, out of sight."""
+    own = Path(f"/proc/{pid}/root")
+    if pid > 0 and os.access(own / "etc", os.R_OK | os.X_OK):
+        return own
+    return None if nested else Path("/")
+
+
+def collect_host(
+    account: AccountFacts,
+    *,
+    root: Path = Path("/"),
+    files: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    arch: str = "",
+) -> HostFacts:
+    """Everything about this host and one account that a report may use.
+
+    Args:
+        root: where /proc, /sys and /etc are.
+        files: where the engine's /etc, programs and /run are, if not there.
+        environ: of the account's session; None when it is not this process's.
+        arch: of this processor, for the one thing that is tried rather than read; "" does not try.
+    """
+    files = files or root
+    proc, cgroup = root / "proc", root / "sys/fs/cgroup"
+    unified = (cgroup / "cgroup.controllers").exists() if cgroup.is_dir() else None
+    subuid, subgid = (parse_subordinate(read(files / f"etc/{name}")) for name in ("subuid", "subgid"))
+    if files == Path("/"):
+        subuid, subgid = _getsubids(account, subuid), _getsubids(account, subgid, "-g")
+    runtime = environ.get("XDG_RUNTIME_DIR") if environ is not None else f"/run/user/{account.uid}"
+    mode, owner = _folder(files, runtime)
+    search = environ.get("PATH", _PROGRAMS) if environ is not None else _PROGRAMS
+    systemd = (files / "run/systemd/system").is_dir()
+    delegated = read(cgroup / f"user.slice/user-{account.uid}.slice/user@{account.uid}.service/cgroup.controllers")
+    return HostFacts(
+        account=account,
+        boot_id=read(proc / "sys/kernel/random/boot_id"),
+        initial_userns=parse_id_map(read(proc / "self/uid_map")) == WHOLE,
+        unified_cgroups=unified,
+        users={uid: name for name, (uid, _) in parse_passwd(read(files / "etc/passwd")).items()},
+        subuid=subuid,
+        subgid=subgid,
+        helpers=(_helper("newuidmap", files, search, _CAP_SETUID), _helper("newgidmap", files, search, _CAP_SETGID)),
+        network_helpers=tuple(name for name in ("pasta", "slirp4netns") if _find(name, files, search)),
+        userns=try_userns(account.uid, arch=arch) if arch else None,
+        sysctls={name: read(proc / "sys" / name.replace(".", "/")) for name in _SYSCTLS},
+        runtime_dir=runtime,
+        runtime_dir_mode=mode,
+        runtime_dir_uid=owner,
+        systemd=systemd,
+        linger=(files / "var/lib/systemd/linger" / account.name).exists() if systemd else None,
+        controllers_delegated=tuple(delegated.split()) if delegated is not None else None,
+        time_namespace=_link(proc / "self/ns/time"),
+        user_namespace=_link(proc / "self/ns/user"),
+    )
+
+
+def _link(path: Path) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def _folder(root: Path, path: str | None) -> tuple[int | None, int | None]:
+    """(permission bits, uid) of a folder, or (None, None)."""
+    if path:
+        with contextlib.suppress(OSError, ValueError):
+            found = (root / path.lstrip("/")).stat()
+            return found.st_mode & 0o7777, found.st_uid
+    return None, None
+
+
+def _find(name: str, root: Path, search: str) -> Path | None:
+    for folder in search.split(":"):
+        path = root / folder.lstrip("/") / name
+        with contextlib.suppress(OSError):
+            if folder and path.is_file() and os.access(path, os.X_OK):
+                return path
+    return None
+
+
+def _helper(name: str, root: Path, search: str, capability: int) -> HelperFacts:
+    path = _find(name, root, search)
+    if path is None:
+        return HelperFacts(name)
+    try:
+        found, flags = path.stat(), os.statvfs(path).f_flag
+    except OSError:
+        return HelperFacts(name)
+    setuid = bool(found.st_mode & 0o4000) and found.st_uid == 0
+    shown = "/" + str(path.relative_to(root))
+    return HelperFacts(name, shown, setuid, _file_capability(path, capability), bool(flags & os.ST_NOSUID))
+
+
+def _file_capability(path: Path, capability: int) -> bool:
+    """Whether a program gets a capability from its file (struct vfs_cap_data: a version, then the permitted set)."""
+    try:
+        data = os.getxattr(path, "security.capability")
+        permitted = struct.unpack_from("<I", data, 4)[0]
+    except (OSError, struct.error):
+        return False
+    return bool(permitted >> capability & 1)
+
+
+def _getsubids(
+    account: AccountFacts, ranges: tuple[SubordinateRange, ...] | None, *flags: str
+) -> tuple[SubordinateRange, ...] | None:
+    """What the name service says of an account instead of what the file says, where there is a program to ask it."""
+    program = shutil.which("getsubids", path=_PROGRAMS)
+    if program is None:
+        return ranges
+    try:
+        answer = subprocess.run(
+            [program, *flags, account.name],
+            capture_output=True,
+            text=True,
+            timeout=2,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ranges
+    rows = [line.split() for line in answer.stdout.splitlines()] if answer.returncode == 0 else []
+    told = tuple(SubordinateRange(r[1], int(r[2]), int(r[3])) for r in rows if len(r) == 4 and r[2].isdecimal())
+    others = tuple(r for r in ranges or () if r.owner not in (account.name, str(account.uid)))
+    return others + (told or tuple(r for r in ranges or () if r not in others)) if told or ranges is not None else None
+
+
+def try_userns(uid: int, *, arch: str) -> int | None:
+    """0 if a process of `uid` can make a user namespace with a map, else the errno; None if it could not be tried.
+
+    A child does it, in a program of a few system calls: what it changes is itself, and it ends.
+    """
+    machine = machine_of(arch)
+    if machine is None or not hasattr(os, "memfd_create"):
+        return None
+    mine = os.geteuid()
+    if mine not in (uid, 0):
+        return None
+    row = f"0 {uid} 1".encode()
+    become: tuple[Call | Child, ...] = ()
+    if uid != mine:  # afterwards /proc/self is root's until the process counts as dumpable again
+        become = (
+            Call("setgroups", (0, 0), 1),
+            Call("setresgid", (uid, uid, uid), 1),
+            Call("setresuid", (uid, uid, uid), 1),
+            Call("prctl", (4, 1, 0, 0, 0), 2),  # PR_SET_DUMPABLE
+        )
+    program: tuple[Call | Child, ...] = (
+        *become,
+        Call("unshare", (0x10000000,), 2),  # CLONE_NEWUSER
+        Call("openat", (-100, Data(b"/proc/self/uid_map\0"), 1), 3),  # O_WRONLY
+        Call("write", (Slot(3), Data(row), len(row)), 3),
+        Call("write", (1, Address(1), 24), 0),
+        Call("exit_group", (0,)),
+    )
+    try:
+        handle = os.memfd_create("containerkit-userns")
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            file.write(assemble(program, arch=machine, slots=4))
+            answer = subprocess.run(
+                [f"/proc/self/fd/{handle}"], pass_fds=(handle,), capture_output=True, timeout=2, check=False, env={}
+            ).stdout
+        became, unshared, mapped = struct.unpack("<qqq", answer)
+    except (OSError, subprocess.SubprocessError, struct.error):
+        return None
+    if became < 0:
+        return None
+    return -min(0, int(unshared), int(mapped))

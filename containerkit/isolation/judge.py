@@ -1,0 +1,85 @@
+"""From facts to a report, and the two ways to come by facts: an engine, or this host alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidOption
+from .check import Check, run_check
+from .checks import CATALOGUE
+from .collect import collect, collect_for_host
+from .facts import Facts
+from .gates import host_view, same_kernel
+from .report import IsolationReport
+
+if TYPE_CHECKING:
+    from ..backends.base import Backend
+
+__all__ = ["check_engine", "check_host", "evaluate"]
+
+#: What a host can be asked without an engine.
+_HOST_CHECKS = frozenset(
+    (
+        *("docker-command", "subid-ranges", "subid-overlap", "idmap-helpers", "userns-allowed", "userns-sysctls"),
+        *("runtime-dir", "linger", "network-helper", "unprivileged-ports", "ping-range", "cgroup-delegation"),
+    )
+)
+_NEEDS_PROBE = frozenset("PL")
+
+
+def select(only: str | Iterable[str] | None) -> tuple[Check, ...]:
+    """The checks of these ids, in the catalogue's order. Raises InvalidOption for an id there is not."""
+    if only is None:
+        return CATALOGUE
+    wanted = {only} if isinstance(only, str) else set(only)
+    strangers = wanted - {check.id for check in CATALOGUE}
+    if strangers:
+        raise InvalidOption(
+            "only", ", ".join(sorted(map(str, strangers))), "ids of checks: " + ", ".join(c.id for c in CATALOGUE)
+        )
+    return tuple(check for check in CATALOGUE if check.id in wanted)
+
+
+def evaluate(facts: Facts, only: str | Iterable[str] | None = None, *, started: float = 0.0) -> IsolationReport:
+    """Judge facts. The same facts give the same results, always and anywhere."""
+    results = tuple(run_check(check, facts) for check in select(only))
+    engine, name = facts.engine, "host"
+    if engine is not None:
+        name = f"{next((r.summary for r in (run_check(_KIND, facts),) if r.reason is None), engine.asked_as)}"
+        name = " ".join(name.split()[:2]).rstrip(",")
+    elif facts.unreached is not None:
+        name = "engine that does not answer"
+    gates = {"same-kernel": same_kernel(facts).reason, "same-host-view": host_view(facts).reason}
+    duration = time.time() - started if started else 0.0
+    return IsolationReport(name, facts.client.url, results, gates, started, duration)
+
+
+_KIND = next(check for check in CATALOGUE if check.id == "engine-kind")
+
+
+def check_engine(
+    backend: Backend,
+    labels: Mapping[str, str] | None = None,
+    *,
+    probe: bool = True,
+    only: str | Iterable[str] | None = None,
+) -> IsolationReport:
+    """Check one engine.
+
+    Args:
+        labels: for what is made meanwhile: two short containers and their image, removed before this returns.
+        probe: without, nothing is made, and what needs it is "unknown".
+        only: an id or several.
+    """
+    started, chosen = time.time(), select(only)
+    ids = {check.id for check in chosen}
+    facts = collect(backend, labels or {}, probe=probe, audit=bool(ids & {"containers-audit", "socket-in-containers"}))
+    return evaluate(facts, ids, started=started)
+
+
+def check_host() -> IsolationReport:
+    """Could the account that runs this process run rootless engines here? Needs no engine and makes nothing."""
+    started = time.time()
+    return evaluate(collect_for_host(), _HOST_CHECKS, started=started)

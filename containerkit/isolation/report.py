@@ -1,0 +1,146 @@
+"""The report: every answer about one engine or host, to read, to hand in, or to process."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .checks import GROUPS
+from .values import CheckResult, Status
+
+if TYPE_CHECKING:
+    from ..display import Table
+
+__all__ = ["SCHEMA", "IsolationReport"]
+
+SCHEMA = "containerkit.isolation/1"
+_COLUMNS = ("", "check", "status", "severity", "what was found")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IsolationReport:
+    """What the evidence says of one engine, or of a host where rootless engines are to run.
+
+    Attributes:
+        engine: its kind and version ("docker 28.5.2"); "host" for a report without an engine.
+        endpoint: the address that was asked; None without an engine.
+        results: in the order of the catalogue.
+        gates: gate -> None if open, else why this host's facts do not count for the engine.
+        duration: seconds it took.
+        started: seconds since the epoch.
+    """
+
+    engine: str
+    endpoint: str | None
+    results: tuple[CheckResult, ...]
+    gates: Mapping[str, str | None] = field(default_factory=dict)
+    started: float = 0.0
+    duration: float = 0.0
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many results there are of each status."""
+        return {str(status): sum(result.status is status for result in self.results) for status in Status}
+
+    def get(self, check_id: str) -> CheckResult:
+        """The result of one check. Raises KeyError, with the checks there are, for any other name."""
+        for result in self.results:
+            if result.id == check_id:
+                return result
+        raise KeyError(f"no check {check_id!r} in this report; there are: {', '.join(r.id for r in self.results)}")
+
+    def __iter__(self) -> Iterator[CheckResult]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{number} {status}" for status, number in self.counts.items() if number)
+        return f"<IsolationReport of {self.engine}{f' at {self.endpoint}' if self.endpoint else ''}: {counts}>"
+
+    def table(self) -> Table:
+        """One row a check."""
+        from ..display import Table
+
+        rows = [(r.group, r.id, str(r.status), str(r.severity), r.summary) for r in self.results]
+        return Table(self._title(), _COLUMNS, rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with stable keys; `schema` names the format and its version."""
+        return {
+            "schema": SCHEMA,
+            "engine": self.engine,
+            "endpoint": self.endpoint,
+            "started": self.started,
+            "duration": self.duration,
+            "gates": dict(self.gates),
+            "counts": dict(self.counts),
+            "results": [result.to_dict() for result in self.results],
+        }
+
+    def to_markdown(self) -> str:
+        """For a lab hand-in: a table for each group, then what could be done."""
+        lines = [f"# {_cell(self._title())}", "", *self._preface()]
+        for group, title in GROUPS.items():
+            rows = [r for r in self.results if r.group == group]
+            if rows:
+                lines += [
+                    "",
+                    f"## {group}. {title}",
+                    "",
+                    "| check | status | severity | what was found |",
+                    "|---|---|---|---|",
+                ]
+                lines += [f"| {_cell(r.id)} | {r.status} | {r.severity} | {_cell(_in_full(r))} |" for r in rows]
+        advice = [r for r in self.results if r.remediation and r.status in (Status.FAIL, Status.WARN)]
+        if advice:
+            lines += ["", "## What could be done", ""]
+        for r in advice:
+            assert r.remediation is not None
+            lines.append(
+                f"- **{_cell(r.id)}**: {_cell(r.remediation.text)}" + (" (as root)" if r.remediation.needs_root else "")
+            )
+            lines += [f"  - `{command.replace('`', chr(39))}`" for command in r.remediation.commands]
+        return "\n".join(lines) + "\n"
+
+    def to_text(self) -> str:
+        """For a terminal."""
+        width = max((len(r.id) for r in self.results), default=0)
+        lines = [self._title(), *self._preface()]
+        for group, title in GROUPS.items():
+            rows = [r for r in self.results if r.group == group]
+            if rows:
+                lines += ["", f"{group}. {title}", *(f"  {r.status!s:8}{r.id:{width}}  {_in_full(r)}" for r in rows)]
+        return "\n".join(lines) + "\n"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{r.group}</td><td>{html.escape(r.id)}</td><td><b>{r.status}</b></td><td>{r.severity}</td>"
+            f"<td>{html.escape(_in_full(r))}</td></tr>"
+            for r in self.results
+        )
+        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+        caption = html.escape(" · ".join((self._title(), *self._preface())))
+        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _title(self) -> str:
+        return f"Isolation: {self.engine}" + (f" at {self.endpoint}" if self.endpoint else "")
+
+    def _preface(self) -> list[str]:
+        counts = ", ".join(f"{number} {status}" for status, number in self.counts.items() if number)
+        closed = sorted({reason for reason in self.gates.values() if reason})
+        return [f"{counts or 'nothing asked'}; {self.duration:.1f} s"] + [
+            f"Facts of this host do not count: {r}." for r in closed
+        ]
+
+
+def _in_full(result: CheckResult) -> str:
+    return result.summary + "".join(f" [conflict: {conflict}]" for conflict in result.conflicts)
+
+
+def _cell(value: str) -> str:
+    """Text that stays in its cell."""
+    return " ".join(value.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
