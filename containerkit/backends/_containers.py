@@ -165,7 +165,10 @@ class ContainerVerbs(HttpBackend):
     def list_containers(self, *, all: bool, filters: Mapping[str, Sequence[str]]) -> tuple[ContainerRecord, ...]:
         params = {"all": all, "filters": query_filters(filters)}
         rows = self._json("GET", "/containers/json", "listing containers", params=params)
-        return tuple(_parse.container_summary(_parse.mapping(row)) for row in _parse.sequence(rows))
+        return tuple(self._summary(_parse.mapping(row)) for row in _parse.sequence(rows))
+
+    def _summary(self, row: Raw) -> ContainerRecord:
+        return _parse.container_summary({**row, "Image": self._familiar(_parse.text(row.get("Image")))})
 
     # ---------------------------------------------------------------- life
     def _explain(self, exc: EngineError, ref: str, doing: str, *allowed: str) -> EngineError:
@@ -289,7 +292,10 @@ class ContainerVerbs(HttpBackend):
         try:
             return self._hijack(path("/containers/{}/attach", ref), doing, framed=not tty, params=params)
         except EngineError as exc:
-            raise self._explain(exc, ref, doing) from exc
+            error = self._explain(exc, ref, doing)
+            if error is exc:  # Podman prepares the process here, and finds that it cannot start
+                error = recast(exc, StartFailed, f"{doing}: {exc.explanation}")
+            raise error from exc
 
     def exec_container(self, ref: str, spec: ExecSpec) -> tuple[str, Attachment]:
         doing = f"executing {spec.command[0]} in container {ref}"

@@ -50,6 +50,7 @@ _LIMITS = {
 #: field changes under us. The compat version is the oldest with all that is asked.
 _NATIVE_API = "4.0.0"
 _COMPAT_API = "1.41"
+_GRACE = 10  # seconds, as both command lines
 _ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -229,6 +230,7 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
     # ---------------------------------------------------------------- containers
     def _networking(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
         """All networks at create. Rootless, the mode must say bridge, or the container is silently left out of them."""
+        body.setdefault("StopTimeout", _GRACE)
         if spec.networks:
             body["HostConfig"]["NetworkMode"] = "bridge"
             body["NetworkingConfig"] = {
@@ -251,10 +253,21 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
         return missing + self._options_missing(spec, host)
 
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
-        """libpod's stop: the compat one kills at once unless told a time, and does not know the container's own."""
-        wait = FOREVER if timeout is None else timeout + self._timeout
+        """libpod's stop, always with a time: the compat one, and containers made through it, have 0 where none is told."""
+        wait = self._grace(ref) if timeout is None else timeout
         doing = f"stopping container {ref}"
-        self._change(ref, "stop", doing, params={"timeout": timeout}, timeout=wait, native=True)
+        self._change(ref, "stop", doing, params={"timeout": wait}, timeout=wait + self._timeout, native=True)
+
+    def restart_container(self, ref: str, *, timeout: int | None) -> None:
+        """As stop_container."""
+        wait = self._grace(ref) if timeout is None else timeout
+        doing = f"restarting container {ref}"
+        self._change(ref, "restart", doing, params={"t": wait}, timeout=wait + self._timeout, native=True)
+
+    def _grace(self, ref: str) -> int:
+        """The container's own seconds between the stop signal and KILL."""
+        config = _parse.mapping(self.inspect_container(ref).raw.get("Config"))
+        return _parse.number(config.get("StopTimeout")) or _GRACE
 
     def wait_container(self, ref: str, *, timeout: float | None) -> int:
         """libpod's wait: it can be asked to look more often than every 250 ms."""
