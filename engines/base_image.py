@@ -204,7 +204,7 @@ class Apt:
         if stamp.exists() and time.time() - stamp.stat().st_mtime < 86_400:
             return
         with progress(f"Debian {self.suite}: fetching its package index", lambda: megabytes(size_of(self.folder))):
-            call("apt-get", "-qq", "update", env=self.env)
+            call("apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update", env=self.env)
         stamp.touch()
 
     def plan(self, packages: Sequence[str], dependencies: bool) -> list[Package]:
@@ -243,7 +243,7 @@ def mirror() -> str:
 def call(*command: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
     result = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if result.returncode:
-        raise BuildError(f"{' '.join(command[:4])} failed ({result.returncode}):\n{result.stderr.strip()[-2000:]}")
+        raise BuildError(f"{' '.join(command)[:80]} failed ({result.returncode}):\n{result.stderr.strip()[-2000:]}")
     return result.stdout
 
 

@@ -37,7 +37,7 @@ make_root() { # root
 root_fetch() { # in make_root's variables
   local -x APT_CONFIG=$apt/apt.conf
   {
-    apt-get -q update &&
+    apt-get -q -o APT::Update::Error-Mode=any update &&
       { [[ ${#packages[@]} == 0 ]] || apt-get -q install --download-only "${packages[@]}"; } &&
       { [[ ${#lone[@]} == 0 ]] || (cd "$apt/cache/archives" && apt-get -q download "${lone[@]}"); }
   } </dev/null >"$apt/log" 2>&1

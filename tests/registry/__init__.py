@@ -1,0 +1,1 @@
+"""Registries for the push and pull tests."""
