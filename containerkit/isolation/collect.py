@@ -84,8 +84,9 @@ def _host(peer: PeerFacts | None) -> Any:
 
 
 def _first_line(exc: BaseException) -> str:
-    lines = str(exc).splitlines()
-    return lines[0][:300] if lines else type(exc).__name__
+    """Why something failed, in one line; the engine's own words where it gave any."""
+    words = (exc.explanation if isinstance(exc, EngineError) else "") or str(exc)
+    return next((line.strip()[:300] for line in words.splitlines() if line.strip()), type(exc).__name__)
 
 
 def _audit(backend: Backend, labels: Mapping[str, str]) -> tuple[tuple[AuditedContainer, ...] | None, str | None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidOption
 from .check import Check, run_check
 from .checks import CATALOGUE
+from .checks.identity import kind_by_answers
 from .collect import collect, collect_for_host
 from .facts import Facts
 from .gates import host_view, same_kernel
@@ -26,7 +27,13 @@ _HOST_CHECKS = frozenset(
         *("runtime-dir", "linger", "network-helper", "unprivileged-ports", "ping-range", "cgroup-delegation"),
     )
 )
-_NEEDS_PROBE = frozenset("PL")
+#: What can be answered in full without a container.
+_NEEDS_NO_PROBE = frozenset(
+    (
+        *("endpoint", "engine-reachable", "engine-kind", "docker-command", "tcp-exposed", "client-transport"),
+        *("socket-in-containers", "storage-driver", "cgroup-setup", "containers-audit"),
+    )
+)
 
 
 def select(only: str | Iterable[str] | None) -> tuple[Check, ...]:
@@ -47,16 +54,12 @@ def evaluate(facts: Facts, only: str | Iterable[str] | None = None, *, started: 
     results = tuple(run_check(check, facts) for check in select(only))
     engine, name = facts.engine, "host"
     if engine is not None:
-        name = f"{next((r.summary for r in (run_check(_KIND, facts),) if r.reason is None), engine.asked_as)}"
-        name = " ".join(name.split()[:2]).rstrip(",")
+        name = f"{kind_by_answers(engine) or engine.asked_as} {engine.version}".strip()
     elif facts.unreached is not None:
         name = "engine that does not answer"
     gates = {"same-kernel": same_kernel(facts).reason, "same-host-view": host_view(facts).reason}
     duration = time.time() - started if started else 0.0
     return IsolationReport(name, facts.client.url, results, gates, started, duration)
-
-
-_KIND = next(check for check in CATALOGUE if check.id == "engine-kind")
 
 
 def check_engine(
@@ -75,6 +78,7 @@ def check_engine(
     """
     started, chosen = time.time(), select(only)
     ids = {check.id for check in chosen}
+    probe = probe and bool(ids - _NEEDS_NO_PROBE)
     facts = collect(backend, labels or {}, probe=probe, audit=bool(ids & {"containers-audit", "socket-in-containers"}))
     return evaluate(facts, ids, started=started)
 

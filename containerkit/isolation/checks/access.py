@@ -116,10 +116,22 @@ def _socket_permissions(facts: Facts) -> Finding:
         return warned(f"an access list lets {', '.join(sock.acl)} command the engine", *evidence)
     if group and sock.group is not None and (sock.gid != 0 or (sock.uid == 0 and sock.group != "root")):
         return warned(f"every member of group {sock.group} can command the engine ({bits})", *evidence)
-    if group and sock.group is None:
+    if group and sock.group is None and not _owners_own(facts, sock.gid):
         return warned(f"gid {sock.gid}, which has no name here, can command the engine ({bits})", *evidence)
-    where = f" behind {closed[-1].path} ({closed[-1].mode:04o})" if closed else ""
-    return passed(f"only {sock.owner or f'uid {sock.uid}'} and root can command the engine ({bits}{where})", *evidence)
+    owner = sock.owner or f"uid {sock.uid}"
+    who = "root" if owner == "root" else f"{owner} and root"
+    where = f", behind {closed[-1].path} with mode {closed[-1].mode:04o}" if closed else ""
+    return passed(f"only {who} can command the engine ({bits}{where})", *evidence)
+
+
+def _owners_own(facts: Facts, gid: int) -> bool:
+    """Whether a group without a name is one of the subordinate ones of the account that runs the engine."""
+    host = facts.host
+    if host is None or host.subgid is None or owner_uid(facts) != host.account.uid:
+        return False
+    return any(
+        r.start <= gid < r.start + r.size for r in host.subgid if r.owner in (host.account.name, str(host.account.uid))
+    )
 
 
 def _group_members(facts: Facts) -> Finding:
@@ -184,7 +196,9 @@ def _tcp_exposed(facts: Facts) -> Finding:
     open_ones = [w for w in engine.warnings if any(text in w for text in _HTTP) or _NO_VERIFY in w]
     if open_ones:
         fix = Remediation("Listen on a unix socket only, or demand client certificates; use ssh:// from afar.")
-        return failed(f"anyone who reaches the port commands the engine: {open_ones[0]}", evidence, fix=fix)
+        return failed(
+            f"anyone who reaches the port commands the engine: {open_ones[0].splitlines()[0]}", evidence, fix=fix
+        )
     return passed("the engine warns of no TCP address without client certificates", evidence)
 
 

@@ -275,7 +275,8 @@ def _delegation(facts: Facts) -> Finding:
     host = host_of(facts)
     if host.account.uid == 0:
         return inapplicable(_ROOT)
-    if host.unified_cgroups is False:
+    version = facts.engine.cgroup_version if facts.engine else None
+    if version == 1 or (version is None and host.unified_cgroups is False):
         return inapplicable("cgroup version 1 delegates nothing: no limits without root")
     delegated = host.controllers_delegated
     evidence = host_says(
