@@ -24,7 +24,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Progress",
         "Stats",
     ),
-    "connect": ("Endpoint", "connect", "discover"),
+    "discovery.connect": ("Endpoint", "connect", "discover"),
     "containers": ("Container", "ExecResult", "Logs"),
     "engine": ("Engine",),
     "errors": (
@@ -56,12 +56,9 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "images": ("Image",),
     "isolation": ("CheckResult", "IsolationReport", "check_host", "compare_reports"),
     "layers": (
-        "DiskUsage",
-        "Duplicates",
         "Layer",
         "LayerStack",
         "Reclaim",
-        "RwLayer",
         "Savings",
         "Sharing",
         "Waste",
@@ -90,8 +87,8 @@ if TYPE_CHECKING:
         Progress,
         Stats,
     )
-    from .connect import Endpoint, connect, discover
     from .containers import Container, ExecResult, Logs
+    from .discovery.connect import Endpoint, connect, discover
     from .engine import Engine
     from .errors import (
         AuthenticationFailed,
@@ -122,12 +119,9 @@ if TYPE_CHECKING:
     from .images import Image
     from .isolation import CheckResult, IsolationReport, check_host, compare_reports
     from .layers import (
-        DiskUsage,
-        Duplicates,
         Layer,
         LayerStack,
         Reclaim,
-        RwLayer,
         Savings,
         Sharing,
         Waste,
@@ -155,8 +149,6 @@ __all__ = [
     "Container",
     "ContainerKitError",
     "ContainerNotFound",
-    "DiskUsage",
-    "Duplicates",
     "Endpoint",
     "Engine",
     "EngineError",
@@ -194,7 +186,6 @@ __all__ = [
     "Reclaim",
     "RegistryAuth",
     "RunResult",
-    "RwLayer",
     "Savings",
     "Sharing",
     "StartFailed",

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .images import Image
-    from .layers import RwLayer
     from .options import StartOptions
     from .wait import Strategy
 
@@ -535,12 +534,6 @@ class Container:
             self._id, image=name, message=message, author=author, pause=frozen, changes=tuple(changes)
         )
         return Image(self._engine, identity)
-
-    def layer_usage(self) -> RwLayer:
-        """What its read-write layer holds and costs on disk, with the costs that hide beside it."""
-        from .layers import container_usage
-
-        return container_usage(self._engine, self)
 
     # ---------------------------------------------------------------- network
     def port(self, container_port: int, protocol: str = "tcp") -> Address:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         from typing_extensions import Unpack
 
     from .isolation import IsolationReport
-    from .layers import DiskUsage, Duplicates, LayerStack, Reclaim, Savings, Sharing, Waste
+    from .layers import LayerStack, Reclaim, Savings, Sharing, Waste
     from .options import RunOptions, StartOptions
 
 __all__ = ["Engine", "Policy"]
@@ -283,18 +283,6 @@ class Engine:
         from .layers import image_reclaim
 
         return image_reclaim(self, refs)
-
-    def duplicates(self, refs: Any = None, *, verify: bool = False) -> Duplicates:
-        """The same file content in layers that are not shared. `verify`: by SHA-256 of what is on disk."""
-        from .layers import image_duplicates
-
-        return image_duplicates(self, refs, verify=verify)
-
-    def disk_usage(self) -> DiskUsage:
-        """The engine's own figures beside ours."""
-        from .layers import engine_disk_usage
-
-        return engine_disk_usage(self)
 
     # ---------------------------------------------------------------- isolation
     def check(self, *, probe: bool = True, only: Any = None) -> IsolationReport:

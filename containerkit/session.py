@@ -232,7 +232,7 @@ def cleanup(engine: Engine | Backend | None = None, *, older_than: Any = None) -
     age = timeout_seconds("older_than", older_than, zero=True)
     if engine is not None:
         return _clean(engine if isinstance(engine, Backend) else engine.backend, older_than=age)
-    from .connect import connect, discover
+    from .discovery.connect import connect, discover
 
     found = [endpoint for endpoint in discover() if endpoint.reachable]
     if not found:

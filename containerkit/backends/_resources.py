@@ -128,9 +128,10 @@ class ResourceVerbs(HttpBackend):
             **self._event_params(until),
         }
         source, chunks = self._lines("GET", "/events", doing, params=params)
-        return Stream(map(_parse.event, _parse.json_lines(chunks, doing)), on_close=source.close)
+        events = (_parse.event(raw) for raw in _parse.json_lines(chunks, doing))
+        return Stream((event for event in events if until is None or event.time <= until), on_close=source.close)
 
-    def _event_params(self, until: float | None) -> Mapping[str, bool]:
+    def _event_params(self, until: float | None) -> Mapping[str, bool | float]:
         return {}
 
     def engine_disk_usage(self) -> Raw:

@@ -250,10 +250,13 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
             name = capability_name(word)
             if (left - added) if name == "ALL" else (name in left):
                 missing.append(f"cap_drop={word}")
+        asked = {f"RLIMIT_{limit.name.upper()}": limit for limit in spec.ulimits}
+        told = {_parse.text(row.get("Name")): row for row in map(_parse.mapping, _parse.sequence(host.get("Ulimits")))}
+        missing += [f"ulimits {limit.name}" for name, limit in asked.items() if name not in told]  # 4.3 rootless
         return missing + self._options_missing(spec, host)
 
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
-        """libpod's stop, always with a time: the compat one, and containers made through it, have 0 where none is told."""
+        """libpod's stop, always with a time: the compat one, and containers made through it, take none for 0."""
         wait = self._grace(ref) if timeout is None else timeout
         doing = f"stopping container {ref}"
         self._change(ref, "stop", doing, params={"timeout": wait}, timeout=wait + self._timeout, native=True)
@@ -392,6 +395,6 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
         if users:
             raise InUse(f"{doing}: {', '.join(user.name or user.id[:12] for user in users)} still attached")
 
-    def _event_params(self, until: float | None) -> Mapping[str, bool]:
-        """A stream up to a moment that has passed would end before it began to read."""
-        return {"stream": False} if until is not None and until <= time.time() else {}
+    def _event_params(self, until: float | None) -> Mapping[str, bool | float]:
+        """A stream up to a moment that has passed ends before it is read; what is there is given without one."""
+        return {"stream": False, "until": time.time() + 60} if until is not None and until <= time.time() else {}

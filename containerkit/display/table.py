@@ -164,24 +164,24 @@ class Table:
 
 
 class Tabular:
-    """A value that can be shown as a table: give it ``to_table()``, and terminals and notebooks show it."""
+    """A value that can be shown as a table: give it ``table()``, and terminals and notebooks show it."""
 
     __slots__ = ()
 
-    def to_table(self) -> Table:
+    def table(self) -> Table:
         """What to show."""
         raise NotImplementedError
 
     def __str__(self) -> str:
-        return str(self.to_table())
+        return str(self.table())
 
     def _repr_html_(self) -> str:
-        return self.to_table()._repr_html_()
+        return self.table()._repr_html_()
 
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, str]:
-        return self.to_table()._repr_mimebundle_(include, exclude)
+        return self.table()._repr_mimebundle_(include, exclude)
 
 
 def cell_text(value: object) -> str:

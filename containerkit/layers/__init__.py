@@ -1,1 +1,50 @@
 """The questions one asks of layers: what they hold, what they waste, who shares them, what removing them frees."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ..errors import InvalidOption
+from .contents import Sizes, Verification
+from .of_engine import image_layers
+from .savings import (
+    ContainerCost,
+    ImageCost,
+    Reclaim,
+    Savings,
+    SharedLayer,
+    Sharing,
+    image_reclaim,
+    image_savings,
+    image_sharing,
+)
+from .stack import Layer, LayerStack, open_archive
+from .waste import Waste, WasteItem
+
+__all__ = [
+    "ContainerCost",
+    "ImageCost",
+    "Layer",
+    "LayerStack",
+    "Reclaim",
+    "Savings",
+    "SharedLayer",
+    "Sharing",
+    "Sizes",
+    "Verification",
+    "Waste",
+    "WasteItem",
+    "check_archive",
+    "image_layers",
+    "image_reclaim",
+    "image_savings",
+    "image_sharing",
+    "open_archive",
+]
+
+
+def check_archive(path: str | os.PathLike[str]) -> None:
+    """Look at an archive before it is sent anywhere. Raises InvalidImage with every breach of its outside."""
+    with contextlib.suppress(InvalidOption):  # several images: which one is meant is no question here
+        open_archive(path)

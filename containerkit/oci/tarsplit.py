@@ -29,7 +29,7 @@ class _Line(msgspec.Struct, gc=False):
 
     type: int
     size: int = 0
-    payload: bytes = b""
+    payload: bytes | None = None  # null for a member without content
 
 
 _decoder = msgspec.json.Decoder(_Line)
@@ -53,7 +53,7 @@ class _SplitSource:
                 line = next(self._lines, None)
                 if line is None or line.type != 2:
                     break  # a payload where a header should be: a short read ends the scan
-                self._buffer, self._used = line.payload, 0
+                self._buffer, self._used = line.payload or b"", 0
                 continue
             parts.append(data)
             self._used += len(data)
@@ -81,7 +81,7 @@ class _SplitSource:
         if line is None or line.type != 1:
             return None
         self.position += stored
-        return line.payload
+        return line.payload or b""
 
 
 def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> LayerContents:

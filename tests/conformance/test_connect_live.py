@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from containerkit import connect as room
 from containerkit.backends.base import Backend
-from containerkit.endpoints import Endpoint
+from containerkit.discovery import connect as room
+from containerkit.discovery.endpoints import Endpoint
+from containerkit.discovery.places import Host
 from containerkit.errors import EngineUnavailable
-from containerkit.places import Host
 
 URL = os.environ.get("CK_HOST", "")
 pytestmark = pytest.mark.skipif(not URL.startswith("unix://"), reason="CK_HOST names no engine")

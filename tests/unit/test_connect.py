@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from containerkit import connect as room
-from containerkit.endpoints import Endpoint
+from containerkit.discovery import connect as room
+from containerkit.discovery.endpoints import Endpoint
+from containerkit.discovery.places import Host
 from containerkit.errors import EngineUnavailable, InvalidOption
-from containerkit.places import Host
 
 DOCKER = {"Version": "27.0.1", "ApiVersion": "1.46", "Components": [{"Name": "Engine", "Version": "27.0.1"}]}
 PODMAN = {"Version": "5.4.2", "ApiVersion": "1.41", "Components": [{"Name": "Podman Engine", "Version": "5.4.2"}]}
@@ -212,7 +212,7 @@ def test_permission_denied_names_the_uid_and_what_the_group_means(folder: Path, 
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            from containerkit.probe import Unreachable, ask
+            from containerkit.discovery.probe import Unreachable, ask
 
             os.setgroups([])
             os.setgid(65534)
@@ -325,7 +325,7 @@ def test_importing_connect_imports_no_vendor() -> None:
     """Neither docker-py, podman-py nor requests comes with the module."""
     import subprocess
 
-    code = "import sys, containerkit.connect; print([m for m in ('docker', 'podman', 'requests') if m in sys.modules])"
+    code = "import sys, containerkit.discovery.connect; print([m for m in ('docker', 'podman', 'requests') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

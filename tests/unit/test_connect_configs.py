@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from containerkit import configs
-from containerkit import connect as room
-from containerkit.endpoints import TLS, Address, parse_url
+from containerkit.discovery import configs
+from containerkit.discovery import connect as room
+from containerkit.discovery.endpoints import TLS, Address, parse_url
+from containerkit.discovery.places import Host, environment_tls, find, find_named
 from containerkit.errors import EngineUnavailable, InvalidOption
-from containerkit.places import Host, environment_tls, find, find_named
 
 
 def host(folder: Path, **env: str) -> Host:

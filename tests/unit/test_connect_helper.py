@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from containerkit import connect as room
-from containerkit import tunnel
-from containerkit.embedded import program_version, start_service
-from containerkit.endpoints import Address, parse_url
+from containerkit.discovery import connect as room
+from containerkit.discovery import tunnel
+from containerkit.discovery.embedded import program_version, start_service
+from containerkit.discovery.endpoints import Address, parse_url
+from containerkit.discovery.helper import Helper, HelperFailed, private_folder
+from containerkit.discovery.places import Host
 from containerkit.errors import EngineUnavailable
-from containerkit.helper import Helper, HelperFailed, private_folder
-from containerkit.places import Host
 
 # Stands for `podman`: answers --version, and /version on the socket that its last argument names.
 PODMAN = """
@@ -108,7 +108,7 @@ def test_a_service_that_never_gets_ready_is_given_up(program: Program) -> None:
 
 def test_a_service_that_ignores_term_is_killed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """KILL follows TERM."""
-    monkeypatch.setattr("containerkit.helper._GRACE", 0.3)
+    monkeypatch.setattr("containerkit.discovery.helper._GRACE", 0.3)
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + textwrap.dedent(PODMAN)
     helper = start_service(program(deaf), runtime="", timeout=10)
     pid = helper.pid
@@ -138,7 +138,7 @@ def test_it_never_outlives_us(program: Program, ending: str) -> None:
     """Not after an exception, not after Ctrl-C in the terminal, not after kill -9."""
     code = f"""
         import os, time
-        from containerkit.embedded import start_service
+        from containerkit.discovery.embedded import start_service
         helper = start_service({program(PODMAN)!r}, runtime="", timeout=10)
         print(helper.pid, helper.folder, flush=True)
         {ending}
@@ -240,7 +240,7 @@ def test_without_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_signal_names_are_posix() -> None:
     """The watcher runs under dash as under bash: `kill -TERM -- -5` is an error in dash."""
-    from containerkit.helper import _WATCH
+    from containerkit.discovery.helper import _WATCH
 
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as sleeper:
         command = ["/bin/sh", "-c", _WATCH, "x", str(sleeper.pid), "/nonexistent"]

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..errors import EngineUnavailable, InvalidOption
 from .endpoints import EMBEDDED, TLS, Address, Endpoint, Kind, parse_url
-from .errors import EngineUnavailable, InvalidOption
 from .places import Host, Place, find, find_named, from_url, wanted
 
 if TYPE_CHECKING:
-    from .backends.base import Backend
-    from .engine import Engine
+    from ..backends.base import Backend
+    from ..engine import Engine
 
 __all__ = ["TLS", "Endpoint", "connect", "discover", "open_backend"]
 
@@ -115,7 +115,7 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         EngineUnavailable: nobody answers; every address tried, why each failed, and what to type.
         InvalidOption: a target or timeout that could not work on any machine.
     """
-    from .backends.base import Backend
+    from ..backends.base import Backend
 
     _check_timeout(timeout)
     if isinstance(target, Backend):
@@ -125,7 +125,7 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
     else:
         backend = _connect(Host.here(), _checked_target(target), timeout)
     try:
-        from .engine import Engine
+        from ..engine import Engine
 
         return Engine(backend)
     except BaseException:
@@ -313,10 +313,10 @@ def _backend(route: Route, timeout: float) -> Backend:
     try:
         tls = vendor_tls(endpoint.tls) if endpoint.tls and route.address.startswith("tcp:") else None
         if route.kind == "podman":
-            from .backends.podman import PodmanBackend
+            from ..backends.podman import PodmanBackend
 
             return PodmanBackend(endpoint.url, timeout=timeout, address=address, tls=tls, on_close=route.on_close)
-        from .backends.docker import DockerBackend
+        from ..backends.docker import DockerBackend
 
         return DockerBackend(endpoint.url, timeout=timeout, address=address, tls=tls, on_close=route.on_close)
     except BaseException:

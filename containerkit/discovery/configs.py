@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidOption
 from .endpoints import TLS, Endpoint, parse_url
-from .errors import InvalidOption
 
 if sys.version_info >= (3, 11):
     import tomllib

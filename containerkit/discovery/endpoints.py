@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
-from .errors import InvalidOption
+from ..errors import InvalidOption
 
 __all__ = ["TLS", "Address", "Endpoint", "parse_url"]
 

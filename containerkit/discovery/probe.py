@@ -12,8 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from ..errors import InvalidOption
 from .endpoints import TLS, Address, Kind, parse_url
-from .errors import InvalidOption
 
 if TYPE_CHECKING:
     from docker.tls import TLSConfig

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..errors import InvalidOption
 from . import configs
 from .endpoints import EMBEDDED, TLS, Address, Endpoint, Kind, parse_url
-from .errors import InvalidOption
 
 __all__ = ["Host", "Place", "find", "find_named", "named", "wanted"]
 
