@@ -213,7 +213,7 @@ def tests(session: nox.Session) -> None:
 @recorded
 def conformance(session: nox.Session) -> None:
     """The one suite every engine has to pass, once per engine."""
-    session.install("-e", ".", "podman-compose", *groups("tests"))  # a command, run beside the tests
+    session.install("-e", ".", *groups("tests"))
     found = rooms(session, WITH_ENGINE)
     with engines(session) as running:
         each_engine(session, running, "-m", "pytest", *found, *pytest_args(session), with_junit=True)

@@ -113,13 +113,7 @@ class ContainerVerbs(HttpBackend):
 
     def _verify(self, identity: str, spec: ContainerSpec, doing: str) -> None:
         """Read back what guards security: an engine that dropped it must not run the container."""
-        guarded = (
-            spec.read_only,
-            spec.cap_drop,
-            spec.security_opt,
-            spec.user,
-            spec.privileged is False and spec.cap_add,
-        )
+        guarded = (spec.read_only, spec.cap_drop, spec.security_opt, spec.user, spec.ulimits)
         if not any(guarded) and not any(mount.read_only for mount in spec.mounts):
             return
         record = self.inspect_container(identity)
