@@ -19,6 +19,7 @@ from ..errors import (
     NetworkNotFound,
     NotFound,
     StartFailed,
+    Unsupported,
     WrongState,
 )
 from ..spec import ContainerSpec, ExecSpec, NetworkAttachment, ResourceLimits
@@ -130,9 +131,7 @@ class ContainerVerbs(HttpBackend):
                 missing.append(f"read-only {mount.target}")
         missing += self._security_missing(spec, identity, host)
         if missing:
-            raise EngineError(
-                f"{doing}: the engine accepted and then left out: {', '.join(missing)}; container removed"
-            )
+            raise Unsupported(f"{doing}: this engine accepts and leaves out {', '.join(missing)}; container removed")
 
     def _security_missing(self, spec: ContainerSpec, identity: str, host: Raw) -> list[str]:
         """The security options of the spec that the created container does not have."""
