@@ -208,6 +208,8 @@ class DockerBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
 
     def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
         """Docker answers 404 or 500 for missing credentials too; so the registry is asked once more, through it."""
+        if self._says_unauthorized(exc):
+            return True
         try:
             where = path("/distribution/{}/json", parse(ref).qualified)
             headers = {"X-Registry-Auth": auth_header(auth)} if auth else {}

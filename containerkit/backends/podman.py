@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -374,7 +375,7 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
         )
 
     def login(self, auth: RegistryAuth) -> None:
-        """Podman's /auth tries https only; where it cannot tell, the credentials are kept and the first use judges."""
+        """Podman's /auth tries https only; where it fails, a pull of what cannot exist asks the same question."""
         doing = f"logging in to {auth.registry}"
         body = {"username": auth.username, "password": auth.password, "serveraddress": auth.registry}
         try:
@@ -382,7 +383,20 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
         except EngineError as exc:
             if exc.status in (401, 403) or self._says_unauthorized(exc):
                 raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
+            self._ask_registry(auth, doing)
         self._logins[auth.registry] = auth
+
+    def _ask_registry(self, auth: RegistryAuth, doing: str) -> None:
+        name = f"{auth.registry}/containerkit/login-{uuid.uuid4().hex}:none"
+        try:
+            for _ in self.pull_image(name, platform=None, auth=auth):
+                pass
+        except ImageNotFound:
+            return  # the registry let us look
+        except AuthenticationFailed as exc:
+            raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
+        except EngineError as exc:
+            raise recast(exc, EngineError, f"{doing}: {exc.explanation}") from exc
 
     def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
         return self._says_unauthorized(exc)
