@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,11 @@ def _names(reports: tuple[IsolationReport, ...]) -> tuple[str, ...]:
     for report in reports:
         rootless = next((r.status is Status.PASS for r in report.results if r.id == "engine-rootless"), False)
         names.append(f"{report.engine}, rootless" if rootless else report.engine)
-    for index, name in enumerate(names):
-        if names.count(name) > 1:
-            names[index] = f"{name} at {reports[index].endpoint or f'({index + 1})'}"
+    for tell_apart in ("endpoint", "number"):
+        repeated = Counter(names)
+        for index, name in enumerate(names):
+            if repeated[name] > 1:
+                names[index] = (
+                    f"{name} at {reports[index].endpoint}" if tell_apart == "endpoint" else f"{name} ({index + 1})"
+                )
     return tuple(names)

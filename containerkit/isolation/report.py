@@ -98,12 +98,8 @@ class IsolationReport:
         advice = [r for r in self.results if r.remediation and r.status in (Status.FAIL, Status.WARN)]
         if advice:
             lines += ["", "## What could be done", ""]
-        for r in advice:
-            assert r.remediation is not None
-            lines.append(
-                f"- **{_cell(r.id)}**: {_cell(r.remediation.text)}" + (" (as root)" if r.remediation.needs_root else "")
-            )
-            lines += [f"  - `{command.replace('`', chr(39))}`" for command in r.remediation.commands]
+        for result in advice:
+            lines += _advice(result)
         return "\n".join(lines) + "\n"
 
     def to_text(self) -> str:
@@ -135,6 +131,15 @@ class IsolationReport:
         return [f"{counts or 'nothing asked'}; {self.duration:.1f} s"] + [
             f"Facts of this host do not count: {r}." for r in closed
         ]
+
+
+def _advice(result: CheckResult) -> list[str]:
+    fix = result.remediation
+    if fix is None:
+        return []
+    commands = (" ".join(command.replace("`", "'").split()) for command in fix.commands)
+    as_root = " (as root)" if fix.needs_root else ""
+    return [f"- **{_cell(result.id)}**: {_cell(fix.text)}{as_root}", *(f"  - `{command}`" for command in commands)]
 
 
 def _in_full(result: CheckResult) -> str:

@@ -1,0 +1,240 @@
+"""What is read of a host, from recorded trees of files; and what `docker` is, from programs put on a PATH."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+
+from containerkit.isolation import check_host, evaluate
+from containerkit.isolation.client import collect_client, collect_peer, collect_socket, docker_command, socket_path
+from containerkit.isolation.facts import AccountFacts, ClientFacts, Facts
+from containerkit.isolation.host import account_of, collect_host, parse_group, parse_subordinate, try_userns
+from containerkit.isolation.procfs import capability_names, parse_id_map, parse_mountinfo
+
+LAB = AccountFacts("lab", 1001)
+
+
+def tree(root: Path, **files: str) -> Path:
+    """Files below a folder; __ in a name stands for /."""
+    for name, content in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+def program(folder: Path, name: str, content: str, mode: int = 0o755) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    path.chmod(mode)
+    return path
+
+
+def test_an_empty_host_has_no_answers_rather_than_noes(tmp_path: Path) -> None:
+    """What is not there is None, and a check of it is unknown."""
+    host = collect_host(LAB, root=tmp_path)
+    assert (host.subuid, host.boot_id, host.unified_cgroups, host.controllers_delegated) == (None, None, None, None)
+    report = evaluate(
+        Facts(client=ClientFacts(None, "none"), host=host), ["subid-ranges", "cgroup-delegation", "unprivileged-ports"]
+    )
+    assert {str(result.status) for result in report} == {"unknown"}
+
+
+def test_a_host_that_is_ready(tmp_path: Path) -> None:
+    """Everything that a rootless engine needs on version 2 with systemd."""
+    user = "sys/fs/cgroup/user.slice/user-1001.slice/user@1001.service/cgroup.controllers"
+    tree(tmp_path, etc__passwd="root:x:0:0::/root:/bin/sh\nlab:x:1001:1001::/home/lab:/bin/sh\n")
+    tree(tmp_path, etc__subuid="lab:100000:65536\n", etc__subgid="1001:100000:65536\n")
+    tree(tmp_path, proc__self__uid_map="0 0 4294967295\n", proc__sys__net__ipv4__ip_unprivileged_port_start="0\n")
+    for path in (user, "sys/fs/cgroup/cgroup.controllers", "var/lib/systemd/linger/lab"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("cpuset cpu io memory pids\n")
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    (tmp_path / "run/user/1001").mkdir(parents=True, mode=0o700)
+    os.chmod(tmp_path / "run/user/1001", 0o700)
+    host = collect_host(LAB, root=tmp_path)
+    assert host.initial_userns
+    assert host.linger is True
+    facts = Facts(client=ClientFacts(None, "none"), host=host)
+    ready = ("subid-ranges", "subid-overlap", "cgroup-delegation", "linger", "unprivileged-ports")
+    assert {result.id: str(result.status) for result in evaluate(facts, ready)} == dict.fromkeys(ready, "pass")
+
+
+def test_helpers_without_privilege(tmp_path: Path) -> None:
+    """A newuidmap that lost both setuid bit and capability is found, and told by its path on that host."""
+    program(tmp_path / "usr/bin", "newuidmap", "")
+    host = collect_host(LAB, root=tmp_path)
+    helper, missing = host.helpers
+    assert (helper.path, helper.setuid_root, helper.capable) == ("/usr/bin/newuidmap", False, False)
+    assert missing.path is None
+
+
+def test_subordinate_files_are_read_with_care() -> None:
+    """Comments, blanks and garbage in the file are not ranges; a missing file is not an empty one."""
+    assert parse_subordinate("# a\n\nlab:1:2\nlab:x:2\nlab:1\n") == parse_subordinate("lab:1:2")
+    assert parse_subordinate("") == ()
+    assert parse_subordinate(None) is None
+
+
+def test_groups_and_accounts(tmp_path: Path) -> None:
+    """An account without a name goes by its number."""
+    tree(tmp_path, etc__passwd="lab:x:1001:1001::/:/bin/sh\nbroken\n")
+    assert account_of(1001, tmp_path) == LAB
+    assert account_of(7, tmp_path) == AccountFacts("7", 7)
+    assert parse_group("docker:x:106:a,b\nx\n") == {106: ("docker", ("a", "b"))}
+
+
+def test_kernel_formats() -> None:
+    """Maps, mounts and masks; garbage is None or left out, never a guess."""
+    assert parse_id_map("0 1 x") is None
+    assert parse_id_map("") is None
+    assert parse_id_map("-1 0 1") is None
+    assert parse_mountinfo("20 1 0:5 / /proc rw shared:1 - proc proc rw\nbroken\n")[0].target == "/proc"
+    assert capability_names("800405fb") == (
+        *("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE"),
+        *("SYS_CHROOT", "SETFCAP"),
+    )
+    assert capability_names("a80425fb") is not None
+    assert len(capability_names("a80425fb") or ()) == 14
+    assert capability_names("x") is None
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="no program for this processor")
+def test_user_namespaces_are_tried() -> None:
+    """A try gives 0 or the kernel's errno; for an account that this process may not become, nothing."""
+    assert isinstance(try_userns(os.geteuid(), arch=platform.machine()), int)
+    assert try_userns(os.geteuid(), arch="riscv64") is None
+    if os.geteuid() == 0:
+        assert isinstance(try_userns(65534, arch=platform.machine()), int)
+    else:
+        assert try_userns(os.geteuid() + 1, arch=platform.machine()) is None
+
+
+def test_this_host_can_be_checked_without_an_engine() -> None:
+    """check_host() answers what a host can be asked, and needs nobody."""
+    report = check_host()
+    assert report.engine == "host"
+    assert report.endpoint is None
+    assert report.get("userns-sysctls").summary
+    assert "no engine" not in report.to_markdown()
+
+
+# ---------------------------------------------------------------- `docker` that is podman
+SHIM = """#!/bin/sh
+[ -e /etc/containers/nodocker ] || echo "Emulate Docker CLI using podman." >&2
+exec /usr/bin/podman "$@"
+"""
+
+
+def test_a_script_that_runs_podman(tmp_path: Path) -> None:
+    """The distributions' package: a script of that name."""
+    path = program(tmp_path, "docker", SHIM)
+    assert docker_command(str(tmp_path)) == (str(path), "podman", "script")
+
+
+def test_a_link_to_podman(tmp_path: Path) -> None:
+    """A symbolic link, which answers --version under the name docker."""
+    program(tmp_path / "bin", "podman", '#!/bin/sh\necho "docker version 4.3.1"\n')
+    (tmp_path / "docker").symlink_to(tmp_path / "bin/podman")
+    assert docker_command(str(tmp_path))[1:] == ("podman", "symbolic link")
+
+
+@pytest.mark.parametrize(
+    ("says", "kind"),
+    [
+        ("Client:       Podman Engine", "podman"),
+        ("Client:", "docker"),
+        ("Client: Docker Engine - Community", "docker"),
+        ("hm", None),
+    ],
+)
+def test_another_program_is_asked(tmp_path: Path, says: str, kind: str | None) -> None:
+    """A wrapper that hides what it runs is asked for its version, and no engine is reached for it."""
+    program(
+        tmp_path,
+        "docker",
+        f'#!/bin/sh\n[ "$1" = version ] || exit 1\ncase "$DOCKER_HOST" in *nonexistent*) echo "{says}";; esac\n',
+    )
+    assert docker_command(f"{tmp_path}:/usr/bin:/bin")[1] == kind
+
+
+def test_a_comment_about_podman_is_not_podman(tmp_path: Path) -> None:
+    """A script that only mentions it."""
+    program(tmp_path, "docker", "#!/bin/sh\n# not podman\necho 'Client:'\n")
+    assert docker_command(f"{tmp_path}:/usr/bin:/bin")[1] == "docker"
+
+
+def test_no_docker_at_all(tmp_path: Path) -> None:
+    """No such program: nothing to say, and aliases are said to be out of sight."""
+    assert docker_command(str(tmp_path)) == (None, None, None)
+    report = evaluate(Facts(client=collect_client(None, environ={"PATH": str(tmp_path)})), "docker-command")
+    assert "aliases" in (report.get("docker-command").reason or "")
+
+
+# ---------------------------------------------------------------- sockets
+
+
+def test_the_peer_is_the_kernels_word(tmp_path: Path) -> None:
+    """Who made a socket: for one of this process's own, this process."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "engine.sock"))
+        server.listen()
+        peer = collect_peer(str(tmp_path / "engine.sock"))
+    assert peer is not None
+    assert (peer.pid, peer.uid, peer.nested) == (os.getpid(), os.geteuid(), False)
+    assert collect_peer(str(tmp_path / "engine.sock")) is None  # nobody listens any more
+    assert collect_peer(None) is None
+
+
+def test_a_socket_is_told_through_its_links(tmp_path: Path) -> None:
+    """A link to a socket is that socket, and every folder on the real way counts."""
+    with socket.socket(socket.AF_UNIX) as server:
+        (tmp_path / "real").mkdir(mode=0o700)
+        server.bind(str(tmp_path / "real/engine.sock"))
+    (tmp_path / "real/engine.sock").chmod(0o660)
+    (tmp_path / "link.sock").symlink_to(tmp_path / "real/engine.sock")
+    found = collect_socket(str(tmp_path / "link.sock"))
+    assert found is not None
+    assert (found.real_path, found.mode) == (str(tmp_path / "real/engine.sock"), 0o660)
+    assert (found.folders[0].path, found.folders[-1].mode) == ("/", 0o700)
+    assert collect_socket(str(tmp_path / "none")) is None
+
+
+def test_an_access_list_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named users and groups that may write, as far as the mask lets them."""
+    tree(tmp_path, etc__passwd="eve:x:1005:1005::/:/bin/sh\n", etc__group="lab:x:50:\n", sock="")
+    entries = [
+        (0x01, 6, 0xFFFFFFFF),
+        (0x02, 6, 1005),
+        (0x02, 4, 1006),
+        (0x04, 0, 0xFFFFFFFF),
+        (0x08, 7, 50),
+        (0x10, 6, 0),
+    ]
+    data = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    monkeypatch.setattr(os, "getxattr", lambda path, name: data)
+    found = collect_socket(str(tmp_path / "sock"), root=tmp_path)
+    assert found is not None
+    assert found.acl == ("user eve", "group lab")
+
+
+@pytest.mark.parametrize(
+    ("url", "transport"),
+    [
+        ("unix:///run/x.sock", "unix"),
+        ("ssh://a@b", "ssh"),
+        ("tcp://b:2375", "tcp"),
+        ("https://b", "tls"),
+        (None, "none"),
+    ],
+)
+def test_transports(url: str | None, transport: str) -> None:
+    """How private a connection is goes by its address."""
+    assert collect_client(url, environ={"PATH": ""}, sockets=False).transport == transport
+    assert socket_path(url) == ("/run/x.sock" if transport == "unix" else None)

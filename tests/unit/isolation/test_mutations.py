@@ -1,0 +1,456 @@
+"""One fact changed, one result changed: that every check hangs on the evidence it names."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from containerkit.isolation.facts import (
+    AccountFacts,
+    AuditedContainer,
+    ClientFacts,
+    Facts,
+    HelperFacts,
+    IdRange,
+    SubordinateRange,
+)
+from containerkit.isolation.procfs import compose, host_id
+from containerkit.isolation.values import Severity, Status
+
+from . import world
+
+HOST_CHECKS = ("engine-owner", "socket-permissions", "subid-ranges", "subid-overlap", "idmap-helpers", "userns-allowed")
+
+
+def test_peer_of_another_uid_contradicts_the_engine() -> None:
+    """An engine that calls itself rootful while its socket is uid 1002's: a warning with both sides, not a verdict."""
+    result = world.result(world.change(world.facts("docker-rootful"), "peer", uid=1002), "engine-rootless")
+    assert result.status is Status.WARN
+    assert "1002" in result.conflicts[0]
+
+
+@pytest.mark.parametrize("mode", [0o606, 0o666, 0o602])
+def test_a_socket_for_everybody_fails(mode: int) -> None:
+    """Bits are compared, not decimal digits: 606 is open to all, and critical where the engine is root's."""
+    result = world.result(world.change(world.facts("docker-rootful"), "socket", mode=mode), "socket-permissions")
+    assert (result.status, result.severity) == (Status.FAIL, Severity.CRITICAL)
+
+
+def test_a_closed_folder_closes_the_socket() -> None:
+    """Who may not pass a folder on the way cannot use the socket, whatever its own mode."""
+    found = world.facts("docker-rootless")
+    assert found.socket is not None
+    assert world.status(world.change(found, "socket", mode=0o666), "socket-permissions") == "pass"
+
+
+def test_an_access_list_is_named() -> None:
+    """A right given by an access list is told."""
+    found = world.change(world.facts("podman-rootful"), "socket", acl=("user eve",))
+    assert "user eve" in world.result(found, "socket-permissions").summary
+
+
+def test_a_member_by_primary_group_is_root() -> None:
+    """An account in the socket's group is named, however it came to be a member."""
+    result = world.result(world.change(world.facts("docker-rootful"), "socket", group_members=("eve",)), "docker-group")
+    assert (result.status, result.severity) == (Status.WARN, Severity.HIGH)
+    assert "eve" in result.summary
+
+
+@pytest.mark.parametrize(
+    ("ranges", "expected"),
+    [
+        ((SubordinateRange("lab", 100000, 1000),), "warn"),
+        ((), "fail"),
+        ((SubordinateRange("1001", 100000, 65536),), "pass"),
+        ((SubordinateRange("lab", 100000, 32768), SubordinateRange("1001", 200000, 32768)), "pass"),
+        (None, "unknown"),
+    ],
+)
+def test_subordinate_ranges(ranges: tuple[SubordinateRange, ...] | None, expected: str) -> None:
+    """Enough is 65536, by name or by number; a file that is not there is not an empty one."""
+    found = world.change(world.facts("podman-rootless"), "host", subuid=ranges, subgid=ranges)
+    assert world.status(found, "subid-ranges") == expected
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        (SubordinateRange("lab", 100000, 65536), SubordinateRange("rlab", 165535, 65536)),
+        (SubordinateRange("rlab", 1000, 65536),),
+    ],
+)
+def test_overlapping_ranges_fail(ranges: tuple[SubordinateRange, ...]) -> None:
+    """Two accounts with one id, or a range over somebody's own uid, are not isolated from each other."""
+    assert world.status(world.change(world.facts("podman-rootless"), "host", subuid=ranges), "subid-overlap") == "fail"
+
+
+@pytest.mark.parametrize(
+    ("helper", "expected"),
+    [
+        (HelperFacts("newuidmap", "/usr/bin/newuidmap", setuid_root=False, capable=True), "pass"),
+        (HelperFacts("newuidmap", "/usr/bin/newuidmap"), "fail"),
+        (HelperFacts("newuidmap"), "fail"),
+        (HelperFacts("newuidmap", "/usr/bin/newuidmap", setuid_root=True, nosuid=True), "fail"),
+    ],
+)
+def test_idmap_helpers(helper: HelperFacts, expected: str) -> None:
+    """Setuid root or a file capability, and not on a file system that forbids both."""
+    assert (
+        world.status(world.change(world.facts("podman-rootless"), "host", helpers=(helper,)), "idmap-helpers")
+        == expected
+    )
+
+
+def test_an_engine_without_ranges_contradicts_the_files() -> None:
+    """Ranges in the file that the running engine has not taken up: a warning."""
+    raw = world.raw("podman-rootless")
+    raw["libpod_info"]["host"]["idMappings"]["uidmap"] = [{"container_id": 0, "host_id": 1001, "size": 1}]
+    found = world.facts("podman-rootless", engine=world.engine_facts("podman-rootless", raw))
+    assert world.status(found, "subid-ranges") == "warn"
+
+
+@pytest.mark.parametrize("check", HOST_CHECKS)
+def test_another_kernel_closes_the_gate(check: str) -> None:
+    """Where the probe's boot id is another, nothing of this host counts, with that reason."""
+    result = world.result(world.change(world.facts("podman-rootless"), "host", boot_id="another"), check)
+    assert result.status is Status.UNKNOWN
+    assert "another kernel" in (result.reason or "")
+
+
+def test_another_kernel_is_not_shared_with_this_host() -> None:
+    """Containers on the engine's own kernel, elsewhere, still share that one; on a third, none."""
+    found = world.change(world.facts("docker-rootful"), "host", boot_id="another")
+    assert world.status(found, "shared-kernel") == "warn"
+    guest = world.with_file(world.answers("docker-rootful"), "/proc/sys/kernel/osrelease", "6.99.0-guest")
+    assert world.status(world.probe(found, guest), "shared-kernel") == "pass"
+
+
+def test_an_invisible_peer_closes_the_gate() -> None:
+    """SO_PEERCRED pid 0: this process does not see the host's processes, so its view does not count."""
+    found = world.change(world.facts("docker-rootful"), "peer", pid=0)
+    assert world.status(found, "engine-owner") == "unknown"
+    assert world.status(found, "container-root-uid") == "fail"  # by the map alone
+
+
+def test_the_engine_report_without_a_probe() -> None:
+    """Switched off, the probe's checks are unknown with that reason; what needs none is still answered."""
+    found = replace(world.facts("docker-rootful"), probe=None, limits=None)
+    assert "switched off" in (world.result(found, "seccomp").reason or "")
+    assert world.status(found, "engine-rootless") == "fail"
+    assert world.status(found, "socket-permissions") == "unknown"
+
+
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "WARNING: API is accessible on http://0.0.0.0:2375 without encryption.",
+        "WARNING: API is accessible on https://0.0.0.0:2376 without TLS client verification.",
+    ],
+)
+def test_an_open_port_fails(warning: str) -> None:
+    """TCP without client certificates is open to who reaches it, encrypted or not."""
+    result = world.result(world.change(world.facts("docker-rootful"), "engine", warnings=(warning,)), "tcp-exposed")
+    assert (result.status, result.severity) == (Status.FAIL, Severity.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "pass"),
+        ({"overlay.mount_program": {"Executable": "/usr/bin/fuse-overlayfs"}}, "warn"),
+        ({"overlay.mount_program": "/usr/bin/fuse-overlayfs"}, "warn"),
+    ],
+)
+def test_storage_through_a_program_is_slower(options: dict[str, object], expected: str) -> None:
+    """A mount program is told as an object by some versions and as a path by others."""
+    raw = world.raw("podman-rootless")
+    raw["libpod_info"]["store"]["graphOptions"] = options
+    found = world.facts("podman-rootless", engine=world.engine_facts("podman-rootless", raw))
+    assert world.status(found, "storage-driver") == expected
+
+
+def test_vfs_fails() -> None:
+    """The driver that copies everything is told for what it is."""
+    assert (
+        world.status(world.change(world.facts("podman-rootless"), "engine", storage_driver="vfs"), "storage-driver")
+        == "fail"
+    )
+
+
+def test_some_controllers_hold() -> None:
+    """Version 2 with memory and pids delegated only: held in part."""
+    held = world.answers("podman-rootless", forks=18)
+    for path, content in (("memory.max", "67108864\n"), ("pids.max", "20\n"), ("cpu.max", 2)):
+        held = world.with_file(held, f"/sys/fs/cgroup/{path}", content)
+    result = world.result(world.change(world.facts("podman-rootless"), "limits", answers=held), "limits-enforced")
+    assert result.status is Status.WARN
+    assert "not held: cpu, cpuset" in result.summary
+
+
+def test_a_limit_without_effect_is_a_conflict() -> None:
+    """pids.max says 20 and forty children could be had: what happens counts."""
+    held = world.answers("docker-rootful", limited=True, forks=40)
+    result = world.result(world.change(world.facts("docker-rootful"), "limits", answers=held), "limits-enforced")
+    assert result.status is Status.WARN
+    assert result.conflicts
+
+
+def test_refused_limits_are_honest() -> None:
+    """An engine that makes no container with limits holds none, and does not pretend."""
+    found = world.change(
+        world.facts("podman-rootless"), "limits", refused="no such controller", answers=None, claims={}
+    )
+    found = world.change(found, "engine", limit_claims={})
+    assert (world.status(found, "limits-enforced"), world.status(found, "limits-honest")) == ("fail", "pass")
+
+
+def test_one_processor_tells_nothing_of_cpuset() -> None:
+    """On one processor a cpuset of it cannot be told from none."""
+    found = world.change(world.facts("docker-rootful"), "engine", cpus=1)
+    assert "nothing to tell" in world.result(found, "limits-enforced").summary
+
+
+def test_seccomp_unconfined() -> None:
+    """The kernel decides; an engine that names a profile beside it is contradicted."""
+    found = world.facts("docker-rootful")
+    open_status = world.answers("docker-rootful").files["/proc/self/status"]
+    assert isinstance(open_status, bytes)
+    open_probe = world.with_file(
+        world.answers("docker-rootful"), "/proc/self/status", open_status.decode().replace("Seccomp:\t2", "Seccomp:\t0")
+    )
+    result = world.result(world.probe(found, open_probe), "seccomp")
+    assert result.status is Status.FAIL
+    assert result.conflicts
+    said = world.change(world.probe(found, open_probe), "engine", seccomp_profile="unconfined")
+    assert not world.result(said, "seccomp").conflicts
+    raw = world.raw("docker-rootful")
+    raw["info"]["SecurityOptions"] = ["name=seccomp,profile=unconfined"]
+    assert world.engine_facts("docker-rootful", raw).seccomp_profile == "unconfined"
+    assert world.status(replace(found, engine=world.engine_facts("docker-rootful", raw)), "seccomp") == "warn"
+
+
+def test_further_components_do_not_matter() -> None:
+    """An engine with plugins is still itself."""
+    raw = world.raw("docker-rootful")
+    raw["version"]["Components"].insert(0, {"Name": "some-plugin", "Version": "1"})
+    assert (
+        world.status(
+            replace(world.facts("docker-rootful"), engine=world.engine_facts("docker-rootful", raw)), "engine-kind"
+        )
+        == "pass"
+    )
+
+
+def test_the_network_helper_is_the_engines_word() -> None:
+    """From Podman 5.1 the engine names the one it uses, whatever else is installed."""
+    raw = world.raw("podman-rootless")
+    raw["libpod_info"]["host"]["rootlessNetworkCmd"] = "pasta"
+    found = replace(world.facts("podman-rootless"), engine=world.engine_facts("podman-rootless", raw))
+    assert world.status(found, "network-helper") == "pass"
+
+
+def test_rootlesskit_tells_its_driver() -> None:
+    """From Docker 23 the network driver is among the components."""
+    raw = world.raw("docker-rootless")
+    raw["version"]["Components"].append({"Name": "rootlesskit", "Details": {"NetworkDriver": "pasta"}})
+    found = replace(world.facts("docker-rootless"), engine=world.engine_facts("docker-rootless", raw))
+    assert world.status(found, "network-helper") == "pass"
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, "fail"), (1, "pass"), (38, "pass"), (14, "unknown")])
+def test_the_clock(code: int, expected: str) -> None:
+    """Setting nothing is allowed to whom setting the clock is."""
+    found = world.facts("docker-rootful")
+    assert (
+        world.status(
+            world.probe(found, world.with_call(world.answers("docker-rootful"), "settimeofday", code)), "clock"
+        )
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(1, "pass"), (38, "pass"), (14, "fail"), (22, "fail"), (8, "fail"), (5, "unknown")]
+)
+def test_modules(code: int, expected: str) -> None:
+    """Past the permission, the call fails on its arguments: then a real module would be loaded."""
+    found = world.facts("docker-rootful")
+    changed = world.with_call(world.answers("docker-rootful"), "init_module", code)
+    assert world.status(world.probe(found, changed), "module-loading") == expected
+
+
+def test_keyring_without_a_user_namespace() -> None:
+    """keyctl let through fails where the namespace is the host's, passes where it is one's own."""
+    open_call = world.with_call(world.answers("docker-rootful"), "keyctl", 0)
+    assert world.status(world.probe(world.facts("docker-rootful"), open_call), "keyring") == "fail"
+    mapped = world.with_call(world.answers("docker-remap"), "keyctl", 126)
+    assert world.status(world.probe(world.facts("docker-remap"), mapped), "keyring") == "pass"
+
+
+def test_mandatory_access_control() -> None:
+    """A label of the kernel's passes; an engine's claim without one is a conflict."""
+    found = world.facts("docker-rootful")
+    confined = world.with_file(world.answers("docker-rootful"), "/proc/self/attr/current", "docker-default (enforce)\n")
+    assert world.status(world.probe(found, confined), "mac") == "pass"
+    assert world.result(world.change(found, "probe", apparmor_profile="docker-default"), "mac").conflicts
+
+
+def test_a_dangerous_capability_fails() -> None:
+    """A default container with SYS_ADMIN."""
+    status = world.answers("docker-rootful").files["/proc/self/status"]
+    assert isinstance(status, bytes)
+    changed = world.with_file(
+        world.answers("docker-rootful"), "/proc/self/status", status.decode().replace("a80425fb", "a82425fb")
+    )
+    result = world.result(world.probe(world.facts("docker-rootful"), changed), "default-capabilities")
+    assert result.status is Status.FAIL
+    assert "SYS_ADMIN" in result.summary
+
+
+def test_unmasked_files_fail() -> None:
+    """A writable /proc/sys, a /proc/kcore that opens."""
+    bare = world.with_file(
+        world.answers("docker-rootful"), "/proc/self/mountinfo", "20 1 0:5 / /proc rw - proc proc rw\n"
+    )
+    assert world.status(world.probe(world.facts("docker-rootful"), bare), "proc-masking") == "fail"
+    core = world.answers("docker-rootful", opened={"/proc/kcore": 0})
+    assert "/proc/kcore" in world.result(world.probe(world.facts("docker-rootful"), core), "proc-masking").summary
+
+
+def test_a_device_beyond_the_plain_ones() -> None:
+    """A disk in /dev is told by name."""
+    found = world.answers("docker-rootful", folders={"/dev": ("null", "vda"), "/sys/block": 2})
+    assert "vda" in world.result(world.probe(world.facts("docker-rootful"), found), "devices").summary
+
+
+@pytest.mark.parametrize("code", [1, 13])
+def test_root_equivalence_needs_a_file_of_root(code: int) -> None:
+    """A file that others may read demonstrates nothing; nor does one that could not be mounted."""
+    found = world.facts("docker-rootful")
+    readable = world.answers("docker-rootful", root_only_mode=(0o644, 0))
+    assert world.status(world.probe(found, readable), "root-equivalence") == "unknown"
+    assert world.status(world.change(found, "probe", root_file=False), "root-equivalence") == "unknown"
+    denied = world.answers("docker-rootful", opened={"/root-only": code})
+    assert world.status(world.probe(found, denied), "root-equivalence") == "pass"
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        (AuditedContainer("1", "a", memory=1, pids=1), "pass"),
+        (AuditedContainer("1", "a", memory=None, pids=1), "warn"),
+        (AuditedContainer("1", "a", memory=1, pids=1, privileged=True), "fail"),
+        (AuditedContainer("1", "a", memory=1, pids=1, host_namespaces=("pid",)), "warn"),
+        (AuditedContainer("1", "a", memory=1, pids=1, open_ports=(80,)), "warn"),
+        (AuditedContainer("1", "a", problem="no HostConfig"), "unknown"),
+    ],
+)
+def test_audit(container: AuditedContainer, expected: str) -> None:
+    """What a running container was given beyond the default."""
+    assert world.status(world.facts("docker-rootful", containers=(container,)), "containers-audit") == expected
+
+
+def test_privileged_without_root_is_a_warning() -> None:
+    """A rootless engine's privileged container has that account's rights, not root's."""
+    container = AuditedContainer("1", "a", memory=1, pids=1, privileged=True)
+    assert world.status(world.facts("podman-rootless", containers=(container,)), "containers-audit") == "warn"
+
+
+@pytest.mark.parametrize(
+    "path", ["/run/docker.sock", "/var/run", "/", "/run/user/1001/podman/podman.sock", "/run/user/1001"]
+)
+def test_a_socket_in_a_container(path: str) -> None:
+    """A mounted socket, or a folder that holds one, is the engine in the container's hands."""
+    found = world.facts("docker-rootful", containers=(AuditedContainer("1", "a", sources=(path,)),))
+    assert world.status(found, "socket-in-containers") == "warn"
+    harmless = world.facts("docker-rootful", containers=(AuditedContainer("1", "a", sources=("/srv/data",)),))
+    assert world.status(harmless, "socket-in-containers") == "pass"
+
+
+@pytest.mark.parametrize(
+    ("transport", "expected"), [("unix", "pass"), ("ssh", "pass"), ("tls", "pass"), ("tcp", "fail")]
+)
+def test_transport(transport: str, expected: str) -> None:
+    """Plain TCP can be read, and commanded, on the way."""
+    assert (
+        world.status(world.facts("docker-rootful", client=ClientFacts("x", transport)), "client-transport") == expected
+    )
+
+
+def test_sysctls() -> None:
+    """0 forbids, absent means nothing, AppArmor's restriction is a warning."""
+    found = world.facts("podman-rootless")
+    for name, value, expected in (
+        ("user.max_user_namespaces", "0", "fail"),
+        ("kernel.unprivileged_userns_clone", "0", "fail"),
+        ("kernel.unprivileged_userns_clone", None, "info"),
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "warn"),
+    ):
+        assert world.status(world.change(found, "host", sysctls={name: value}), "userns-sysctls") == expected
+
+
+@pytest.mark.parametrize(("errno", "expected"), [(0, "pass"), (1, "fail"), (28, "fail"), (None, "unknown")])
+def test_userns_is_decided_by_trying(errno: int | None, expected: str) -> None:
+    """What settings say is explained; what a try says is the verdict."""
+    assert (
+        world.status(world.change(world.facts("podman-rootless"), "host", userns=errno), "userns-allowed") == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"runtime_dir": None}, "fail"),
+        ({"runtime_dir_uid": None, "runtime_dir_mode": None}, "fail"),
+        ({"runtime_dir_uid": 7}, "fail"),
+        ({"runtime_dir_mode": 0o777}, "warn"),
+        ({"runtime_dir_mode": 0o711}, "pass"),
+    ],
+)
+def test_runtime_folder(changes: dict[str, object], expected: str) -> None:
+    """One's own, there, and not for others to write."""
+    assert world.status(world.change(world.facts("podman-rootless"), "host", **changes), "runtime-dir") == expected
+
+
+@pytest.mark.parametrize(
+    ("controllers", "expected"),
+    [(("cpu", "cpuset", "io", "memory", "pids"), "pass"), (("memory", "pids"), "warn"), (None, "unknown")],
+)
+def test_delegation(controllers: tuple[str, ...] | None, expected: str) -> None:
+    """Version 2: which controllers the account's session has."""
+    found = world.change(world.facts("podman-rootless"), "host", controllers_delegated=controllers)
+    assert world.status(world.change(found, "engine", cgroup_version=2), "cgroup-delegation") == expected
+
+
+def test_composition_of_maps() -> None:
+    """Ids lead through two namespaces; those without a place fall out."""
+    outer = (IdRange(0, 1001, 1), IdRange(1, 100000, 65536))
+    assert compose((IdRange(0, 1, 1024),), outer) == (IdRange(0, 100000, 1024),)
+    assert compose((IdRange(0, 0, 2),), outer) == (IdRange(0, 1001, 1), IdRange(1, 100000, 1))
+    assert host_id(5, compose((IdRange(0, 70000, 10),), outer)) is None
+
+
+def test_file_capability_is_read_from_the_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """newuidmap without its setuid bit, with CAP_SETUID in its attribute: allowed. With another: not."""
+    from containerkit.isolation.host import collect_host
+
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    for name in ("newuidmap", "newgidmap"):
+        (tmp_path / "usr/bin" / name).write_text("")
+        (tmp_path / "usr/bin" / name).chmod(0o755)
+    for bit, expected in ((7, True), (21, False)):
+        data = struct.pack("<IIIII", 0x02000001, 1 << bit, 0, 0, 0)
+        monkeypatch.setattr(os, "getxattr", lambda path, name, data=data: data)
+        found = collect_host(AccountFacts("lab", 1001), root=tmp_path, files=tmp_path)
+        assert found.helpers[0].capable is expected
+
+
+def test_unreached() -> None:
+    """No engine: reachable fails, what needs one is unknown with the reason, nothing is raised."""
+    found = Facts(client=ClientFacts("unix:///run/engine.sock", "unix"), unreached="permission denied")
+    assert world.status(found, "engine-reachable") == "fail"
+    assert world.result(found, "seccomp").reason == "permission denied"

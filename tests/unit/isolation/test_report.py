@@ -1,0 +1,131 @@
+"""What a report gives out: stable keys for programs, text that cannot break out of its place for people."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+
+import pytest
+
+from containerkit.isolation import IsolationReport, compare_reports, statements
+from containerkit.isolation.values import CheckResult, Evidence, Remediation, Severity, Source, Status
+
+from . import world
+
+NASTY = "a|b\n<script>alert(1)</script> `rm`"
+
+
+@pytest.fixture
+def report() -> IsolationReport:
+    return world.report(world.facts("docker-rootful"))
+
+
+def test_to_dict_is_json_with_a_schema(report: IsolationReport) -> None:
+    """The format names itself and its version, and survives JSON."""
+    told = report.to_dict()
+    assert told["schema"] == "containerkit.isolation/1"
+    assert json.loads(json.dumps(told)) == told
+    assert set(told) == {"schema", "engine", "endpoint", "started", "duration", "gates", "counts", "results"}
+    assert set(told["results"][0]) == {
+        *("id", "title", "group", "status", "severity", "summary", "reason", "evidence", "conflicts", "remediation"),
+    }
+
+
+def test_counts_add_up(report: IsolationReport) -> None:
+    """Every result is counted once."""
+    assert sum(report.counts.values()) == len(report) == len(list(report))
+
+
+def test_get_names_what_there_is(report: IsolationReport) -> None:
+    """An unknown id is a KeyError that lists the others."""
+    with pytest.raises(KeyError, match="engine-rootless"):
+        report.get("nothing")
+
+
+def test_the_same_facts_give_the_same_results() -> None:
+    """Judging is a pure function."""
+    assert world.report(world.facts("podman-rootless")) == world.report(world.facts("podman-rootless"))
+
+
+def test_a_hostile_answer_stays_in_its_cell() -> None:
+    """What an engine says reaches a page as text, never as markup, a new row or a command."""
+    result = CheckResult(
+        id="x",
+        title=NASTY,
+        group="A",
+        status=Status.FAIL,
+        severity=Severity.HIGH,
+        summary=NASTY,
+        evidence=(Evidence(Source.ENGINE, "what", NASTY),),
+        remediation=Remediation(NASTY, (NASTY,)),
+    )
+    report = IsolationReport(NASTY, NASTY, (result,))
+    assert "<script>" not in report._repr_html_()
+    markdown = report.to_markdown()
+    assert not [line for line in markdown.splitlines() if "<script>" in line and not line.startswith("  - `")]
+    assert all(line.count("`") == 2 for line in markdown.splitlines() if line.startswith("  - `"))
+    (row,) = (line for line in markdown.splitlines() if line.startswith("| x "))
+    assert row.replace(r"\|", "").count("|") == 5
+
+
+def test_values_are_frozen_and_can_travel(report: IsolationReport) -> None:
+    """A report can be pickled, and not be changed."""
+    assert pickle.loads(pickle.dumps(report)) == report
+    with pytest.raises(AttributeError):
+        report.results[0].status = Status.PASS  # type: ignore[misc]
+
+
+def test_reprs_are_readable(report: IsolationReport) -> None:
+    """In a notebook, a value says what it is."""
+    assert repr(report).startswith("<IsolationReport of docker 20.10.24+dfsg1 at unix:///run/engine.sock: ")
+    assert repr(report.get("engine-rootless")) == "<engine-rootless: fail (medium), the engine runs as root>"
+
+
+def test_text_has_every_check(report: IsolationReport) -> None:
+    """For a terminal: every id, in groups."""
+    assert all(result.id in report.to_text() for result in report)
+
+
+def test_statements_follow_the_evidence() -> None:
+    """What lectures say is true of some engines and not of others."""
+    said = {name: {s.text: s.answer for s in statements(world.report(world.facts(name)))} for name in world.ENGINES}
+    root = "root in a container is root on the host"
+    assert [said[name][root] for name in world.ENGINES] == ["true", "false", "false", "true", "false"]
+    daemon = "containers need a daemon"
+    assert [said[name][daemon] for name in world.ENGINES] == ["true", "true", "true", "false", "false"]
+    limits = "limits hold: one container cannot starve the host"
+    assert [said[name][limits] for name in world.ENGINES] == ["true", "false", "true", "true", "false"]
+    keys = "a container can reach the keys of the host's root"
+    assert [said[name][keys] for name in world.ENGINES] == ["false", "false", "false", "true", "false"]
+    assert {said[name]["containers share the host's kernel"] for name in world.ENGINES} == {"true"}
+
+
+def test_a_conflict_makes_a_statement_unknown() -> None:
+    """Where the evidence disagrees, nothing is said."""
+    found = world.report(world.change(world.facts("docker-rootful"), "peer", uid=1002))
+    assert {s.text: s.answer for s in statements(found)}["the engine runs as root"] == "unknown"
+
+
+def test_comparison_has_a_column_for_each_report() -> None:
+    """One row for each check and statement, one column for each report, no two headings alike."""
+    reports = [world.report(world.facts(name)) for name in world.ENGINES]
+    table = compare_reports(*reports, reports[0])
+    assert len(table.columns) == len(set(table.columns)) == 7
+    assert all(len(row) == 7 for row in table.rows)
+    assert any(row[0] == "keyring" for row in table.rows)
+    assert "root in a container is root on the host" in str(table.rows)
+
+
+def test_comparison_of_nothing_and_of_parts() -> None:
+    """No reports give an empty table; checks that one report lacks are empty cells."""
+    assert not compare_reports().rows
+    part = replace(world.report(world.facts("docker-rootful")), results=())
+    table = compare_reports(part, world.report(world.facts("podman-rootful")))
+    assert any(row[0] == "keyring" and row[1] == "" for row in table.rows)
+
+
+def test_remediation_is_given_only_where_something_is_wrong(report: IsolationReport) -> None:
+    """What passes needs no advice."""
+    assert not [r for r in report if r.remediation and r.status in (Status.PASS, Status.INFO, Status.NA)]
+    assert report.get("engine-rootless").remediation is not None
