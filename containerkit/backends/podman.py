@@ -180,8 +180,6 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
             Capability.REGISTRY,
             Capability.BUILD_MOUNTS,
             Capability.MAC_ADDRESS,
-            Capability.PODS,
-            Capability.SECRETS,
             Capability.TOP,
         }
         if info.rootless:

@@ -93,20 +93,24 @@ class Probes:
         return outcome[0]
 
     def _run(self) -> tuple[ProbeFacts, LimitFacts]:
-        arch = machine_of(self.engine.arch)
-        if arch is None:
+        if machine_of(self.engine.arch) is None:
             problem = f"the probe is a program for amd64 and arm64, this engine's processor is {self.engine.arch!r}"
             return ProbeFacts(problem=problem), LimitFacts(problem=problem)
         with contextlib.ExitStack() as stack:
-            # Whatever is to be removed is known by a name of ours before it exists, should the answer to it be lost.
-            stack.callback(self._forget, lambda: self.backend.remove_image(self.ref, force=True, prune=True))
             try:
-                archive = build_image(self.ref, arch=arch, nonce=self.nonce.encode(), labels=self.labels)
-                self.backend.load_images(iter((archive,)))
+                self.load(stack)
             except ContainerKitError as exc:
                 problem = f"the probe's image could not be loaded: {first_line(exc)}"
                 return ProbeFacts(problem=problem), LimitFacts(problem=problem)
             return self._isolation(stack), self._limits(stack)
+
+    def load(self, stack: contextlib.ExitStack) -> None:
+        """Give the engine the probe's image, until the stack is left."""
+        # Whatever is to be removed is known by a name of ours before it exists, should the answer to it be lost.
+        stack.callback(self._forget, lambda: self.backend.remove_image(self.ref, force=True, prune=True))
+        arch = machine_of(self.engine.arch) or ""
+        archive = build_image(self.ref, arch=arch, nonce=self.nonce.encode(), labels=self.labels)
+        self.backend.load_images(iter((archive,)))
 
     def _forget(self, remove: Callable[[], None]) -> None:
         with contextlib.suppress(ContainerKitError):
@@ -115,7 +119,7 @@ class Probes:
     def _name(self, role: str) -> str:
         return f"containerkit-probe-{self.nonce[:12]}-{role}"
 
-    def _answers(self, stack: contextlib.ExitStack, role: str, **options: Any) -> tuple[Answers, tuple[str, ...]]:
+    def ask(self, stack: contextlib.ExitStack, role: str, **options: Any) -> tuple[Answers, tuple[str, ...]]:
         """Start one probe and read what it prints; it stays for a while after. Raises _Failed or EngineError."""
         if self.cancelled.is_set():
             raise _Failed("interrupted")
@@ -156,10 +160,10 @@ class Probes:
         mount = Mount("bind", ROOT_ONLY_SOURCE, ROOT_ONLY_TARGET, read_only=True)
         try:
             try:
-                answers, _ = self._answers(stack, "isolation", mounts=(mount,))
+                answers, _ = self.ask(stack, "isolation", mounts=(mount,))
                 mounted = True
             except EngineError:  # a file of /proc is not everywhere accepted as a mount's source
-                answers, _ = self._answers(stack, "isolation-bare")
+                answers, _ = self.ask(stack, "isolation-bare")
                 mounted = False
             record = self.backend.inspect_container(self._name("isolation" if mounted else "isolation-bare"))
         except (ContainerKitError, _Failed) as exc:
@@ -176,13 +180,13 @@ class Probes:
         role = "limits"
         try:
             try:
-                answers, warnings = self._answers(stack, role, limits=wanted)
+                answers, warnings = self.ask(stack, role, limits=wanted)
             except EngineError as exc:
                 wanted, withheld, refused = *self._declared(wanted, first_line(exc)), first_line(exc)
                 if not wanted.requested():
                     return LimitFacts(_asked(_LIMITS), refused=refused)
                 role = "limits-declared"
-                answers, warnings = self._answers(stack, role, limits=wanted)
+                answers, warnings = self.ask(stack, role, limits=wanted)
             record = self.backend.inspect_container(self._name(role))
         except EngineError as exc:
             return LimitFacts(_asked(wanted), refused=first_line(exc))

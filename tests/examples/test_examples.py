@@ -1,0 +1,48 @@
+"""The examples, run as a reader would run them, on a real engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from containerkit.testing.archives import ImageBuilder
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BASE, ADDED = 20_000_000, 500_000
+
+
+@pytest.fixture
+def engine_url() -> str:
+    """The engine given by the environment; none is a failure in CI, and a skip elsewhere."""
+    url = os.environ.get("CK_HOST", "")
+    if not url and os.environ.get("CI", "").lower() not in ("1", "true"):
+        pytest.skip("no engine given (CK_HOST)")
+    assert url, "CI gives every run an engine"
+    return url
+
+
+def run(*command: str) -> str:
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_ten_images_keep_the_rule(engine_url: str, tmp_path: Path) -> None:
+    """The ratio that is measured is the one that N(B+d) / (B+Nd) gives, and the disk agrees within 2 %."""
+    base = tmp_path / "base.tar"
+    image = ImageBuilder().layer(files={"data": os.urandom(BASE)}).tag(f"containerkit/base:{os.getpid()}")
+    base.write_bytes(image.to_docker_archive())
+    told = run(str(EXAMPLES / "ten_images.py"), str(base), "--engine", engine_url, "--added", str(ADDED))
+    rule = 10 * (BASE + ADDED) / (BASE + 10 * ADDED)
+    measured = re.search(r"says ([\d.]+); measured ([\d.]+)", told)
+    assert measured, told
+    assert float(measured[1]) == pytest.approx(rule, abs=0.01)
+    assert float(measured[2]) == pytest.approx(rule, abs=0.01)
+    disk = re.search(r"really on disk.*?([\d.]+) times less", told)
+    assert disk, told
+    assert float(disk[1]) == pytest.approx(rule, rel=0.02)
