@@ -54,10 +54,10 @@ def answers(engine: str, *, limited: bool = False, **changes: Any) -> Answers:
     podman, rootless = engine.startswith("podman"), engine.endswith("rootless")
     mask = "00000000800405fb" if podman else "00000000a80425fb"
     held = limited and not rootless
+    cpus = "0" if held else "0-1"
+    status = f"Name:\tprobe\nCapEff:\t{mask}\nNoNewPrivs:\t0\nSeccomp:\t2\nCpus_allowed_list:\t{cpus}\n"
     files: dict[str, bytes | int] = {
-        "/proc/self/status": (
-            f"Name:\tprobe\nCapEff:\t{mask}\nNoNewPrivs:\t0\nSeccomp:\t2\nCpus_allowed_list:\t{'0' if held else '0-1'}\n"
-        ).encode(),
+        "/proc/self/status": status.encode(),
         "/proc/self/uid_map": _MAPS[engine].encode(),
         "/proc/self/cgroup": b"4:memory:/docker/0123\n",
         "/proc/self/attr/current": 22,
