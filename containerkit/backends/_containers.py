@@ -44,6 +44,9 @@ class ContainerVerbs(HttpBackend):
         """The name under which this engine's store is asked for a ref."""
 
     @abstractmethod
+    def _stored_name(self, ref: str) -> str: ...
+
+    @abstractmethod
     def _networking(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
         """Put the networks into the body of a create; give those to connect afterwards."""
 
@@ -54,7 +57,7 @@ class ContainerVerbs(HttpBackend):
     # ---------------------------------------------------------------- create and inspect
     def create_container(self, spec: ContainerSpec) -> Created:
         doing = f"creating container {spec.name or ''} from {spec.image}".replace("  ", " ")
-        body = container_body(spec, self._image_name(spec.image))
+        body = container_body(spec, self._stored_name(spec.image))
         later = self._networking(spec, body)
         params = {"name": spec.name, "platform": spec.platform}
         try:

@@ -43,6 +43,10 @@ class ImageVerbs(HttpBackend):
     @abstractmethod
     def _image_name(self, ref: str) -> str: ...
 
+    def _stored_name(self, ref: str) -> str:
+        """The name under which an image that is meant to exist lies in the store."""
+        return self._image_name(ref)
+
     @abstractmethod
     def _image_id(self, ref: str) -> str:
         """What the engine's own API must be asked with, for a ref that exists. Raises ImageNotFound."""
@@ -81,7 +85,7 @@ class ImageVerbs(HttpBackend):
     def image_history(self, ref: str) -> tuple[HistoryEntry, ...]:
         doing = f"reading the history of image {ref}"
         try:
-            return _parse.history(self._json("GET", path("/images/{}/history", self._image_name(ref)), doing))
+            return _parse.history(self._json("GET", path("/images/{}/history", self._stored_name(ref)), doing))
         except EngineError as exc:
             raise self._missing(exc, ref, doing) from exc
 
@@ -218,7 +222,7 @@ class ImageVerbs(HttpBackend):
     def save_images(self, refs: Sequence[str]) -> ByteStream:
         doing = f"saving {', '.join(refs)}"
         try:
-            return self._stream("GET", "/images/get", doing, params={"names": [self._image_name(ref) for ref in refs]})
+            return self._stream("GET", "/images/get", doing, params={"names": [self._stored_name(ref) for ref in refs]})
         except EngineError as exc:
             for ref in refs:
                 error = self._missing(exc, ref, doing)
@@ -231,7 +235,7 @@ class ImageVerbs(HttpBackend):
         name = parse(target)
         params = {"repo": name.qualified.rpartition(":")[0], "tag": name.tag}
         try:
-            self._call("POST", path("/images/{}/tag", self._image_name(ref)), doing, params=params)
+            self._call("POST", path("/images/{}/tag", self._stored_name(ref)), doing, params=params)
         except EngineError as exc:
             raise self._missing(exc, ref, doing) from exc
 
@@ -240,7 +244,7 @@ class ImageVerbs(HttpBackend):
         try:
             self._call(
                 "DELETE",
-                path("/images/{}", self._image_name(ref)),
+                path("/images/{}", self._stored_name(ref)),
                 doing,
                 params={"force": force, "noprune": not prune},
                 timeout=max(self._timeout, 300.0),

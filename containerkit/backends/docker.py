@@ -50,7 +50,7 @@ def _with_profile(option: str) -> str:
         raise InvalidOption("security_opt", option, f"the path of a seccomp profile in JSON ({exc})") from exc
 
 
-class DockerBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
+class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     """An engine of Docker's, through docker-py's low-level client.
 
     Args:

@@ -59,7 +59,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())
 
 
-class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
+class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     """An engine of Podman's, with podman-py's session as transport.
 
     Args:
@@ -222,6 +222,17 @@ class PodmanBackend(ContainerVerbs, ImageVerbs, ResourceVerbs):
         first = ref.partition("/")[0]
         named = "/" in ref and ("." in first or ":" in first or first == "localhost")
         return None if named else f"localhost/{display(name.qualified)}"
+
+    def _stored_name(self, ref: str) -> str:
+        """The local name, where only that exists: what `podman build` and `podman load` make of a short name."""
+        local = self._local_name(ref)
+        if local is None:
+            return self._image_name(ref)
+        for name in (self._image_name(ref), local):
+            with contextlib.suppress(ImageNotFound):
+                super().inspect_image(name)
+                return name
+        return self._image_name(ref)
 
     def _image_id(self, ref: str) -> str:
         return self.inspect_image(ref).id.removeprefix("sha256:")

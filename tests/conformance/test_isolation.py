@@ -7,9 +7,12 @@ import json
 import os
 import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from containerkit.isolation.facts import Facts, HostFacts, ProbeFacts
 from containerkit.isolation.host import collect_host
 from containerkit.isolation.probes import Probes
 
+EXAMPLE = Path(__file__).parents[2] / "examples/isolation_report.py"
 NAME = os.environ.get("CK_ENGINE", "")
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="no probe for this processor")
 
@@ -95,6 +99,12 @@ ORACLE["podman4r"] = {
 }
 # The compatible /info is where Podman claims limits that do not hold; a backend may not pass it on (see limits_honest).
 del ORACLE["podman4r"]["limits-honest"]
+# A rootful daemon with userns-remap: its containers get a user namespace each, all with the same range.
+ORACLE["docker20-remap"] = {
+    **ORACLE["docker20"],
+    "root-equivalence": "pass", "container-root-uid": "pass", "userns-active": "pass", "userns-remap": "pass",
+    "userns-shared": "info",
+}
 #: Docker closed io_uring to containers in 25.0.
 ORACLE["docker28"] = {**ORACLE["docker20"], "io-uring": "pass"}
 ORACLE["docker28r"] = {**ORACLE["docker20r"], "io-uring": "pass"}
@@ -206,7 +216,9 @@ def test_without_a_probe_nothing_is_made(engine: Any, monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(NAME.startswith("vm"), reason="a machine in software takes seconds for a container")
 def test_a_report_is_quick(engine: Any) -> None:
-    """At most 1.5 seconds; the best of three, as engines are seldom idle."""
+    """At most 1.5 seconds on an idle machine; the best of three."""
+    if os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1):
+        pytest.skip(f"the machine is busy (load {os.getloadavg()[0]:.1f})")
     assert min(engine.check().duration for _ in range(3)) <= 1.5
 
 
@@ -263,21 +275,22 @@ def flipped(engine: Any, **options: Any) -> Facts:
     return replace(facts, probe=ProbeFacts(answers=answers))
 
 
-def rootful(engine: Any) -> bool:
-    return not engine.info().rootless
+def root_of_the_host(engine: Any) -> bool:
+    """Whether root in a container is root on the host: a rootful engine that maps nobody away."""
+    return not engine.info().rootless and "name=userns" not in engine.info().security_options
 
 
 def test_a_container_with_the_clock(engine: Any) -> None:
     """With SYS_TIME a container of root can set the host's clock; in a user namespace it still cannot."""
     result = evaluate(flipped(engine, cap_add=("SYS_TIME",)), "clock").get("clock")
-    assert result.status is (Status.FAIL if rootful(engine) else Status.PASS)
+    assert result.status is (Status.FAIL if root_of_the_host(engine) else Status.PASS)
 
 
 def test_a_container_without_seccomp(engine: Any) -> None:
     """Unfiltered is found by the kernel's word, and opens root's keyring to a rootful engine's containers."""
     report = evaluate(flipped(engine, security_opt=("seccomp=unconfined",)), ["seccomp", "keyring"])
     assert report.get("seccomp").status is Status.FAIL
-    assert report.get("keyring").status is (Status.FAIL if rootful(engine) else Status.PASS)
+    assert report.get("keyring").status is (Status.FAIL if root_of_the_host(engine) else Status.PASS)
 
 
 def test_a_container_without_new_privileges(engine: Any) -> None:
@@ -297,9 +310,19 @@ def test_limits_are_read_from_the_kernel(engine: Any) -> None:
 
 def test_nested_maps_are_composed(engine: Any) -> None:
     """A rootless engine's container in a namespace of its own: never "uid 1", always a subordinate id."""
-    if rootful(engine) or "keep-id" not in {str(capability) for capability in engine.capabilities}:
+    if "keep-id" not in {str(capability) for capability in engine.capabilities}:
         pytest.skip("no nested user namespaces to be had here")
     result = evaluate(flipped(engine, userns="auto"), "container-root-uid").get("container-root-uid")
     assert result.status is Status.PASS
     uid = int(result.summary.split(" uid ")[1].split()[0])
     assert uid >= 1000, result.summary
+
+
+def test_the_example(engine: Any, tmp_path: Path) -> None:
+    """The example runs as a reader would run it, and its hand-in has every check."""
+    written = tmp_path / "report.md"
+    command = [sys.executable, str(EXAMPLE), engine.url, engine.url, "--host", "--markdown", str(written)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "How is it known who is root?" in done.stdout
+    assert "| limits-enforced |" in written.read_text()

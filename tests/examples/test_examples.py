@@ -39,7 +39,7 @@ def test_ten_images_keep_the_rule(engine_url: str, tmp_path: Path) -> None:
     base.write_bytes(image.to_docker_archive())
     told = run(str(EXAMPLES / "ten_images.py"), str(base), "--engine", engine_url, "--added", str(ADDED))
     rule = 10 * (BASE + ADDED) / (BASE + 10 * ADDED)
-    measured = re.search(r"says ([\d.]+); measured ([\d.]+)", told)
+    measured = re.search(r"says (\d+\.\d+); measured (\d+\.\d+)", told)
     assert measured, told
     assert float(measured[1]) == pytest.approx(rule, abs=0.01)
     assert float(measured[2]) == pytest.approx(rule, abs=0.01)

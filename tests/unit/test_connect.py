@@ -325,7 +325,8 @@ def test_importing_connect_imports_no_vendor() -> None:
     """Neither docker-py, podman-py nor requests comes with the module."""
     import subprocess
 
-    code = "import sys, containerkit.discovery.connect; print([m for m in ('docker', 'podman', 'requests') if m in sys.modules])"
+    look = "[m for m in ('docker', 'podman', 'requests') if m in sys.modules]"
+    code = f"import sys, containerkit.discovery.connect; print({look})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from image_strategies import images
 
 from containerkit.layers.stack import LayerStack, open_archive
 from containerkit.oci.layer import FileEntry
 from containerkit.oci.stream import scan_stream
 from containerkit.testing.archives import ImageBuilder
+from tests.unit.layers.image_strategies import images
 
 
 def many(count: int) -> settings:
