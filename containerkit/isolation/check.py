@@ -160,11 +160,11 @@ def informed(summary: str, *evidence: Evidence) -> Finding:
 
 
 def unknown(reason: str, *evidence: Evidence, fix: Remediation | None = None) -> Finding:
-    return Finding(Status.UNKNOWN, f"unknown: {reason}", evidence, (), fix, reason)
+    return Finding(Status.UNKNOWN, reason, evidence, (), fix, reason)
 
 
 def inapplicable(reason: str, *evidence: Evidence) -> Finding:
-    return Finding(Status.NA, f"not applicable: {reason}", evidence, (), None, reason)
+    return Finding(Status.NA, reason, evidence, (), None, reason)
 
 
 def kernel_says(what: str, value: Json) -> Evidence:

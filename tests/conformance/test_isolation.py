@@ -102,7 +102,10 @@ del ORACLE["podman4r"]["limits-honest"]
 # A rootful daemon with userns-remap: its containers get a user namespace each, all with the same range.
 ORACLE["docker20-remap"] = {
     **ORACLE["docker20"],
-    "root-equivalence": "pass", "container-root-uid": "pass", "userns-active": "pass", "userns-remap": "pass",
+    "root-equivalence": "pass",
+    "container-root-uid": "pass",
+    "userns-active": "pass",
+    "userns-remap": "pass",
     "userns-shared": "info",
 }
 #: Docker closed io_uring to containers in 25.0.

@@ -129,3 +129,8 @@ def test_remediation_is_given_only_where_something_is_wrong(report: IsolationRep
     """What passes needs no advice."""
     assert not [r for r in report if r.remediation and r.status in (Status.PASS, Status.INFO, Status.NA)]
     assert report.get("engine-rootless").remediation is not None
+
+
+def test_a_report_is_a_table_too(report: IsolationReport) -> None:
+    """One row a check, for whoever shows tables."""
+    assert len(report.table().rows) == len(report)
