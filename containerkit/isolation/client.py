@@ -27,15 +27,13 @@ def socket_path(url: str | None) -> str | None:
     return url.removeprefix("unix://") if url and url.startswith("unix://") else None
 
 
-def collect_client(
-    url: str | None, *, environ: Mapping[str, str] | None = None, tls: bool = False, sockets: bool = True
-) -> ClientFacts:
+def collect_client(url: str | None, *, environ: Mapping[str, str] | None = None, sockets: bool = True) -> ClientFacts:
     """How this process came to the engine at a URL."""
     environ = os.environ if environ is None else environ
     path, kind, how = docker_command(environ.get("PATH", os.defpath))
     return ClientFacts(
         url=url,
-        transport=_transport(url, tls=tls),
+        transport=_transport(url),
         chosen_by=next((f"named by {name}" for name in _VARIABLES if url and environ.get(name) == url), None),
         sockets=_well_known(environ) if sockets else {},
         docker_path=path,
@@ -46,12 +44,24 @@ def collect_client(
     )
 
 
-def _transport(url: str | None, *, tls: bool) -> str:
-    scheme = urlsplit(url).scheme if url else "none"
-    known = {"unix": "unix", "ssh": "ssh", "none": "none", "https": "tls", "http": "tcp"}
-    if scheme == "tcp":
-        return "tls" if tls else "tcp"
-    return known.get(scheme, scheme or "unix")
+def _transport(url: str | None) -> str:
+    """How private the way is. A tcp address does not say whether it speaks TLS: one question in the clear tells."""
+    parts = urlsplit(url or "none:")
+    if parts.scheme in ("tcp", "http"):
+        clear = _answers_in_the_clear(parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 2375))
+        return "unclear" if clear is None else "tcp" if clear else "tls"
+    return {"https": "tls", "": "unix"}.get(parts.scheme, parts.scheme)
+
+
+def _answers_in_the_clear(host: str, port: int) -> bool | None:
+    """Whether an engine there answers without TLS; None when nothing can be heard."""
+    try:
+        with socket.create_connection((host, port), timeout=2) as sock:
+            sock.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            answer = sock.recv(64)
+    except OSError:
+        return None
+    return answer.startswith(b"HTTP/") and b" 200" in answer[:16]
 
 
 def _well_known(environ: Mapping[str, str]) -> Mapping[str, bool]:
@@ -113,7 +123,7 @@ def collect_peer(path: str | None) -> PeerFacts | None:
             sock.settimeout(2)
             sock.connect(path)
             pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    except OSError:
+    except (OSError, AttributeError):  # AttributeError: a client that is not Linux
         return None
     status = parse_status(read(Path(f"/proc/{pid}/status"))) if pid else {}
     levels = status.get("NSpid", "").split()
@@ -171,7 +181,7 @@ def _access_list(
     """Named users and groups that an access list lets write (posix_acl_xattr: a version, then tag, bits, id)."""
     try:
         data = os.getxattr(path, "system.posix_acl_access")
-    except OSError:
+    except (OSError, AttributeError):
         return ()
     entries = list(struct.iter_unpack("<HHI", data[4 : 4 + (len(data) - 4) // 8 * 8]))
     mask = next((bits for tag, bits, _ in entries if tag == 0x10), 7)

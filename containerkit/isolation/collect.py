@@ -48,7 +48,7 @@ def collect(backend: Backend, labels: Mapping[str, str], *, probe: bool, audit: 
     peer = collect_peer(path)
     facts = replace(facts, engine=engine, peer=peer, socket=collect_socket(path), host=_host(peer))
     if audit:
-        containers, problem = _audit(backend, labels)
+        containers, problem = _audit(backend)
         facts = replace(facts, containers=containers, containers_problem=problem)
     if probe:
         found, limits = Probes(backend, engine, labels, facts.host.boot_id if facts.host else None).run()
@@ -66,16 +66,14 @@ def _host(peer: PeerFacts | None) -> HostFacts:
     return host if files is not None else replace(host, subuid=None, subgid=None, helpers=())
 
 
-def _audit(backend: Backend, labels: Mapping[str, str]) -> tuple[tuple[AuditedContainer, ...] | None, str | None]:
-    """The running containers, but those of this very session."""
+def _audit(backend: Backend) -> tuple[tuple[AuditedContainer, ...] | None, str | None]:
+    """The running containers, with what they were given. Asked before there are any of ours."""
     try:
         records = backend.list_containers(all=False, filters={})
     except ContainerKitError as exc:
         return None, first_line(exc)
     audited = []
     for record in records[:_MAX_CONTAINERS]:
-        if labels and all(record.labels.get(key) == value for key, value in labels.items()):
-            continue
         try:
             raw = backend.inspect_container(record.id).raw
         except NotFound:

@@ -270,7 +270,7 @@ class ClientFacts:
     """This process: how it came to the engine, and what `docker` would run.
 
     Attributes:
-        transport: "unix", "ssh", "tcp" or "tls"; "none" without an engine.
+        transport: "unix", "ssh", "tls", "tcp" (in the clear), "unclear"; "none" without an engine.
         sockets: well-known sockets that exist -> whether this process may connect.
         docker_path, docker_is: the `docker` program, and what it is by evidence ("docker", "podman", None).
         docker_how: the evidence for it ("symlink", "script", "version").

@@ -177,7 +177,7 @@ def _file_capability(path: Path, capability: int) -> bool:
     try:
         data = os.getxattr(path, "security.capability")
         permitted = struct.unpack_from("<I", data, 4)[0]
-    except (OSError, struct.error):
+    except (OSError, AttributeError, struct.error):
         return False
     return bool(permitted >> capability & 1)
 

@@ -210,6 +210,8 @@ def _transport(facts: Facts) -> Finding:
         return failed(
             "this connection goes over TCP without TLS: anyone on the way can read and command", evidence, fix=fix
         )
+    if client.transport == "unclear":
+        return unknown("whether this TCP connection uses TLS could not be found out", evidence)
     return passed(f"this connection goes over {client.transport}", evidence)
 
 

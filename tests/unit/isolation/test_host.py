@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -229,7 +230,6 @@ def test_an_access_list_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     [
         ("unix:///run/x.sock", "unix"),
         ("ssh://a@b", "ssh"),
-        ("tcp://b:2375", "tcp"),
         ("https://b", "tls"),
         (None, "none"),
     ],
@@ -238,3 +238,29 @@ def test_transports(url: str | None, transport: str) -> None:
     """How private a connection is goes by its address."""
     assert collect_client(url, environ={"PATH": ""}, sockets=False).transport == transport
     assert socket_path(url) == ("/run/x.sock" if transport == "unix" else None)
+
+
+@pytest.mark.parametrize(
+    ("says", "transport"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\nOK", "tcp"),
+        (b"HTTP/1.0 400 Bad Request\r\n\r\n", "tls"),
+        (b"\x15\x03\x01\0\2\2\x16", "tls"),
+    ],
+)
+def test_a_tcp_address_is_asked_in_the_clear(says: bytes, transport: str) -> None:
+    """Whether tcp:// is private cannot be told from the address: who answers without TLS is not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(says)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert collect_client(url, environ={"PATH": ""}, sockets=False).transport == transport
+        thread.join()
+    assert collect_client(url, environ={"PATH": ""}, sockets=False).transport == "unclear"

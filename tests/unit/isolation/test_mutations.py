@@ -372,7 +372,8 @@ def test_a_socket_in_a_container(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("transport", "expected"), [("unix", "pass"), ("ssh", "pass"), ("tls", "pass"), ("tcp", "fail")]
+    ("transport", "expected"),
+    [("unix", "pass"), ("ssh", "pass"), ("tls", "pass"), ("tcp", "fail"), ("unclear", "unknown")],
 )
 def test_transport(transport: str, expected: str) -> None:
     """Plain TCP can be read, and commanded, on the way."""
