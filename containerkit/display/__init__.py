@@ -8,6 +8,7 @@ from .sharing_graph import ChainLayer, SharingGraph
 from .table import Cell, Table, Tabular, bytes_cell, percent_cell, seconds_cell
 from .treemap import Treemap
 from .units import human_bytes, human_seconds
+from .values import as_dict, tables_of
 
 __all__ = [
     "Bar",
@@ -19,9 +20,11 @@ __all__ = [
     "Table",
     "Tabular",
     "Treemap",
+    "as_dict",
     "bytes_cell",
     "human_bytes",
     "human_seconds",
     "percent_cell",
     "seconds_cell",
+    "tables_of",
 ]

@@ -54,8 +54,8 @@ def table_html(table: Table, *, max_rows: int | None = None) -> str:
     out.append("<tbody>")
     for row, texts in zip(rows, table.texts(), strict=False):
         cells = (
-            f"<td{_class(right)}>{_toned(html_text(text), cell_tone(value))}</td>"
-            for value, text, right in zip(row, texts, numeric, strict=True)
+            f"<td{_class(right)}>{_toned(html_text(text), cell_tone(value, name))}</td>"
+            for value, text, right, name in zip(row, texts, numeric, table.columns, strict=True)
         )
         out.append(f"<tr>{''.join(cells)}</tr>")
     out.append("</tbody></table>")

@@ -23,6 +23,7 @@ Tone = Literal["", "good", "warn", "bad", "dim"]
 # What stands to the right, digits under digits: "12", "-3.5", "1,234", "12.3 MB", "98 %", "1.5×".
 _NUMERIC = re.compile(r"[-+~≈<>≤≥]?\s*\d[\d,_. ]*\s*(?:[kMGTPE]?i?B|%|×|x|[nµm]?s|min|h|d)?(?: \d+ (?:s|min|h))?")
 _NOTEBOOK_ROWS = 200
+_STATUS: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unknown": "dim", "na": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +190,14 @@ def cell_text(value: object) -> str:
     return visible(_plain(value))
 
 
-def cell_tone(value: object) -> Tone:
-    """The tone of a cell; that of the words every report uses needs no Cell."""
-    return value.tone if isinstance(value, Cell) else ""
+def cell_tone(value: object, column: str = "") -> Tone:
+    """The tone of a cell: its own, or that of the word of a check in a column called "status"."""
+    if isinstance(value, Cell):
+        return value.tone
+    text = _plain(value) if isinstance(value, (str, Enum)) else ""
+    if column.casefold() == "status":
+        return _STATUS.get(text, "")
+    return "dim" if text == UNKNOWN else ""
 
 
 def _plain(value: object) -> str:

@@ -47,9 +47,8 @@ def table_text(table: Table, *, width: int | None, color: bool) -> str:
         for name, right in zip(table.columns, table.numeric(), strict=True):
             drawn.add_column(Text(visible(name)), justify="right" if right else "left", no_wrap=right, overflow="fold")
         for row, texts in zip(table.rows, table.texts(), strict=True):
-            drawn.add_row(
-                *(Text(text, style=_STYLES[cell_tone(value)]) for value, text in zip(row, texts, strict=True))
-            )
+            cells = zip(row, texts, table.columns, strict=True)
+            drawn.add_row(*(Text(text, style=_STYLES[cell_tone(value, name)]) for value, text, name in cells))
         console.print(drawn)
     for note in table.notes:
         console.print(Text(visible(note), style="dim"))

@@ -1,0 +1,8 @@
+"""`python -m containerkit` is `containerkit`."""
+
+from __future__ import annotations
+
+from containerkit.cli import main
+
+if __name__ == "__main__":
+    main()

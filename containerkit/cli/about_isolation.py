@@ -1,0 +1,154 @@
+"""Commands about isolation: check an engine, check this host, compare engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .app import Settings, check_failed, engine_option
+from .show import form_options, show, table, working
+
+if TYPE_CHECKING:
+    from containerkit import IsolationReport
+
+__all__ = ["COMMANDS"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SEVERITIES = ("low", "medium", "high", "critical")
+_COULD_NOT = 2
+
+
+def _threshold(command: F) -> F:
+    """--fail-on and --min-severity: when a result makes the exit code 1."""
+    fail_on = click.option(
+        "--fail-on", type=click.Choice(["fail", "warn", "never"]), default="fail", show_default=True,
+        help="The status from which on the exit code is 1.",
+    )  # fmt: skip
+    severity = click.option(
+        "--min-severity", type=click.Choice(_SEVERITIES), default="low", show_default=True,
+        help="Only results of this severity and above count for it.",
+    )  # fmt: skip
+    return fail_on(severity(command))
+
+
+@click.command(short_help="Isolation of an engine, by evidence.")
+@click.option("--all", "-a", "everywhere", is_flag=True, help="Every engine that answers here.")
+@click.option("--only", metavar="ID", multiple=True, help="Only this check; several times for several.")
+@click.option("--no-probe", is_flag=True, help="Start no container; what needs one is unknown.")
+@_threshold
+@engine_option
+@form_options
+@click.pass_context
+def check(
+    ctx: click.Context,
+    everywhere: bool,
+    only: tuple[str, ...],
+    no_probe: bool,
+    fail_on: str,
+    min_severity: str,
+    form: str,
+) -> None:
+    """Is this engine rootless, who is root in it, which limits hold: by evidence.
+
+    Exit code: 0 nothing to complain of, 1 a result at or above the threshold, 2 something could not be checked.
+    """
+    if everywhere and ctx.ensure_object(Settings).engine is not None:
+        raise click.UsageError("--all and --engine: one of them")
+    reports, complete = _reports(ctx, everywhere=everywhere, only=only or None, probe=not no_probe)
+    _show(reports, form, many=everywhere)
+    ctx.exit(_exit_code(reports, fail_on, min_severity) if complete else _COULD_NOT)
+
+
+@click.command("check-host", short_help="Could this user run rootless engines here?")
+@_threshold
+@form_options
+@click.pass_context
+def check_host(ctx: click.Context, fail_on: str, min_severity: str, form: str) -> None:
+    """Could this user run rootless engines on this host? No engine needed. Exit codes as those of `check`."""
+    import containerkit as ck
+
+    report = ck.check_host()
+    _show([report], form, many=False)
+    ctx.exit(_exit_code([report], fail_on, min_severity))
+
+
+@click.command(short_help="Isolation of several engines, side by side.")
+@click.option("--no-probe", is_flag=True, help="Start no container; what needs one is unknown.")
+@form_options
+@click.argument("targets", nargs=-1)
+@click.pass_context
+def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, form: str) -> None:
+    """Engines side by side: TARGETS, or every one that answers here."""
+    import containerkit as ck
+
+    reports, complete = _reports(ctx, everywhere=not targets, targets=targets, probe=not no_probe)
+    if reports:
+        compared = ck.compare_reports(*reports)
+        show(compared, form, tables=[compared])
+    ctx.exit(0 if complete else _COULD_NOT)
+
+
+def _reports(
+    ctx: click.Context, *, everywhere: bool, targets: Sequence[str] = (), **options: Any
+) -> tuple[list[IsolationReport], bool]:
+    """The report of each engine, and whether every one could be had; what could not is said on stderr."""
+    import containerkit as ck
+
+    reports: list[IsolationReport] = []
+    wanted: Sequence[Any] = targets
+    if everywhere:
+        wanted = [endpoint for endpoint in ck.discover() if endpoint.reachable]
+        if not wanted:
+            ctx.invoke(_nothing_answers)
+            return [], False
+    settings = ctx.ensure_object(Settings)
+    complete = True
+    for target in wanted or [settings.engine]:
+        name = getattr(target, "url", target) or "the engine"
+        try:
+            with working(f"checking {name}"), ck.connect(target, timeout=settings.timeout) as engine:
+                reports.append(engine.check(**options))
+        except ck.ContainerKitError as exc:
+            check_failed(exc)
+            complete = False
+    return reports, complete
+
+
+def _nothing_answers() -> None:
+    import containerkit as ck
+
+    try:
+        ck.connect().close()  # says who was asked, and why none answered
+    except ck.ContainerKitError as exc:
+        check_failed(exc)
+
+
+def _show(reports: Sequence[IsolationReport], form: str, *, many: bool) -> None:
+    if form == "markdown":
+        click.echo("\n".join(report.to_markdown() for report in reports), nl=False)
+    elif form == "json" and not many:
+        for report in reports:
+            show(report, form)
+    else:
+        show(list(reports), form, tables=[each for report in reports for each in _tables(report)])
+
+
+def _tables(report: IsolationReport) -> tuple[Any, ...]:
+    counts = ", ".join(f"{number} {status}" for status, number in report.counts.items() if number)
+    return report.table(), table("", (), (), [counts or "nothing was checked"])
+
+
+def _exit_code(reports: Sequence[IsolationReport], fail_on: str, min_severity: str) -> int:
+    """1 for a result at or above the threshold; 2 where not one question could be answered."""
+    statuses = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
+    counted = _SEVERITIES[_SEVERITIES.index(min_severity) :]
+    results = [result for report in reports for result in report]
+    if any(str(result.status) in statuses and str(result.severity) in counted for result in results):
+        return 1
+    return _COULD_NOT if all(str(result.status) == "unknown" for result in results) else 0
+
+
+COMMANDS = (check, check_host, compare)

@@ -1,0 +1,174 @@
+"""Commands about layers: what an image is made of, what it wastes, what is shared, what would be freed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .app import engine_option, open_engine
+from .show import cell, form_options, show, table, working
+
+if TYPE_CHECKING:
+    from containerkit import LayerStack
+
+__all__ = ["COMMANDS"]
+
+
+@contextlib.contextmanager
+def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
+    """Of an image, or, for a path that says it is one, of an archive: for that no engine is needed."""
+    import containerkit as ck
+
+    if ref.startswith(("/", "./", "../", "~")):
+        from os.path import expanduser
+
+        yield ck.open_archive(expanduser(ref))
+        return
+    with open_engine(ctx) as engine:
+        yield engine.layers(ref)
+
+
+@click.command(short_help="What an image is made of.")
+@click.option("--files", is_flag=True, help="The files instead: of the whole image, or of one layer.")
+@click.option("--layer", type=int, metavar="NUMBER", help="With --files: what this layer holds, whiteouts too.")
+@engine_option
+@form_options
+@click.argument("ref")
+@click.pass_context
+def layers(ctx: click.Context, ref: str, files: bool, layer: int | None, form: str) -> None:
+    """The layers of image REF, base first; or of an archive or OCI layout, if REF is a path (./image.tar)."""
+    if layer is not None and not files:
+        raise click.UsageError("--layer goes with --files")
+    with _stack(ctx, ref) as stack, working(f"reading {ref}"):
+        if layer is not None and not -len(stack) <= layer < len(stack):
+            raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint="--layer")
+        if files:
+            found = stack.files() if layer is None else stack[layer].files()
+            show(found, form, tables=() if form == "json" else [_files_table(ref, layer, found)])
+        else:
+            show(stack, form, tables=() if form == "json" else [_layers_table(stack)])
+
+
+def _layers_table(stack: LayerStack) -> Any:
+    meanings = ("content", "tar", "compressed", "disk")
+    weights = [layer.sizes for layer in stack]
+    known = [name for name in meanings if name == "content" or any(getattr(each, name) is not None for each in weights)]
+    rows: list[list[object]] = [
+        [layer.index, layer.diff_id.partition(":")[2][:12], layer.created_by or "(the image does not say)",
+         *(cell("bytes", getattr(weight, name)) for name in known), len(layer.shared_with) or None]
+        for layer, weight in zip(stack, weights, strict=True)
+    ]  # fmt: skip
+    rows.append(["", "", "all", *(cell("bytes", getattr(stack.sizes, name)) for name in known), ""])
+    shared = any(layer.shared_with for layer in stack)
+    columns = ["#", "diff_id", "instruction", *known, "shared with"]
+    if not shared:
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    notes = [f"Read from: {stack.reader}."]
+    if any(layer.mapping == "inferred" for layer in stack):
+        notes.append("Which instruction made which layer is inferred: the image does not state it.")
+    return table(f"Layers of {stack.ref}", columns, rows, notes)
+
+
+def _files_table(ref: str, layer: int | None, found: Any) -> Any:
+    rows = [
+        (f"{each.mode:04o}", f"{each.uid}:{each.gid}", each.type, cell("bytes", each.size),
+         each.path + (f" -> {each.link_target}" if each.link_target else ""))
+        for each in found
+    ]  # fmt: skip
+    title = f"Files of {ref}" + (f", layer {layer}" if layer is not None else "")
+    return table(title, ("mode", "owner", "type", "size", "path"), rows)
+
+
+@click.command(short_help="Bytes that an image carries and nobody sees.")
+@click.option("--most", "-n", type=click.IntRange(min=0), default=30, show_default=True, metavar="NUMBER",
+              help="How many files to list, largest first; 0: all.")  # fmt: skip
+@engine_option
+@form_options
+@click.argument("ref")
+@click.pass_context
+def waste(ctx: click.Context, ref: str, most: int, form: str) -> None:
+    """The bytes that REF carries and no container sees, each with its cause; dive's two numbers for comparison."""
+    with _stack(ctx, ref) as stack:
+        with working(f"reading {ref}"):
+            found = stack.waste()
+        facts = [
+            ("in all layers", cell("bytes", found.total_bytes)),
+            ("visible in a container", cell("bytes", found.visible_bytes)),
+            ("wasted", cell("bytes", found.wasted_bytes)),
+            *((f"  {cause}", cell("bytes", size)) for cause, size in found.by_cause.items()),
+            ("efficiency (visible / all)", cell("percent", found.efficiency)),
+            ("dive would say: efficiency", cell("percent", found.dive_efficiency)),
+            ("dive would say: wasted", cell("bytes", found.dive_wasted_bytes)),
+        ]
+        tables = [table(f"Waste in {ref}", ("what", "how much"), facts)]
+        items = found.items[: most or None]
+        if items:
+            rows = [(cell("bytes", each.bytes), each.cause, each.stored_in, each.layer, each.path, each.instruction)
+                    for each in items]  # fmt: skip
+            columns = ("size", "cause", "in layer", "hidden by", "path", "instruction that hid it")
+            rest = (
+                [f"{len(found.items) - len(items)} more; --most 0 lists all."] if len(items) < len(found.items) else []
+            )
+            tables.append(table("Files", columns, rows, rest))
+        show(found, form, tables=tables)
+
+
+@click.command(short_help="What shared layers save.")
+@click.option("--containers/--no-containers", default=True, help="Count the containers' own layers, too.")
+@engine_option
+@form_options
+@click.argument("refs", nargs=-1)
+@click.pass_context
+def savings(ctx: click.Context, refs: tuple[str, ...], containers: bool, form: str) -> None:
+    """What the images (all, or REFS) cost because they share layers, and what they would cost if they did not."""
+    with open_engine(ctx) as engine:
+        with working("weighing layers"):
+            found = engine.savings(refs or None, containers=containers)
+        show(found, form, title="Savings by shared layers")
+
+
+@click.command(short_help="Which images have which layers in common.")
+@engine_option
+@form_options
+@click.argument("refs", nargs=-1)
+@click.pass_context
+def sharing(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
+    """Which images (all, or REFS) have which layers in common."""
+    with open_engine(ctx) as engine:
+        found = engine.sharing(refs or None)
+        rows = [
+            (layer.chain_id.partition(":")[2][:12], len(layer.images),
+             [name for image in layer.images for name in (found.refs.get(image) or (image[:19],))])
+            for layer in sorted(found.layers, key=lambda layer: -len(layer.images))
+        ]  # fmt: skip
+        columns = ("chain_id", "images", "names")
+        show(found, form, tables=[table("Layers, most shared first", columns, rows)])
+
+
+@click.command(short_help="What removing images would really free.")
+@engine_option
+@form_options
+@click.argument("refs", nargs=-1)
+@click.pass_context
+def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
+    """What removing REFS (or every image that no container uses) would really free. Removes nothing."""
+    with open_engine(ctx) as engine:
+        with working("weighing layers"):
+            found = engine.reclaimable(refs or None)
+        facts = [
+            ("file content freed", cell("bytes", found.bytes)),
+            ("disk freed", cell("bytes", found.disk_bytes)),
+            ("images", len(found.images)),
+            ("layers", len(found.layers)),
+        ]
+        tables = [table("Removing them would free", ("what", "how much"), facts)]
+        if found.kept:
+            rows = [(image.partition(":")[2][:12] or image, why) for image, why in found.kept]
+            tables.append(table("What stays", ("image", "because"), rows))
+        show(found, form, tables=tables)
+
+
+COMMANDS = (layers, waste, savings, sharing, reclaimable)

@@ -1,0 +1,152 @@
+"""The program itself: its global options, how it opens an engine, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from containerkit import Engine
+
+__all__ = ["Settings", "app", "check_failed", "engine_option", "open_engine", "say_error"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TARGET = (
+    "Which engine: docker, podman, a URL, a docker context or a podman connection. Default: the first that answers."
+)
+
+
+@dataclass
+class Settings:
+    """What the global options said."""
+
+    engine: str | None = None
+    timeout: float = 60.0
+
+
+class App(click.Group):
+    """A group of commands that ends in one line on stderr, never in a traceback."""
+
+    def main(self, args: Sequence[str] | None = None, *given: Any, **extra: Any) -> NoReturn:
+        """Run, and exit: 0, 1 for an error, 2 for wrong use, 130 after Ctrl-C."""
+        extra["standalone_mode"] = False
+        extra.setdefault("prog_name", "containerkit")
+        sys.exit(_ending(lambda: super(App, self).main(args, *given, **extra)))
+
+
+def _ending(body: Callable[[], Any]) -> int:
+    """The exit code of what ends in whatever way."""
+    _prepare()
+    try:
+        result = body()
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except click.ClickException as exc:
+        if not exc.format_message().strip() or isinstance(exc, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+            exc.show()  # no command: the help, as usual
+        elif isinstance(exc, click.UsageError):
+            say_error(f"{exc.format_message()} (see `{exc.ctx.command_path if exc.ctx else 'containerkit'} --help`)")
+        else:
+            say_error(exc.format_message())
+        return exc.exit_code
+    except BrokenPipeError:
+        # Who read our output has read enough. Python would complain once more while it flushes at exit.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as exc:
+        if os.environ.get("CONTAINERKIT_TRACEBACK"):
+            raise
+        say_error(_in_one_line(exc))
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _prepare() -> None:
+    """A terminal that lacks a character gets its code; a TERM ends us through every `finally`, as Ctrl-C does."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, _terminated)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _in_one_line(exc: Exception) -> str:
+    import containerkit as ck
+
+    if isinstance(exc, ck.EngineUnavailable) and len(exc.tried) > 1:
+        tried = "; ".join(f"{address}: {reason}" for address, reason in exc.tried)
+        return f"no engine answers. Tried: {tried}. `containerkit engines` shows them one by one"
+    if isinstance(exc, ck.ContainerKitError):
+        return str(exc) or type(exc).__name__
+    if isinstance(exc, OSError):
+        return str(exc)
+    return f"{type(exc).__name__}: {exc} (CONTAINERKIT_TRACEBACK=1 shows where)"
+
+
+def say_error(message: str) -> None:
+    """One line on stderr, nothing in it that a terminal would obey."""
+    words = " ".join(message.split())
+    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in words)
+    click.echo(f"containerkit: {line}", err=True)
+
+
+def check_failed(exc: Exception) -> None:
+    """Say why something could not be looked at; the command goes on."""
+    say_error(_in_one_line(exc))
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        import containerkit as ck
+
+        click.echo(f"containerkit {ck.__version__}")
+        ctx.exit()
+
+
+@click.group(cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--engine", metavar="TARGET", help=_TARGET)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="SECONDS",
+    help="How long each call to the engine may take to answer.",
+)  # fmt: skip
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+@click.pass_context
+def app(ctx: click.Context, engine: str | None, timeout: float) -> None:
+    """Docker and Podman alike: run containers, look into images, check isolation by evidence."""
+    ctx.obj = Settings(engine, timeout)
+
+
+def _set_engine(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Settings).engine = value
+
+
+def engine_option(command: F) -> F:
+    """Accept --engine behind the command's name, too."""
+    return click.option("--engine", metavar="TARGET", expose_value=False, callback=_set_engine, help=_TARGET)(command)
+
+
+@contextlib.contextmanager
+def open_engine(ctx: click.Context) -> Iterator[Engine]:
+    """The engine that was asked for, for as long as the command runs."""
+    import containerkit as ck
+
+    settings = ctx.ensure_object(Settings)
+    with ck.connect(settings.engine, timeout=settings.timeout) as engine:
+        yield engine

@@ -1,0 +1,94 @@
+"""Printing: tables as text, JSON or Markdown, and a sign of life when something takes long."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["form_options", "show", "table", "working"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _display() -> Any:
+    # Loaded when something is printed: `--help` is quicker without.
+    return importlib.import_module("containerkit.display")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], notes: Iterable[str] = ()) -> Any:
+    """A Table."""
+    return _display().Table(title, columns, list(rows), notes=tuple(notes))
+
+
+def cell(kind: str, value: object) -> Any:
+    """A cell of "bytes", "percent" or "seconds"."""
+    return getattr(_display(), f"{kind}_cell")(value)
+
+
+def form_options(command: F) -> F:
+    """--json and --markdown; the command gets ``form``: "text", "json" or "markdown"."""
+
+    @functools.wraps(command)
+    def chosen(*args: Any, as_json: bool, as_markdown: bool, **rest: Any) -> Any:
+        if as_json and as_markdown:
+            raise click.UsageError("--json and --markdown: one of them")
+        return command(*args, form="json" if as_json else "markdown" if as_markdown else "text", **rest)
+
+    options = (
+        click.option("--json", "as_json", is_flag=True, help="As JSON, for programs."),
+        click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown, for a hand-in."),
+    )
+    for option in reversed(options):
+        chosen = option(chosen)
+    return chosen  # type: ignore[return-value]
+
+
+def show(value: object, form: str, *, title: str = "", tables: Sequence[Any] | None = None) -> None:
+    """Print a value: as JSON all of it, else its tables, or those given."""
+    display = _display()
+    if form == "json":
+        click.echo(json.dumps(display.as_dict(value), indent=2))
+        return
+    shown = display.tables_of(value, title) if tables is None else tables
+    if form == "markdown":
+        click.echo("\n".join(each.to_markdown() for each in shown), nl=False)
+        return
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    color = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    click.echo("\n".join(each.to_text(width=width, color=color) for each in shown), nl=False, color=color)
+
+
+@contextlib.contextmanager
+def working(what: str, *, after: float = 1.5) -> Iterator[None]:
+    """On a terminal, say what is going on if it takes longer than a moment; the line is wiped at the end."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+
+    def tell() -> None:
+        seconds = after
+        while not done.wait(after if seconds == after else 1.0):
+            click.echo(f"\r{what} … {seconds:.0f} s\x1b[K", err=True, nl=False)
+            seconds += 1.0
+        if seconds > after:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

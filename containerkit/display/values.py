@@ -1,0 +1,85 @@
+"""Tables of any value of the project that has none of its own: its facts, and a table for each list in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from .table import Cell, Table, bytes_cell, json_ready, percent_cell, seconds_cell
+
+__all__ = ["as_dict", "tables_of"]
+
+_MOMENTS = frozenset({"created", "started", "modified", "time"})
+_SECONDS = frozenset({"duration", "timeout"})
+_SHARES = frozenset({"efficiency", "dive_efficiency"})
+_BYTES = frozenset({"size", "memory", "bytes", "content", "tar", "compressed", "disk"})
+
+
+def as_dict(value: object) -> Any:
+    """The value as JSON has it: its own to_dict(), a dataclass's fields without the engine's raw answers, or itself."""
+    to_dict = getattr(value, "to_dict", None)
+    if callable(to_dict):
+        return json_ready(to_dict())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = (field.name for field in dataclasses.fields(value) if field.name != "raw" and field.name[0] != "_")
+        return {name: as_dict(getattr(value, name)) for name in names}
+    if isinstance(value, (list, tuple)):
+        return [as_dict(item) for item in value]
+    return json_ready(value)
+
+
+def tables_of(value: object, title: str = "") -> tuple[Table, ...]:
+    """The value's own table; or one of its plain facts, and one for each list of things in it."""
+    own = getattr(value, "table", None)
+    if callable(own):
+        return (own(),)
+    told = as_dict(value)
+    if not isinstance(told, Mapping):
+        return _of_list(title, told if isinstance(told, Sequence) and not isinstance(told, str) else [told])
+    facts: list[tuple[object, object]] = []
+    lists: list[Table] = []
+    for key, item in told.items():
+        if isinstance(item, Mapping) and item:
+            facts += [(f"{_words(key)}: {name}", _cell(str(name), each)) for name, each in item.items()]
+        elif isinstance(item, list) and item and isinstance(item[0], (Mapping, list)):
+            lists += _of_list(_words(key), item)
+        else:
+            facts.append((_words(key), _cell(key, item)))
+    head = [Table(title, ("fact", "value"), facts)] if facts else []
+    return (*head, *lists)
+
+
+def _of_list(title: str, items: Sequence[Any]) -> tuple[Table, ...]:
+    if not all(isinstance(item, Mapping) for item in items):
+        wide = max((len(item) for item in items if isinstance(item, list)), default=1)
+        rows = [[*item, *[""] * (wide - len(item))] if isinstance(item, list) else [item] for item in items]
+        if any(len(row) != wide for row in rows):
+            rows, wide = [[item] for item in items], 1
+        return (Table(title, ("",) * wide, rows),)
+    keys = list(dict.fromkeys(key for item in items for key in item))
+    rows = [[_cell(key, item.get(key)) for key in keys] for item in items]
+    return (Table(title, [_words(key) for key in keys], rows),)
+
+
+def _words(key: str) -> str:
+    return str(key).removesuffix("_bytes").replace("_", " ")
+
+
+def _cell(key: str, value: object) -> object:
+    """A value as its name says it is meant."""
+    number = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+    if number and (key in _BYTES or key.endswith("_bytes")):
+        return bytes_cell(None if value is None else int(str(value).partition(".")[0]))
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return value
+    if key in _SHARES:
+        return percent_cell(value)
+    if key in _SECONDS:
+        return seconds_cell(value)
+    if key.endswith("ratio"):
+        return Cell(value, f"{value:.2f}×")
+    if key in _MOMENTS and value > 0:
+        return Cell(value, datetime.fromtimestamp(value, timezone.utc).astimezone().strftime("%Y-%m-%d %H:%M:%S"))
+    return value
