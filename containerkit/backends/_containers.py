@@ -340,12 +340,17 @@ class ContainerVerbs(HttpBackend):
             "timestamps": timestamps,
         }
         try:
-            source, chunks = self._lines("GET", path("/containers/{}/logs", ref), doing, params=params)
+            where = path("/containers/{}/logs", ref)
+            source, chunks = self._lines("GET", where, doing, params=params, patience=self._log_patience(follow))
         except EngineError as exc:
             raise self._explain(exc, ref, doing) from exc
         outputs: Iterator[Output]
         outputs = (Output("stdout", chunk) for chunk in chunks) if tty else demultiplex(chunks)
         return OutputStream(outputs, on_close=source.close)
+
+    def _log_patience(self, follow: bool) -> float | None:
+        """Seconds for a log to begin, None for no limit."""
+        return None
 
     def stats_container(self, ref: str, *, stream: bool) -> Stream[Stats]:
         doing = f"measuring container {ref}"

@@ -173,10 +173,18 @@ class HttpBackend(Backend):
         how.setdefault("timeout", FOREVER)
         return self._chunks(self._call(method, path, doing, stream=True, **how), doing)
 
-    def _lines(self, method: str, path: str, doing: str, **how: Any) -> tuple[ByteStream, Iterable[bytes]]:
-        """A body of JSON lines, unbuffered: each piece as soon as the engine sends it."""
-        how.setdefault("timeout", FOREVER)
+    def _lines(
+        self, method: str, path: str, doing: str, *, patience: float | None = None, **how: Any
+    ) -> tuple[ByteStream, Iterable[bytes]]:
+        """A body of JSON lines, unbuffered: each piece as soon as the engine sends it.
+
+        `patience` is how long it may take to begin to answer; it may then be silent as long as it likes.
+        """
+        how.setdefault("timeout", FOREVER if patience is None else patience)
         response = self._call(method, path, doing, stream=True, **how)
+        if patience is not None:
+            answer: Any = response.raw
+            answer._fp.fp.raw._sock.settimeout(None)
 
         def read() -> Iterator[bytes]:
             source = response.raw.stream(_CHUNK, decode_content=True) if response.raw.chunked else None

@@ -6,6 +6,7 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ..errors import (
     AuthenticationFailed,
@@ -131,7 +132,7 @@ class ImageVerbs(HttpBackend):
                 raise recast(exc, AuthenticationFailed, words) from exc
             raise recast(exc, PushFailed, f"{doing}: {exc.explanation}") from exc
 
-    def _progress(self, where: str, doing: str, **how: object) -> Iterator[Progress]:
+    def _progress(self, where: str, doing: str, **how: Any) -> Iterator[Progress]:
         """Progress lines; a line that carries an error is raised as one."""
         source, chunks = self._lines("POST", where, doing, **how)
         with source:
@@ -169,7 +170,7 @@ class ImageVerbs(HttpBackend):
         log: list[str] = []
         identity = ""
         try:
-            for progress in self._progress("/build", doing, params=params, headers=headers, data=context):
+            for progress in self._progress("/build", doing, params=params, headers=headers, data=iter(context)):
                 log.append(progress.stream)
                 identity = progress.image_id or identity
                 yield progress
@@ -207,7 +208,7 @@ class ImageVerbs(HttpBackend):
                 doing,
                 params={"quiet": True},
                 headers={"Content-Type": "application/x-tar"},
-                data=data,
+                data=iter(data),
             ):
                 for found in _LOADED.findall(progress.stream):
                     names += [self._familiar(name.strip()) for name in found.split(",")]

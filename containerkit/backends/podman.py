@@ -134,6 +134,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         response = self._call("GET", "/info", doing, native=True)
         with translated(doing, self.url):
             raw = _parse.mapping(response.json())
+        compat = _parse.mapping(self._json("GET", "/info", doing))
         host, store = _parse.mapping(raw.get("host")), _parse.mapping(raw.get("store"))
         security, told = _parse.mapping(host.get("security")), _parse.mapping(raw.get("version"))
         cgroup = _parse.text(host.get("cgroupVersion")).removeprefix("v")
@@ -164,7 +165,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
                 )
                 if on is True
             ),
-            raw={"version": version, "libpod_info": raw, "headers": dict(response.headers)},
+            raw={"version": version, "info": compat, "libpod_info": raw, "headers": dict(response.headers)},
         )
 
     def _read_capabilities(self, info: EngineInfo) -> None:
@@ -334,13 +335,20 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         ask = functools.partial(
             super().logs_container, stdout=stdout, stderr=stderr, until=until, timestamps=timestamps, tty=tty
         )
-        stream = ask(ref, follow=follow, since=since, tail=tail)
         if not follow:
-            return stream
+            return ask(ref, follow=False, since=since, tail=tail)
         whole = since is None and until is None and tail is None
-        rest = (lambda: ask(ref, follow=False, since=None, tail=None)) if whole else None
-        followed = Followed(stream, rest, lambda: self.inspect_container(ref).status in ("running", "paused"))
+        followed = Followed(
+            lambda: ask(ref, follow=True, since=since, tail=tail),
+            lambda: ask(ref, follow=False, since=since, tail=tail),
+            lambda: self.inspect_container(ref).status in ("running", "paused"),
+            whole=whole,
+        )
         return OutputStream(iter(followed), on_close=followed.close)
+
+    def _log_patience(self, follow: bool) -> float | None:
+        """A followed log answers with its first line, not before; so it is asked again and again."""
+        return 1.0 if follow else None
 
     def check_health(self, ref: str) -> str | None:
         """Podman leaves the clock to systemd. Where none ran the check for a whole interval, it is run here."""

@@ -1,0 +1,225 @@
+"""The pytest plugin, in test runs of its own, on an engine that only notes what is asked of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Any
+
+import pytest
+
+import containerkit as ck
+
+pytest_plugins = ["pytester"]
+
+#: Installed, it is loaded by its entry point; from a checkout it has to be named.
+PLUGIN = () if [one for one in entry_points(group="pytest11") if one.name == "containerkit"] else (
+    "-p", "containerkit.pytest_plugin",
+)  # fmt: skip
+
+noted: list[str] = []
+
+
+class Thing:
+    """A container or network that notes its removal."""
+
+    def __init__(self, name: str) -> None:
+        self.name = self.short_id = name
+
+    def remove(self, **options: object) -> None:
+        noted.append(f"remove {self.name} {options}" if options else f"remove {self.name}")
+        if self.name.startswith("stuck"):
+            raise ck.EngineError("it will not go")
+        if self.name.startswith("gone"):
+            raise ck.ContainerNotFound("no such container")
+
+    def logs(self, *, tail: int) -> str:
+        if self.name.startswith("mute"):
+            raise ck.EngineError("this log driver cannot be read")
+        return f"{self.name} says hello\udcff\n"
+
+
+class StubEngine:
+    """As much of an Engine as the plugin uses."""
+
+    def __init__(self, target: str | None) -> None:
+        self.target = target
+        self.networks = self
+
+    def __enter__(self) -> StubEngine:
+        noted.append(f"open {self.target}")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        noted.append(f"close {self.target}")
+
+    def start(self, image: str, command: Any = None, **options: Any) -> Thing:
+        noted.append(f"start {image} {command} {options}")
+        return Thing(image)
+
+    def create(self, name: str) -> Thing:
+        noted.append("network")
+        return Thing(name)
+
+
+def connect(target: str | None = None) -> StubEngine:
+    if target == "nobody":
+        raise ck.EngineUnavailable("no engine answers. Tried:\n  nobody: no such socket")
+    return StubEngine(target)
+
+
+@pytest.fixture(autouse=True)
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    noted.clear()
+    monkeypatch.setattr(ck, "connect", connect)
+    yield
+    noted.clear()
+
+
+def run(pytester: pytest.Pytester, code: str, *args: str) -> pytest.RunResult:
+    pytester.makepyfile(code)
+    return pytester.runpytest_inprocess(*PLUGIN, "-W", "error", "-p", "no:cacheprovider", "-v", *args)
+
+
+def test_loading_the_plugin_imports_nothing_heavy() -> None:
+    """Every pytest run of every user loads it: no vendor, no HTTP, no rich, no room of containerkit but itself."""
+    code = (
+        "import sys, containerkit.pytest_plugin; print([name for name in sys.modules if name.partition('.')[0] in "
+        "('docker', 'podman', 'requests', 'rich', 'click', 'msgspec') or name.startswith('containerkit.')])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "['containerkit.pytest_plugin']"
+
+
+def test_containers_are_removed_last_started_first(pytester: pytest.Pytester) -> None:
+    """The factory passes its arguments on, and removes by force and with volumes, in reverse."""
+    result = run(
+        pytester,
+        """
+        def test_two(containers):
+            assert containers("one", ["sh"], env={"A": "1"}).name == "one"
+            containers("two")
+        """,
+    )
+    result.assert_outcomes(passed=1)
+    assert noted == [
+        "open None",
+        "start one ['sh'] {'env': {'A': '1'}}",
+        "start two None {}",
+        "remove two {'force': True, 'volumes': True}",
+        "remove one {'force': True, 'volumes': True}",
+        "close None",
+    ]
+
+
+def test_removal_goes_on_after_a_failure_and_reports_it(pytester: pytest.Pytester) -> None:
+    """A container that cannot be removed is an error of the test; the others are removed; one that is gone is fine."""
+    result = run(
+        pytester,
+        """
+        def test_three(containers):
+            for name in ("one", "stuck", "gone"):
+                containers(name)
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["could not remove container stuck: it will not go"])
+    assert [line.split()[1] for line in noted if line.startswith("remove")] == ["gone", "stuck", "one"]
+
+
+def test_a_failing_test_shows_the_logs_of_its_containers(pytester: pytest.Pytester) -> None:
+    """Read before they are removed; a log that cannot be read says why; other tests' containers are not shown."""
+    result = run(
+        pytester,
+        """
+        def test_good(containers):
+            containers("quiet")
+
+        def test_bad(containers):
+            containers("loud")
+            containers("mute")
+            assert 0
+        """,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*Log of container loud*",
+            "loud says hello\\udcff",
+            "*Log of container mute*",
+            "(no log: this log driver cannot be read)",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*quiet says*")
+
+
+def test_logs_are_shown_where_a_fixture_fails(pytester: pytest.Pytester) -> None:
+    """A fixture that started a container and then failed shows that container's log."""
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.fixture
+        def database(containers):
+            containers("database")
+            raise RuntimeError("not ready")
+
+        def test_it(database): ...
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["database says hello*"])
+
+
+def test_a_network_is_removed_after_the_containers_on_it(pytester: pytest.Pytester) -> None:
+    """Whatever the order of a test's arguments."""
+    result = run(
+        pytester,
+        """
+        def test_net(containers, container_network):
+            assert container_network.name.startswith("ck-test-")
+            containers("one", network=container_network.name)
+        """,
+    )
+    result.assert_outcomes(passed=1)
+    removed = [line.split()[1] for line in noted if line.startswith("remove")]
+    assert removed[0] == "one"
+    assert removed[1].startswith("ck-test-")
+
+
+TWO = """
+def test_one(container_engine):
+    assert container_engine.target in ("docker", "podman")
+
+def test_two(containers):
+    containers("image")
+
+def test_without(): ...
+"""
+
+
+def test_each_test_runs_on_each_engine_given(pytester: pytest.Pytester) -> None:
+    """Once per engine, however often it is named; tests that need none, once. Each engine is opened once."""
+    args = [f"--container-engine={target}" for target in ("docker", "podman", "docker")]
+    result = run(pytester, TWO, *args)
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines(["container engines: docker, podman"])
+    assert [line for line in noted if line.startswith("open")] == ["open docker", "open podman"]
+
+
+def test_without_an_engine_tests_are_skipped_with_the_reason(pytester: pytest.Pytester) -> None:
+    """One line that says who was asked; tests that need no engine run."""
+    result = run(pytester, TWO, "--container-engine=nobody", "-rs")
+    result.assert_outcomes(skipped=2, passed=1)
+    result.stdout.fnmatch_lines(["SKIPPED*no engine answers. Tried: nobody: no such socket*"])
+
+
+def test_a_required_engine_that_is_missing_is_a_failure(pytester: pytest.Pytester) -> None:
+    """With --require-container-engine a missing engine cannot go unnoticed."""
+    result = run(pytester, TWO, "--container-engine=nobody", "--require-container-engine")
+    result.assert_outcomes(errors=2, passed=1)
+    result.stdout.fnmatch_lines(["*nobody: no such socket*"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
