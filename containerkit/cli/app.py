@@ -63,7 +63,7 @@ def _ending(body: Callable[[], Any]) -> int:
         # Who read our output has read enough. Python would complain once more while it flushes at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 1  # as click ends when a write fails
     except Exception as exc:
         if os.environ.get("CONTAINERKIT_TRACEBACK"):
             raise
