@@ -175,8 +175,8 @@ SHOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "dns": ({"dns": ["192.0.2.53"]}, "awk '/^nameserver/{print $2}' /etc/resolv.conf", "192.0.2.53"),
     "dns-search": ({"dns_search": "example.test"}, "awk '/^search/{print $2}' /etc/resolv.conf", "example.test"),
     "dns-option": ({"dns_option": "ndots:3"}, "grep -o ndots:3 /etc/resolv.conf", "ndots:3"),
-    "ulimit-line": ({"ulimits": "nofile=512:1024"}, "ulimit -Sn; ulimit -Hn", "512\n1024"),
-    "ulimit-mapping": ({"ulimits": {"nofile": 512}}, "ulimit -n", "512"),
+    "ulimit-line": ({"ulimits": "nofile=2048:4096"}, "ulimit -Sn; ulimit -Hn", "2048\n4096"),
+    "ulimit-mapping": ({"ulimits": {"nofile": 2048}}, "ulimit -n", "2048"),
     "network-none": ({"network": "none"}, "ls /sys/class/net", "lo"),
     "oom-score-adj": ({"oom_score_adj": 500}, "cat /proc/self/oom_score_adj", "500"),
     "entrypoint-text": ({"entrypoint": "sh -c"}, "echo $0", "sh"),
@@ -266,7 +266,10 @@ class _Untouchable:
         self.kind, self.url, self.capabilities = backend.kind, backend.url, backend.capabilities
 
     def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"{name}() was about to be sent")
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise AssertionError(f"{name}() was about to be sent")
+
+        return refuse
 
 
 @contextlib.contextmanager
@@ -282,6 +285,13 @@ def _image(engine: Engine, ref: str | None = None) -> Iterator[str]:
 
 def _sh(container: Container, line: str) -> str:
     return container.exec(["sh", "-c", line], check=True).stdout.strip()
+
+
+def _find(name: str, address: str) -> str:
+    """A shell line that succeeds if the name leads to the address; a static busybox resolves nothing by itself."""
+    if name == address:
+        return "true"
+    return f"nslookup {name} 2>/dev/null | grep -q -w {address}"
 
 
 class EngineConformance:
@@ -816,7 +826,7 @@ class EngineConformance:
     def test_container_tells_of_itself(self, engine: Engine, box: Container, shell_image: str) -> None:
         """Name, image, ID and dict are what they should be."""
         assert len(box.id) == 64
-        assert box.image == shell_image
+        assert box.image.removeprefix("docker.io/") == shell_image.removeprefix("docker.io/")
         assert box.to_dict()["status"] == "running"
         assert box.inspect()["Id"] == box.id
         assert box.health is None
@@ -1725,7 +1735,7 @@ class EngineConformance:
         ):
             peer.wait_until(wait.port_open(8080), timeout=20)
             assert peer.record.networks[network.name].ipv4_address == address
-            line = f"wget -T 10 -qO- http://{target}:8080/index.html"
+            line = f"{_find(target, address)} && wget -T 10 -qO- http://{address}:8080/index.html"
             result = engine.run(shell_image, ["sh", "-c", line], network=network.name, timeout=60)
             assert result.stdout == "hello\n", result
 
@@ -1733,8 +1743,8 @@ class EngineConformance:
         """network_alias= is the short form for one network."""
         with engine.start(shell_image, SERVER, network=net.name, network_alias="short") as peer:
             peer.wait_until(wait.port_open(8080), timeout=20)
-            line = "wget -T 10 -qO- http://short:8080/index.html"
-            assert engine.run(shell_image, ["sh", "-c", line], network=net.name, timeout=60).stdout == "hello\n"
+            line = _find("short", peer.record.networks[net.name].ipv4_address)
+            assert engine.run(shell_image, ["sh", "-c", line], network=net.name, timeout=60).exit_code == 0
 
     def test_network_tells_of_itself(self, engine: Engine) -> None:
         """Subnet, gateway, labels and driver are as asked."""
@@ -1775,8 +1785,8 @@ class EngineConformance:
         ):
             second.connect(peer, aliases=["there"])
             assert second.name in peer.refresh().record.networks
-            line = "wget -T 10 -qO- http://there:8080/index.html"
-            assert engine.run(shell_image, ["sh", "-c", line], network=second.name, timeout=60).stdout == "hello\n"
+            line = _find("there", peer.record.networks[second.name].ipv4_address)
+            assert engine.run(shell_image, ["sh", "-c", line], network=second.name, timeout=60).exit_code == 0
             second.disconnect(peer)
             assert second.name not in peer.refresh().record.networks
 

@@ -64,8 +64,13 @@ def test_a_loose_container() -> None:
     """Everything that was given beyond the default is named."""
     raw = {
         "HostConfig": {
-            "Privileged": True, "PidMode": "host", "NetworkMode": "host", "CapAdd": ["CAP_SYS_ADMIN"],
-            "SecurityOpt": ["seccomp=unconfined", "no-new-privileges"], "Memory": 0, "PidsLimit": -1,
+            "Privileged": True,
+            "PidMode": "host",
+            "NetworkMode": "host",
+            "CapAdd": ["CAP_SYS_ADMIN"],
+            "SecurityOpt": ["seccomp=unconfined", "no-new-privileges"],
+            "Memory": 0,
+            "PidsLimit": -1,
             "Devices": [{"PathOnHost": "/dev/kvm"}],
             "PortBindings": {
                 "80/tcp": [{"HostIp": "", "HostPort": "8080"}],
