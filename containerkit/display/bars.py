@@ -206,7 +206,8 @@ class BarChart(Plot):
 
     @property
     def _top(self) -> float:
-        return max(self._known, default=0) or 1.0
+        top = max(self._known, default=0.0)
+        return top if top > 1e-12 else 1.0  # less than that is nothing, and no scale can be made of it
 
     @property
     def _part_names(self) -> list[str]:

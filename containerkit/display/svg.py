@@ -51,18 +51,22 @@ def cut(text: str, width: float, size: float = SIZE, *, middle: bool = False, bo
     width /= 1.12 if bold else 1.0
     if width_of(text, size) <= width:
         return text
-    room = width - width_of("…", size)
-    kept = 0
-    for char in text:
-        room -= width_of(char, size)
-        if room < 0:
-            break
-        kept += 1
-    if kept < 3:
-        return ""
-    if middle and kept > 8:
-        return f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
-    return text[:kept].rstrip() + "…"
+    for kept in range(_fitting(text, width - width_of("…", size), size), 2, -1):
+        if not middle or kept <= 8:
+            return text[:kept].rstrip() + "…"
+        ends = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+        if width_of(ends, size) <= width:  # its end may be wider than what was measured
+            return ends
+    return ""
+
+
+def _fitting(text: str, width: float, size: float) -> int:
+    """How many characters fit."""
+    for count, char in enumerate(text):
+        width -= width_of(char, size)
+        if width < 0:
+            return count
+    return len(text)
 
 
 def amount(value: float | None, unit: str) -> str:

@@ -203,12 +203,12 @@ def cell_tone(value: object, column: str = "") -> Tone:
 def _plain(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Enum):  # first: many are strings, too, whose str() differs between versions of Python
+        return _plain(value.value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Enum):
-        return _plain(value.value)
     if isinstance(value, (int, float)):
         return human_number(value)
     if isinstance(value, bytes):

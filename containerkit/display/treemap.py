@@ -194,7 +194,7 @@ def _fit(nodes: Sequence[_Node], box: _Box) -> list[tuple[_Node, _Box]]:
     scale = box.width * box.height / total
     seen = [node for node in nodes if node.total * scale >= _LEAST]
     rest = nodes[len(seen) :]  # they are sorted
-    if rest:
+    if sum(node.total for node in rest) * scale >= 1:
         seen.append(_Node(f"{len(rest)} more", f"{len(rest)} more", sum(node.total for node in rest)))
         seen.sort(key=lambda node: -node.total)
     return list(zip(seen, _squarify([node.total * scale for node in seen], box), strict=True))

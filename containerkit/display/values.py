@@ -53,14 +53,12 @@ def tables_of(value: object, title: str = "") -> tuple[Table, ...]:
 
 def _of_list(title: str, items: Sequence[Any]) -> tuple[Table, ...]:
     if not all(isinstance(item, Mapping) for item in items):
-        wide = max((len(item) for item in items if isinstance(item, list)), default=1)
-        rows = [[*item, *[""] * (wide - len(item))] if isinstance(item, list) else [item] for item in items]
-        if any(len(row) != wide for row in rows):
-            rows, wide = [[item] for item in items], 1
-        return (Table(title, ("",) * wide, rows),)
+        wide = max(map(len, items)) if all(isinstance(item, list) for item in items) else 0
+        rows = [[*item, *[""] * (wide - len(item))] if wide else [item] for item in items]
+        return (Table(title, ("",) * (wide or 1), rows),)
     keys = list(dict.fromkeys(key for item in items for key in item))
-    rows = [[_cell(key, item.get(key)) for key in keys] for item in items]
-    return (Table(title, [_words(key) for key in keys], rows),)
+    cells = [[_cell(key, item.get(key)) for key in keys] for item in items]
+    return (Table(title, [_words(key) for key in keys], cells),)
 
 
 def _words(key: str) -> str:
@@ -71,7 +69,7 @@ def _cell(key: str, value: object) -> object:
     """A value as its name says it is meant."""
     number = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
     if number and (key in _BYTES or key.endswith("_bytes")):
-        return bytes_cell(None if value is None else int(str(value).partition(".")[0]))
+        return bytes_cell(value)  # type: ignore[arg-type]
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return value
     if key in _SHARES:
