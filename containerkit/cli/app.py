@@ -119,7 +119,9 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    "containerkit", cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.option("--engine", metavar="TARGET", help=_TARGET)
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="SECONDS",
