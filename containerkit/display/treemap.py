@@ -105,9 +105,9 @@ class Treemap(Plot):
         text = SIZE if depth == 0 else SMALL
         room = box.width - 10
         bold = bool(node.children)
-        name = cut(node.name, room, text, middle=True, bold=bold) if box.height >= text + 5 else ""
+        name = self._name(node, room, text) if box.height >= text + 5 else ""
         if name:
-            both = f"{visible(node.name)}  {size}"
+            both = f"{name if node.count else visible(node.name)}  {size}"
             line = both if width_of(both, text, bold=bold) <= room else name
             yield _inside(line, box.x + 5, box.y + text + 1, text, bold=bold)
             if line == name and not deeper and box.height >= 2 * text + 8 and width_of(size, SMALL) <= room:
@@ -116,6 +116,14 @@ class Treemap(Plot):
             inner = _Box(box.x + 2.5, box.y + _HEAD, box.width - 5, box.height - _HEAD - 2.5)
             for child, place in _fit(node.largest(), inner):
                 yield from self._area(child, place, colour, depth + 1)
+
+    def _name(self, node: _Node, room: float, size: float) -> str:
+        """As much of the name as fits; a number of files whole or not at all."""
+        name = cut(node.name, room, size, middle=True, bold=bool(node.children))
+        if not node.count or name == node.name:
+            return name
+        short = f"+{node.count}"
+        return short if width_of(short, size) <= room else ""
 
     def _words(self, root: _Node) -> str:
         largest = root.largest()[:8]
@@ -133,13 +141,14 @@ def _share(node: _Node, root: _Node) -> Cell:
 
 
 class _Node:
-    __slots__ = ("children", "name", "own", "path", "total")
+    __slots__ = ("children", "count", "name", "own", "path", "total")
 
     def __init__(self, name: str, path: str, total: float = 0.0) -> None:
         self.name = name
         self.path = path
         self.own = total
         self.total = total
+        self.count = 0  # of the things that it stands for, where they are too small to be drawn
         self.children: dict[str, _Node] = {}
 
     def join(self) -> None:
@@ -195,7 +204,9 @@ def _fit(nodes: Sequence[_Node], box: _Box) -> list[tuple[_Node, _Box]]:
     seen = [node for node in nodes if node.total * scale >= _LEAST]
     rest = nodes[len(seen) :]  # they are sorted
     if sum(node.total for node in rest) * scale >= 1:
-        seen.append(_Node(f"{len(rest)} more", f"{len(rest)} more", sum(node.total for node in rest)))
+        together = _Node(f"{len(rest)} more", f"{len(rest)} more", sum(node.total for node in rest))
+        together.count = len(rest)
+        seen.append(together)
         seen.sort(key=lambda node: -node.total)
     return list(zip(seen, _squarify([node.total * scale for node in seen], box), strict=True))
 
