@@ -13,9 +13,11 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import STDOUT
 
 import nox
 from nox.command import CommandFailed
@@ -159,19 +161,33 @@ def discovered(session: nox.Session) -> list[Engine]:
 
 
 def each_engine(session: nox.Session, found: Sequence[Engine], *command: str, with_junit: bool = False) -> None:
-    """Run the command once per engine, all of them even if one fails."""
+    """Run the command once per engine, all of them even if one fails; tests on as many at once as there are cores."""
     python = str(Path(session.bin) / "python")
-    failed = []
-    for engine in found:
+    logs = Path(session.create_tmp()).resolve()
+
+    def run(engine: Engine) -> bool:
         session.log(f"--- {engine.name}: {engine.url}")
         extra = [junit(session, engine.name)] if with_junit else []
         env = {"CONTAINERKIT_ENGINE": engine.url, "CK_ENGINE": engine.name}
+        line = [*engine.prefix, python, *command, *extra]
         try:
-            session.run(*engine.prefix, python, *command, *extra, env=env, external=True)
+            if not with_junit:
+                session.run(*line, env=env, external=True)
+                return True
+            with (logs / f"{engine.name}.log").open("w") as log:
+                session.run(*line, env=env, external=True, log=False, stdout=log, stderr=STDOUT)
         except CommandFailed:
-            failed.append(engine.name)
-    if failed:
-        session.error(f"failed on {', '.join(failed)}")
+            return False
+        finally:
+            if with_junit:
+                session.log(f"--- {engine.name}\n{(logs / f'{engine.name}.log').read_text()}")
+        return True
+
+    with ThreadPoolExecutor((os.cpu_count() or 1) if with_junit else 1) as pool:
+        passed = list(pool.map(run, found))
+    if not all(passed):
+        names = (engine.name for engine, good in zip(found, passed, strict=True) if not good)
+        session.error(f"failed on {', '.join(names)}")
 
 
 def pytest_args(session: nox.Session) -> list[str]:

@@ -152,7 +152,7 @@ class Container:
 
     @property
     def image(self) -> str:
-        """The image's name, as it was given at create."""
+        """The image's name in familiar form ("busybox:1"), or its ID where it was created from one."""
         return self._known().image
 
     @property
@@ -594,9 +594,10 @@ class Containers:
 
     def prune(self, *, filters: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """Remove those that do not run; gives their IDs. One that starts meanwhile stays."""
-        wanted = {**read_filters(filters), "status": ("created", "exited", "dead")}
         gone = []
-        for record in self._engine.backend.list_containers(all=True, filters=wanted):
+        for record in self._engine.backend.list_containers(all=True, filters=read_filters(filters)):
+            if record.status not in ("created", "exited", "dead"):
+                continue
             with contextlib.suppress(NotFound, WrongState):
                 self._engine.backend.remove_container(record.id, force=False, volumes=False)
                 self._engine.session.disown(record.id)

@@ -102,7 +102,25 @@ def _from_mapping(context: Mapping[Any, Any], dockerfile: str | None) -> tuple[I
             entries.append(lambda data=data, path=path: iter([_memory_entry(path, data)]))  # type: ignore[misc]
         else:
             raise InvalidOption("context", {path: value}, "text, bytes or a path as values")
-    return tar_stream(_owned_by_root(entry for make in entries for entry in make())), name
+    all_entries = (entry for make in entries for entry in make())
+    kept = _without(all_entries, ignored(parse_ignore(_rules(context))), {name, ".dockerignore"})
+    return tar_stream(_owned_by_root(kept)), name
+
+
+def _rules(context: Mapping[str, Any]) -> str:
+    """The text of a mapping's own .dockerignore."""
+    rules = context.get(".dockerignore", "")
+    if isinstance(rules, os.PathLike):
+        rules = Path(rules).read_bytes() if Path(rules).is_file() else b""
+    return rules.decode("utf-8", "surrogateescape") if isinstance(rules, bytes) else str(rules)
+
+
+def _without(entries: Iterable[Entry], leave_out: Callable[[str], bool], always: set[str]) -> Iterator[Entry]:
+    for info, source in entries:
+        if info.name in always or not leave_out(info.name):
+            yield info, source
+        elif source is not None:
+            source.close()
 
 
 def _memory_entry(path: str, data: bytes) -> Entry:

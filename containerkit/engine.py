@@ -252,6 +252,8 @@ class Engine:
             self.require(Capability.HOST_GATEWAY, 'add_host "host-gateway"')
         if spec.userns and spec.userns.startswith("keep-id"):
             self.require(Capability.KEEP_ID, f"userns={spec.userns}")
+        if spec.ulimits:
+            self.require(Capability.ULIMITS, "ulimits")
         if any(attachment.mac_address for attachment in spec.networks):
             self.require(Capability.MAC_ADDRESS, "mac_address")
 

@@ -26,6 +26,7 @@ from ..spec import ContainerSpec, ExecSpec, NetworkAttachment, ResourceLimits
 from ..streams import Attachment, ByteStream, Output, OutputStream, Stream, demultiplex
 from . import _parse
 from ._http import FOREVER, HttpBackend, is_transient, path
+from ._peer import surely_missing
 from ._render import container_body, endpoint_body, exec_body, limits_body, query_filters
 from ._translate import recast, translated
 from .base import Change, ContainerRecord, Created, ExecState, PathStat, Processes, Raw, Stats
@@ -57,6 +58,7 @@ class ContainerVerbs(HttpBackend):
     # ---------------------------------------------------------------- create and inspect
     def create_container(self, spec: ContainerSpec) -> Created:
         doing = f"creating container {spec.name or ''} from {spec.image}".replace("  ", " ")
+        self._refuse_missing_sources(spec, doing)
         body = container_body(spec, self._stored_name(spec.image))
         later = self._networking(spec, body)
         params = {"name": spec.name, "platform": spec.platform}
@@ -103,10 +105,20 @@ class ContainerVerbs(HttpBackend):
             self.inspect_image(spec.image)
         except ImageNotFound:
             return recast(exc, ImageNotFound, f'{doing}: no image {spec.image} here; pull it, or use pull="missing"')
+        if source := self._missing_source(spec):
+            return recast(exc, NotFound, f"{doing}: no {source} on the engine's machine to bind; make it first")
         for attachment in spec.networks:
             if not self._exists(attachment.name):
                 return recast(exc, NetworkNotFound, f"{doing}: no network {attachment.name}; create it first")
         return exc
+
+    def _missing_source(self, spec: ContainerSpec) -> str:
+        """The first bind mount's source that is not there, where that can be known; "" otherwise."""
+        sources = (mount.source for mount in spec.mounts if mount.kind == "bind")
+        return next((source for source in sources if surely_missing(self.url, source)), "")
+
+    def _refuse_missing_sources(self, spec: ContainerSpec, doing: str) -> None:
+        """Raise NotFound where the engine itself would make an empty folder in the place of a missing one."""
 
     def _exists(self, network: str) -> bool:
         try:

@@ -70,6 +70,7 @@ class Capability(str, Enum):
     HOST_GATEWAY = "host-gateway"  # add_host={"name": "host-gateway"}
     KEEP_ID = "keep-id"  # userns="keep-id"
     MAC_ADDRESS = "mac-address"
+    ULIMITS = "ulimits"
 
     def __str__(self) -> str:
         return self.value

@@ -156,6 +156,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             Capability.REGISTRY,
             Capability.HOST_GATEWAY,
             Capability.MAC_ADDRESS,
+            Capability.ULIMITS,
         }
         if info.cgroup_driver != "none":
             found |= {Capability.PAUSE, Capability.STATS, Capability.TOP, Capability.UPDATE}

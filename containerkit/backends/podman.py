@@ -190,6 +190,8 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             found |= {capability for capability, name in _LIMITS.items() if name in controllers}
         if not info.rootless or info.cgroup_version == 2:
             found |= {Capability.PAUSE, Capability.STATS}
+        if not info.rootless or self._version >= (5, 0):  # 4.3 rootless accepts and drops them
+            found.add(Capability.ULIMITS)
         if self._version >= (4, 7):
             found.add(Capability.HOST_GATEWAY)
         if self._version >= (5, 0) and any(c in found for c in _LIMITS):
@@ -249,6 +251,11 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             }
         return ()
 
+    def _refuse_missing_sources(self, spec: ContainerSpec, doing: str) -> None:
+        """The compat endpoint makes the folder that a bind mount names; so it is looked for before."""
+        if source := self._missing_source(spec):
+            raise NotFound(f"{doing}: no {source} on the engine's machine to bind; make it first")
+
     def _security_missing(self, spec: ContainerSpec, identity: str, host: Raw) -> list[str]:
         """Inspect lists what is left after cap_drop, not what was asked; so the effective set is looked at."""
         raw = _parse.mapping(
@@ -300,7 +307,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
 
     def _delete(self, ref: str, doing: str, *, force: bool, volumes: bool) -> None:
         """libpod's removal with timeout=0: a forced one else waits 10 s for a process that ignores TERM."""
-        params = {"force": force, "v": volumes, "timeout": 0 if force else None}
+        params = {"force": force, "volumes": volumes, "timeout": 0 if force else None}  # "v" is the compat word
         answer = self._json("DELETE", path("/containers/{}", ref), doing, params=params, native=True)
         for report in map(_parse.mapping, _parse.sequence(answer)):
             if report.get("Err"):
@@ -374,7 +381,10 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     def _top(self, ref: str, ps_args: str | None, doing: str) -> Raw:
         """libpod's: the compat one gives whole lines as one column."""
         params = {"ps_args": ps_args, "stream": False}
-        return _parse.mapping(self._json("GET", path("/containers/{}/top", ref), doing, params=params, native=True))
+        raw = _parse.mapping(self._json("GET", path("/containers/{}/top", ref), doing, params=params, native=True))
+        if not raw.get("Titles"):  # 4.3 has no words for one that does not run
+            raise EngineError(f"{doing}: the engine listed nothing")
+        return raw
 
     # ---------------------------------------------------------------- images
     def image_history(self, ref: str) -> tuple[HistoryEntry, ...]:

@@ -511,6 +511,39 @@ class EngineConformance:
         if kind == "bind":
             assert (folder / "x").read_text() == "kept\n"
 
+    def test_missing_bind_source(self, engine: Engine, shell_image: str, folder: Path) -> None:
+        """A mount of a host path that is not there is NotFound, and the path is not made."""
+        source = folder / "none"
+        for options in ({"mounts": f"type=bind,src={source},dst=/m"}, {"volumes": {str(source): "/m"}}):
+            with pytest.raises(NotFound, match="none"):
+                engine.run(shell_image, ["true"], **options)
+        assert not source.exists()
+
+    @pytest.mark.parametrize("how", ["run", "remove"])
+    def test_anonymous_volume_goes_with_its_container(self, engine: Engine, shell_image: str, how: str) -> None:
+        """A volume without a name is removed with its container."""
+        seen = {volume.name for volume in engine.volumes.list()}
+        if how == "run":
+            assert engine.run(shell_image, ["touch", "/data/x"], volumes="/data").exit_code == 0
+        else:
+            with engine.start(shell_image, SLEEP, volumes="/data") as container:
+                (mount,) = (mount for mount in container.record.mounts if mount.target == "/data")
+                assert engine.volumes.exists(mount.name)
+            assert not engine.volumes.exists(mount.name)
+        assert {volume.name for volume in engine.volumes.list()} <= seen
+
+    @pytest.mark.parametrize("given", [2048, "2048:4096", (2048, 4096)], ids=["number", "line", "pair"])
+    def test_ulimits_as_declared(self, engine: Engine, shell_image: str, given: Any) -> None:
+        """A ulimit holds for the first process, or is refused where the engine would leave it out."""
+        hard = 2048 if given == 2048 else 4096
+        options = {"ulimits": {"nofile": given, "nproc": 4096}}  # Podman 4 wants both on a host of small limits
+        line = ["sh", "-c", "ulimit -Sn; ulimit -Hn"]
+        if Capability.ULIMITS in engine.capabilities:
+            assert engine.run(shell_image, line, **options).stdout.split() == ["2048", str(hard)]
+        else:
+            with pytest.raises(Unsupported):
+                engine.run(shell_image, line, **options)
+
     @pytest.mark.parametrize("given", [{"a.b": "1", "c": ""}, ["a.b=1", "c"]], ids=["mapping", "list"])
     def test_labels(self, engine: Engine, shell_image: str, given: Any) -> None:
         """Labels are on the container as given, whatever the spelling."""
@@ -800,6 +833,18 @@ class EngineConformance:
             assert {box, idle} <= set(everything)
             (entry,) = (item for item in everything if item == idle)
             assert (entry.name, entry.status) == (idle.name, "created")
+
+    def test_container_prune_with_label(self, engine: Engine, shell_image: str) -> None:
+        """prune() removes what does not run and matches, and nothing else."""
+        mark = _name()
+        with (
+            engine.start(shell_image, SLEEP, labels={"mark": mark}) as running,
+            engine.containers.create(shell_image, SLEEP, labels={"mark": mark}) as idle,
+            engine.containers.create(shell_image, SLEEP) as other,
+        ):
+            assert engine.containers.prune(filters={"label": [f"mark={mark}"]}) == (idle.id,)
+            assert running.refresh().status == "running"
+            assert other.refresh().status == "created"
 
     def test_container_tells_of_itself(self, engine: Engine, box: Container, shell_image: str) -> None:
         """Name, image, ID and dict are what they should be."""
@@ -1266,10 +1311,10 @@ class EngineConformance:
                 calls[what]()
         assert box.refresh().status == "running"
 
-    @pytest.mark.parametrize("what", ["kill", "exec", "pause"])
+    @pytest.mark.parametrize("what", ["kill", "exec", "pause", "top"])
     def test_wrong_state_of_a_stopped_one(self, engine: Engine, shell_image: str, what: str) -> None:
         """What needs a running container is WrongState with one that does not run."""
-        capability = {"pause": Capability.PAUSE}.get(what)
+        capability = {"pause": Capability.PAUSE, "top": Capability.TOP}.get(what)
         error = WrongState if capability is None or capability in engine.capabilities else Unsupported
         with engine.start(shell_image, ["true"]) as container:
             container.wait(timeout=30)
@@ -1524,7 +1569,8 @@ class EngineConformance:
             engine.images.build(files, tag=ref, **options)
             assert engine.run(ref, ["sh", "-c", line]).stdout.strip() == expected
 
-    def test_build_dockerignore(self, engine: Engine, shell_image: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("form", ["folder", "mapping"])
+    def test_build_dockerignore(self, engine: Engine, shell_image: str, tmp_path: Path, form: str) -> None:
         """.dockerignore leaves out, and "!" brings back."""
         files = {
             "Dockerfile": f"FROM {shell_image}\nCOPY . /ctx\n",
@@ -1539,7 +1585,7 @@ class EngineConformance:
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
         with _image(engine) as ref:
-            engine.images.build(tmp_path, tag=ref)
+            engine.images.build(tmp_path if form == "folder" else files, tag=ref)
             line = "cd /ctx; find . -type f | grep -v -i docker | sort"
             found = engine.run(ref, ["sh", "-c", line]).stdout.split()
         assert found == ["./b.txt", "./deep/in/this", "./keep.log"]

@@ -1,0 +1,53 @@
+"""The process behind an engine's socket, as the kernel names it: the way to see a path as the engine sees it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+from pathlib import Path, PurePosixPath
+
+__all__ = ["engine_process", "surely_missing"]
+
+#: Programs that answer for an engine of this very machine; systemd holds the socket until one is needed. Others (ssh,
+#: a machine's proxy) pass it on to another machine, whose files are not ours to see.
+_LOCAL = ("dockerd", "podman", "systemd")
+
+
+def engine_process(url: str) -> int | None:
+    """PID of the process that made the socket; None where there is none to be seen from here."""
+    if not url.startswith("unix://"):
+        return None
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(5.0)
+            peer.connect(url.removeprefix("unix://"))
+            pid, _, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    except (OSError, AttributeError):  # no SO_PEERCRED outside Linux
+        return None
+    return pid if pid > 0 else None  # 0: in a PID namespace that cannot be seen from here
+
+
+def surely_missing(url: str, path: str) -> bool:
+    """Whether an absolute path does not exist where the engine is; False also where that cannot be known.
+
+    A link on the way is not followed: /proc/PID/root would follow an absolute one into our own root.
+    """
+    pid = engine_process(url)
+    if pid is None:
+        return False
+    process = Path("/proc", str(pid))
+    try:
+        if (process / "comm").read_text().strip() not in _LOCAL:
+            return False
+        place = process / "root"
+        for part in PurePosixPath(path).parts[1:]:
+            place /= part
+            if stat.S_ISLNK(os.lstat(place).st_mode):
+                return False
+    except FileNotFoundError:
+        return process.exists()
+    except OSError:
+        return False
+    return False
