@@ -537,7 +537,7 @@ class EngineConformance:
     def test_ulimits_as_declared(self, engine: Engine, shell_image: str, given: Any) -> None:
         """A ulimit holds for the first process, or is refused where the engine would leave it out."""
         hard = 2048 if given == 2048 else 4096
-        options: dict[str, Any] = {"ulimits": {"nofile": given, "nproc": 4096}}  # Podman 4 wants both on a host of small limits
+        options: dict[str, Any] = {"ulimits": {"nofile": given, "nproc": 4096}}  # 4.3 wants both
         line = ["sh", "-c", "ulimit -Sn; ulimit -Hn"]
         if Capability.ULIMITS in engine.capabilities:
             assert engine.run(shell_image, line, **options).stdout.split() == ["2048", str(hard)]
