@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 
 from .errors import InvalidReference
+from .values import Value
 
 __all__ = ["Reference", "display", "looks_like_id", "parse", "same_image_name"]
 
@@ -35,7 +36,7 @@ _PATH_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Value):
     """One image name, every part of it known.
 
     Attributes:

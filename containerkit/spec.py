@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .values import Value
+
 __all__ = [
     "BuildSpec",
     "ContainerSpec",
@@ -28,7 +30,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Value):
     """Something of the host, a volume, or memory, seen inside a container.
 
     Attributes:
@@ -57,7 +59,7 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
-class PortBinding:
+class PortBinding(Value):
     """One port of the container, published on the host.
 
     Attributes:
@@ -74,7 +76,7 @@ class PortBinding:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkAttachment:
+class NetworkAttachment(Value):
     """One user network that a container joins, and who it is there."""
 
     name: str
@@ -85,7 +87,7 @@ class NetworkAttachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Ulimit:
+class Ulimit(Value):
     """A resource limit of the process (setrlimit): soft and hard, -1 for unlimited."""
 
     name: str
@@ -94,7 +96,7 @@ class Ulimit:
 
 
 @dataclass(frozen=True, slots=True)
-class RestartPolicy:
+class RestartPolicy(Value):
     """When the engine starts a container again: "no", "on-failure", "always" or "unless-stopped"."""
 
     name: str
@@ -102,7 +104,7 @@ class RestartPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthCheck:
+class HealthCheck(Value):
     """How the engine asks a container whether it is well; seconds, as everywhere.
 
     Attributes:
@@ -117,7 +119,7 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceSpec:
+class DeviceSpec(Value):
     """A device node of the host, given to a container with some of the permissions "rwm"."""
 
     host_path: str
@@ -126,7 +128,7 @@ class DeviceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceLimits:
+class ResourceLimits(Value):
     """What a container may use; checked against what the engine enforces before anything is sent.
 
     Attributes:
@@ -153,7 +155,7 @@ class ResourceLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryAuth:
+class RegistryAuth(Value):
     """A registry's address ("docker.io", "localhost:5000") and what it should be told."""
 
     registry: str
@@ -162,7 +164,7 @@ class RegistryAuth:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerSpec:
+class ContainerSpec(Value):
     """One container to create, every option parsed and checked."""
 
     image: str
@@ -229,7 +231,7 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ExecSpec:
+class ExecSpec(Value):
     """One command to run in a running container."""
 
     command: tuple[str, ...]
@@ -242,7 +244,7 @@ class ExecSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class BuildSpec:
+class BuildSpec(Value):
     """One image to build from a context that is sent as a tar stream."""
 
     tags: tuple[str, ...] = ()
@@ -259,7 +261,7 @@ class BuildSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class VolumeSpec:
+class VolumeSpec(Value):
     """One volume to create; an empty name asks the engine for one."""
 
     name: str = ""
@@ -269,7 +271,7 @@ class VolumeSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkSpec:
+class NetworkSpec(Value):
     """One network to create, with name resolution between its containers."""
 
     name: str

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
 from .errors import ContainerKitError, EngineTimeout, EngineUnavailable
+from .values import Value
 
 __all__ = ["Attachment", "ByteStream", "Output", "OutputStream", "Stream", "demultiplex"]
 
@@ -27,7 +28,7 @@ _NAMES: dict[int, Literal["stdout", "stderr"]] = {0: "stdout", 1: "stdout", 2: "
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class Output(Value):
     """A piece of what a process wrote. The order between the two streams is not promised; within one it is."""
 
     stream: Literal["stdout", "stderr"]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..values import Value
+
 if TYPE_CHECKING:
     from ..spec import (
         BuildSpec,
@@ -77,7 +79,7 @@ class Capability(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(Value):
     """What an engine says of itself, in one vocabulary.
 
     Attributes:
@@ -110,7 +112,7 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class Address(Value):
     """Where a published port answers on the engine's host."""
 
     host: str
@@ -121,7 +123,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class MountRecord:
+class MountRecord(Value):
     """A mount as the engine made it."""
 
     kind: str
@@ -132,7 +134,7 @@ class MountRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkEndpoint:
+class NetworkEndpoint(Value):
     """A container's place on one network."""
 
     network: str
@@ -144,7 +146,7 @@ class NetworkEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerRecord:
+class ContainerRecord(Value):
     """One container, as the engine tells it.
 
     A record from :meth:`Backend.list_containers` is sparse: ``complete`` is False and ``networks``, ``mounts``,
@@ -184,7 +186,7 @@ class ContainerRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class Created(Value):
     """A container that now exists, and what the engine warned of while creating it."""
 
     id: str
@@ -192,7 +194,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class ExecState:
+class ExecState(Value):
     """Where an exec'd command stands; exit_code is None while it runs.
 
     Attributes:
@@ -205,7 +207,7 @@ class ExecState:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Value):
     """One line of an image's history, oldest first.
 
     Attributes:
@@ -222,7 +224,7 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRecord:
+class ImageRecord(Value):
     """One image, as the engine tells it.
 
     Attributes:
@@ -254,7 +256,7 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class VolumeRecord:
+class VolumeRecord(Value):
     """One volume. mountpoint: where it lies on the engine's host."""
 
     name: str
@@ -267,7 +269,7 @@ class VolumeRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerRef:
+class ContainerRef(Value):
     """A container, and where it is on a network."""
 
     id: str
@@ -278,7 +280,7 @@ class ContainerRef:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkRecord:
+class NetworkRecord(Value):
     """One network.
 
     Attributes:
@@ -300,7 +302,7 @@ class NetworkRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(Value):
     """One path that a container's read-write layer changes. kind: "added", "modified" or "deleted"."""
 
     path: str
@@ -308,7 +310,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class PathStat:
+class PathStat(Value):
     """What stands at a path in a container: permission bits, bytes, seconds since the epoch, and a link's target."""
 
     name: str
@@ -320,7 +322,7 @@ class PathStat:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(Value):
     """What a container uses at one moment.
 
     Attributes:
@@ -345,7 +347,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Processes:
+class Processes(Value):
     """The processes of a container: titles in the words of ps, one row a process."""
 
     titles: tuple[str, ...]
@@ -353,7 +355,7 @@ class Processes:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Value):
     """One step of a pull, push, load or build.
 
     Attributes:
@@ -372,7 +374,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Event(Value):
     """Something that happened on the engine.
 
     Attributes:

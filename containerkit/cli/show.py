@@ -57,7 +57,7 @@ def show(value: object, form: str, *, title: str = "", tables: Sequence[Any] | N
     """Print a value: as JSON all of it, else its tables, or those given."""
     display = _display()
     if form == "json":
-        click.echo(json.dumps(display.as_dict(value), indent=2))
+        click.echo(json.dumps(display.json_ready(value), indent=2))
         return
     shown = display.tables_of(value, title) if tables is None else tables
     if form == "markdown":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ..values import json_ready
 from .bars import Bar, BarChart
 from .plot import Plot
 from .sharing_graph import ChainLayer, SharingGraph
 from .table import Cell, Table, Tabular, bytes_cell, percent_cell, seconds_cell
 from .treemap import Treemap
 from .units import human_bytes, human_seconds
-from .values import as_dict, tables_of
+from .values import tables_of
 
 __all__ = [
     "Bar",
@@ -20,10 +21,10 @@ __all__ = [
     "Table",
     "Tabular",
     "Treemap",
-    "as_dict",
     "bytes_cell",
     "human_bytes",
     "human_seconds",
+    "json_ready",
     "percent_cell",
     "seconds_cell",
     "tables_of",

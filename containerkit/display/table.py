@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from enum import Enum
-from os import PathLike, fspath
 from typing import Any, Literal
 
+from ..values import json_ready
 from .escape import markdown_text, visible
 from .units import UNKNOWN, human_bytes, human_number, human_seconds
 
@@ -140,7 +138,7 @@ class Table:
         return {
             "title": self.title,
             "columns": list(self.columns),
-            "rows": [[json_ready(value) for value in row] for row in self.rows],
+            "rows": [[json_ready(_value(cell)) for cell in row] for row in self.rows],
             "notes": list(self.notes),
         }
 
@@ -221,30 +219,8 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def json_ready(value: object) -> Any:
-    """The same value in JSON's own types."""
-    if isinstance(value, Cell):
-        return json_ready(value.value)
-    if isinstance(value, Enum):
-        return json_ready(value.value)
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if json.dumps(value) not in {"NaN", "Infinity", "-Infinity"} else None
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, PathLike):
-        return json_ready(fspath(value))
-    if isinstance(value, Mapping):
-        return {_plain(key): json_ready(item) for key, item in value.items()}
-    if isinstance(value, AbstractSet):
-        return [json_ready(item) for item in sorted(value, key=str)]
-    if isinstance(value, (list, tuple)):
-        return [json_ready(item) for item in value]
-    to_dict = getattr(value, "to_dict", None)
-    return json_ready(to_dict()) if callable(to_dict) else str(value)
+def _value(cell: object) -> object:
+    return cell.value if isinstance(cell, Cell) else cell
 
 
 def _is_numeric(values: Iterable[object]) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from .table import Cell, Table, bytes_cell, json_ready, percent_cell, seconds_cell
+from ..values import json_ready
+from .table import Cell, Table, bytes_cell, percent_cell, seconds_cell
 
-__all__ = ["as_dict", "tables_of"]
+__all__ = ["tables_of"]
 
 _MOMENTS = frozenset({"created", "started", "modified", "time"})
 _SECONDS = frozenset({"duration", "timeout"})
@@ -17,25 +17,12 @@ _SHARES = frozenset({"efficiency", "dive_efficiency"})
 _BYTES = frozenset({"size", "memory", "bytes", "content", "tar", "compressed", "disk"})
 
 
-def as_dict(value: object) -> Any:
-    """The value as JSON has it: its own to_dict(), a dataclass's fields without the engine's raw answers, or itself."""
-    to_dict = getattr(value, "to_dict", None)
-    if callable(to_dict):
-        return json_ready(to_dict())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = (field.name for field in dataclasses.fields(value) if field.name != "raw" and field.name[0] != "_")
-        return {name: as_dict(getattr(value, name)) for name in names}
-    if isinstance(value, (list, tuple)):
-        return [as_dict(item) for item in value]
-    return json_ready(value)
-
-
 def tables_of(value: object, title: str = "") -> tuple[Table, ...]:
     """The value's own table; or one of its plain facts, and one for each list of things in it."""
     own = getattr(value, "table", None)
     if callable(own):
         return (own(),)
-    told = as_dict(value)
+    told = json_ready(value)
     if not isinstance(told, Mapping):
         return _of_list(title, told if isinstance(told, Sequence) and not isinstance(told, str) else [told])
     facts: list[tuple[object, object]] = []

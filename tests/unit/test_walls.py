@@ -17,15 +17,16 @@ PACKAGE = Path(containerkit.__file__).parent
 #: room -> the only rooms of ours it may import; a room that is not here may import any.
 WALLS = {
     "errors": set(),
-    "reference": {"errors"},
-    "spec": set(),
-    "streams": {"errors"},
+    "reference": {"errors", "values"},
+    "values": set(),
+    "spec": {"values"},
+    "streams": {"errors", "values"},
     "oci": {"errors", "oci"},
     "store": {"errors", "oci", "store", "backends"},
-    "options": {"errors", "options", "reference", "spec"},
-    "backends": {"backends", "errors", "reference", "spec", "streams"},
+    "options": {"errors", "options", "reference", "spec", "values"},
+    "backends": {"backends", "errors", "reference", "spec", "streams", "values"},
     "isolation": {"backends", "display", "errors", "isolation", "reference", "spec", "streams", "oci"},
-    "display": {"display", "errors"},
+    "display": {"display", "errors", "values"},
     "cli": {""},
     "pytest_plugin": {""},
 }

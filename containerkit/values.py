@@ -1,0 +1,60 @@
+"""What every plain value has in common: it can be told in JSON's own types."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date
+from enum import Enum
+from os import PathLike, fspath
+from typing import Any
+
+__all__ = ["Value", "json_ready"]
+
+
+class Value:
+    """Base of the frozen dataclasses that are given to users."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, keys as the attributes; without what the repr leaves out: raw answers and secrets."""
+        return _fields(self)
+
+
+def json_ready(value: object) -> Any:
+    """The same value in JSON's own types; what JSON has no word for (NaN, an infinity) is None."""
+    if isinstance(value, Enum):
+        return json_ready(value.value)
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, PathLike):
+        return json_ready(fspath(value))
+    if isinstance(value, Mapping):
+        return {_key(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, AbstractSet):
+        return [json_ready(item) for item in sorted(value, key=str)]
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item) for item in value]
+    to_dict = getattr(value, "to_dict", None)
+    if callable(to_dict):
+        return json_ready(to_dict())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _fields(value)
+    return str(value)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: json_ready(getattr(value, field.name)) for field in dataclasses.fields(value) if field.repr}
+
+
+def _key(key: object) -> str:
+    return str(json_ready(key))
