@@ -12,7 +12,7 @@ __all__ = ["engine_process", "surely_missing"]
 
 #: Programs that answer for an engine of this very machine; systemd holds the socket until one is needed. Others (ssh,
 #: a machine's proxy) pass it on to another machine, whose files are not ours to see.
-_LOCAL = ("dockerd", "podman", "systemd")
+_LOCAL = {"dockerd", "podman", "systemd"}
 
 
 def engine_process(url: str) -> int | None:
@@ -29,6 +29,12 @@ def engine_process(url: str) -> int | None:
     return pid if pid > 0 else None  # 0: in a PID namespace that cannot be seen from here
 
 
+def _names(process: Path) -> set[str]:
+    """What a process is called; a rootless Podman starts itself again as /proc/self/exe, and is "exe" to the kernel."""
+    first = (process / "cmdline").read_bytes().partition(b"\0")[0]
+    return {(process / "comm").read_text().strip(), os.path.basename(os.fsdecode(first))}
+
+
 def surely_missing(url: str, path: str) -> bool:
     """Whether an absolute path does not exist where the engine is; False also where that cannot be known.
 
@@ -39,7 +45,7 @@ def surely_missing(url: str, path: str) -> bool:
         return False
     process = Path("/proc", str(pid))
     try:
-        if (process / "comm").read_text().strip() not in _LOCAL:
+        if not _names(process) & _LOCAL:
             return False
         place = process / "root"
         for part in PurePosixPath(path).parts[1:]:
