@@ -159,9 +159,11 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             Capability.ULIMITS,
         }
         if info.cgroup_driver != "none":
-            found |= {Capability.PAUSE, Capability.STATS, Capability.TOP, Capability.UPDATE}
+            found |= {Capability.PAUSE, Capability.TOP, Capability.UPDATE}
             raw = info.raw["info"]
             found |= {capability for capability, key in _LIMITS.items() if raw.get(key) is True}
+            if {Capability.MEMORY_LIMIT, Capability.PIDS_LIMIT} <= found:  # without them the samples are zeros
+                found.add(Capability.STATS)
         self.capabilities = frozenset(found)
 
     # ---------------------------------------------------------------- hooks

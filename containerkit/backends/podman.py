@@ -189,7 +189,9 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         if not info.rootless or (info.cgroup_version == 2 and info.cgroup_driver == "systemd"):
             found |= {capability for capability, name in _LIMITS.items() if name in controllers}
         if not info.rootless or info.cgroup_version == 2:
-            found |= {Capability.PAUSE, Capability.STATS}
+            found.add(Capability.PAUSE)
+            if {"memory", "pids"} <= controllers:  # else the samples are zeros
+                found.add(Capability.STATS)
         if not info.rootless or self._version >= (5, 0):  # 4.3 rootless accepts and drops them
             found.add(Capability.ULIMITS)
         if self._version >= (4, 7):
