@@ -157,7 +157,12 @@ class ContainerVerbs(HttpBackend):
     def _options_missing(self, spec: ContainerSpec, host: Raw) -> list[str]:
         words = map(_parse.text, _parse.sequence(host.get("SecurityOpt")))
         told = {word.removesuffix("true").rstrip("=:") for word in words}
-        return [word for word in spec.security_opt if word == "no-new-privileges" and word not in told]
+        missing = [word for word in spec.security_opt if word == "no-new-privileges" and word not in told]
+        limits = {
+            (_parse.text(row.get("Name")).lower().removeprefix("rlimit_"), row.get("Soft"), row.get("Hard"))
+            for row in map(_parse.mapping, _parse.sequence(host.get("Ulimits")))
+        }
+        return missing + [f"ulimits {u.name}" for u in spec.ulimits if (u.name, u.soft, u.hard) not in limits]
 
     def inspect_container(self, ref: str, *, size: bool = False) -> ContainerRecord:
         doing = f"inspecting container {ref}"

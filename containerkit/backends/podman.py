@@ -192,7 +192,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             found.add(Capability.PAUSE)
             if {"memory", "pids"} <= controllers:  # else the samples are zeros
                 found.add(Capability.STATS)
-        if not info.rootless or self._version >= (5, 0):  # 4.3 rootless accepts and drops them
+        if not info.rootless or self._version >= (5, 8):  # 4.3 and 5.4 rootless accept and drop them
             found.add(Capability.ULIMITS)
         if self._version >= (4, 7):
             found.add(Capability.HOST_GATEWAY)
@@ -270,9 +270,6 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             name = capability_name(word)
             if (left - added) if name == "ALL" else (name in left):
                 missing.append(f"cap_drop={word}")
-        asked = {f"RLIMIT_{limit.name.upper()}": limit for limit in spec.ulimits}
-        told = {_parse.text(row.get("Name")): row for row in map(_parse.mapping, _parse.sequence(host.get("Ulimits")))}
-        missing += [f"ulimits {limit.name}" for name, limit in asked.items() if name not in told]  # 4.3 rootless
         return missing + self._options_missing(spec, host)
 
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
