@@ -232,7 +232,20 @@ def conformance(session: nox.Session) -> None:
     session.install("-e", ".", *groups("tests"))
     found = rooms(session, WITH_ENGINE)
     with engines(session) as running:
+        fetch_registry(session, running)
         each_engine(session, running, "-m", "pytest", *found, *pytest_args(session), with_junit=True)
+
+
+def fetch_registry(session: nox.Session, running: Sequence[Engine]) -> None:
+    """Get what the registries of the tests are made of, while there is a network: where engines are is none."""
+    if shutil.which("apt-get") is None:
+        return  # the tests say why they are skipped
+    image = RESULTS.parent / "registry.tar"
+    session.run("python", "-m", "tests.registry.image", str(image))
+    for engine in running:
+        if engine.prefix and not engine.name.startswith("vm"):
+            session.run(ENGINES, "compose", engine.name, "version", external=True, silent=True)
+    session.env["CK_REGISTRY_IMAGE"] = str(image)
 
 
 @nox.session

@@ -12,10 +12,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .backends.base import Capability, HistoryEntry, ImageRecord, Progress
 from .context import build_context
-from .errors import ImageNotFound, InvalidOption
-from .options import build_spec, image_name
+from .errors import ImageNotFound, InvalidOption, PullFailed
+from .options import build_spec, image_name, platform_name
 from .options import filters as read_filters
 from .reference import looks_like_id, parse
+from .run import callback_of
 from .spec import RegistryAuth
 
 if TYPE_CHECKING:
@@ -197,19 +198,30 @@ class Images:
         """Fetch an image from its registry.
 
         Args:
+            platform: as "linux/arm64"; None for the engine's own.
             auth: (user, password) for this call; None for what Engine.login was told.
             on_progress: called with each Progress.
 
         Raises:
-            PullFailed: with the registry's reason. ImageNotFound: it has none of that name. AuthenticationFailed.
+            PullFailed: with the registry's reason; also where it has the image for another platform only.
+            ImageNotFound: it has none of that name. AuthenticationFailed.
         """
         name = parse(ref)
-        self._engine.require(Capability.REGISTRY, f"pulling {ref}")
+        wanted = None if platform is None else platform_name("platform", platform)
+        told = callback_of(on_progress, "on_progress")
         found = None if auth is None else auth_of(auth, name.registry)
-        for progress in self._engine.backend.pull_image(ref, platform=platform, auth=found):
-            if on_progress:
-                on_progress(progress)
-        return self.get(ref)
+        self._engine.require(Capability.REGISTRY, f"pulling {ref}")
+        for progress in self._engine.backend.pull_image(ref, platform=wanted, auth=found):
+            if told:
+                told(progress)
+        image = self.get(ref)
+        if wanted and not _is_for(image.record, wanted):
+            # An image that is for one platform only is given whatever was asked for.
+            has = f"{image.record.os}/{image.record.arch}"
+            raise PullFailed(
+                f"pulling {ref}: the registry has it for {has}, not for {wanted}; it is here as what it is"
+            )
+        return image
 
     def push(
         self,
@@ -222,11 +234,12 @@ class Images:
         name = parse(ref)
         if name.digest:
             raise InvalidOption("ref", ref, "a name with a tag, not with a digest")
-        self._engine.require(Capability.REGISTRY, f"pushing {ref}")
+        told = callback_of(on_progress, "on_progress")
         found = None if auth is None else auth_of(auth, name.registry)
+        self._engine.require(Capability.REGISTRY, f"pushing {ref}")
         for progress in self._engine.backend.push_image(ref, auth=found):
-            if on_progress:
-                on_progress(progress)
+            if told:
+                told(progress)
 
     def build(
         self,
@@ -244,6 +257,7 @@ class Images:
         Raises:
             BuildFailed: with the log, and the step that failed. InvalidOption, InvalidReference.
         """
+        told = callback_of(on_progress, "on_progress")
         spec = build_spec(**options)
         asked = {"dockerfile", "file"} & set(options)
         chunks, dockerfile = build_context(context, spec.dockerfile if asked else None)
@@ -252,8 +266,8 @@ class Images:
         identity = ""
         for progress in self._engine.backend.build_image(chunks, spec):
             identity = progress.image_id or identity
-            if on_progress:
-                on_progress(progress)
+            if told:
+                told(progress)
         return self.get(identity)
 
     def load(self, source: str | os.PathLike[str] | bytes | IO[bytes] | Iterable[bytes]) -> tuple[Image, ...]:
@@ -315,6 +329,12 @@ def auth_of(given: Any, registry: str) -> RegistryAuth:
     if not isinstance(registry, str) or not registry or "/" in registry:
         raise InvalidOption("registry", registry, 'a registry\'s address, like "docker.io" or "localhost:5000"')
     return RegistryAuth({"index.docker.io": "docker.io"}.get(registry, registry), *given)
+
+
+def _is_for(record: ImageRecord, platform: str) -> bool:
+    """Whether an image is for a platform; a variant ("v7") is not looked at, since few images tell theirs."""
+    asked = platform.split("/")[:2]
+    return asked == [record.os, record.arch] if len(asked) == 2 else asked[0] in (record.os, record.arch)
 
 
 def _ref(ref: object) -> str:

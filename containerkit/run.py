@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import CommandFailed, ContainerKitError, EngineTimeout, InvalidOption, NotFound
 from .options import container_spec, timeout_seconds
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CommandResult", "RunResult", "collect", "run", "stdin_of"]
 
+T = TypeVar("T")
 OnOutput = Callable[[Output], object]
 
 
@@ -90,11 +91,11 @@ def stdin_of(value: object, name: str = "input") -> bytes | Iterable[bytes] | No
     raise InvalidOption(name, value, "text or bytes")
 
 
-def callback_of(value: object, name: str = "on_output") -> OnOutput | None:
+def callback_of(value: Callable[[T], object] | None, name: str = "on_output") -> Callable[[T], object] | None:
     """A callback, or None. Raises InvalidOption."""
     if value is None or callable(value):
         return value
-    raise InvalidOption(name, value, "a function that takes one Output")
+    raise InvalidOption(name, value, "a function that takes one argument")
 
 
 def collect(

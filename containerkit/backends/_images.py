@@ -141,7 +141,9 @@ class ImageVerbs(HttpBackend):
                 if detail:
                     words = _parse.text(detail.get("message")) if isinstance(detail, dict) else _parse.text(detail)
                     raise EngineError(f"{doing}: {words.strip()}", explanation=words.strip())
-                yield _parse.progress(row)
+                found = _parse.progress(row)
+                if found != Progress():  # a line for programs, of which nothing is told here
+                    yield found
 
     def _says_unauthorized(self, exc: EngineError) -> bool:
         return exc.status in (401, 403) or any(code in exc.explanation.lower() for code in _AUTH_CODES)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .container import CREATE_OPTIONS, container_spec, exec_spec, image_name
+from .container import platform as platform_name
 from .network import network_attachment
 from .others import build_spec, filters, network_spec, volume_spec
 from .resources import limits
@@ -51,6 +52,7 @@ __all__ = [
     "network_attachment",
     "network_spec",
     "object_name",
+    "platform_name",
     "restart_policy",
     "signal_name",
     "size_bytes",

@@ -12,6 +12,9 @@ import pytest
 
 import containerkit as ck
 from containerkit.testing.archives import ImageBuilder
+from tests.registry.fixtures import registries
+
+__all__ = ["engine", "registries", "shell_image"]
 
 SHELL = "docker.io/containerkit/shell:1"
 
