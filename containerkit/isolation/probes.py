@@ -81,8 +81,9 @@ class Probes:
                 done.set()
 
         done = threading.Event()  # not Thread.join: interrupted, it takes the thread for ended (Python issue 89437)
-        threading.Thread(target=work, name="containerkit-probes", daemon=True).start()
+        worker = threading.Thread(target=work, name="containerkit-probes", daemon=True)
         try:
+            worker.start()
             done.wait()
         except BaseException:
             self.cancelled.set()
