@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "Policy"]
 
+#: Capability -> the controller whose limits it says are held.
+CONTROLLERS = {
+    Capability.MEMORY_LIMIT: "memory",
+    Capability.CPU_LIMIT: "cpu",
+    Capability.CPUSET_LIMIT: "cpuset",
+    Capability.PIDS_LIMIT: "pids",
+}
 _LIMITS = {
     "memory": Capability.MEMORY_LIMIT,
     "memory_swap": Capability.MEMORY_LIMIT,
@@ -79,6 +86,7 @@ class Engine:
         self.networks = Networks(self)
         self._lock = threading.Lock()
         self._closed = False
+        self._void: frozenset[Capability] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -90,8 +98,8 @@ class Engine:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What it can, of the things that not every engine can."""
-        return self.backend.capabilities
+        """What it can, of the things that not every engine can; without the limits that check() saw not to hold."""
+        return self.backend.capabilities - self._void
 
     def __repr__(self) -> str:
         return f"<Engine {self.kind} at {self.url}{' (closed)' if self._closed else ''}>"
@@ -293,10 +301,19 @@ class Engine:
         Args:
             probe: without, no container is started, and what needs one is "unknown".
             only: an id, or several, of checks.
+
+        What the kernel says of limits outweighs what the engine says: one that does not hold is refused by run() from
+        here on.
+
+        Raises:
+            InvalidOption: no such check.
         """
         from .isolation import check_engine
 
-        return check_engine(self.backend, self.session.labels(), probe=probe, only=only)
+        report = check_engine(self.backend, self.session.labels(), probe=probe, only=only)
+        if report.limits:
+            self._void = frozenset(c for c, name in CONTROLLERS.items() if report.limits.get(name) is False)
+        return report
 
 
 def _moment(name: str, value: object) -> float | None:

@@ -10,6 +10,7 @@ from ..errors import InvalidOption
 from .check import Check, run_check
 from .checks import CATALOGUE
 from .checks.identity import kind_by_answers
+from .checks.limits import limits_known
 from .collect import collect, collect_for_host
 from .facts import Facts
 from .gates import host_view, same_kernel
@@ -40,6 +41,8 @@ def select(only: str | Iterable[str] | None) -> tuple[Check, ...]:
     """The checks of these ids, in the catalogue's order. Raises InvalidOption for an id there is not."""
     if only is None:
         return CATALOGUE
+    if not isinstance(only, Iterable):
+        raise InvalidOption("only", only, "an id of a check, or several")
     wanted = {only} if isinstance(only, str) else set(only)
     strangers = wanted - {check.id for check in CATALOGUE}
     if strangers:
@@ -59,7 +62,7 @@ def evaluate(facts: Facts, only: str | Iterable[str] | None = None, *, started: 
         name = "engine that does not answer"
     gates = {"same-kernel": same_kernel(facts).reason, "same-host-view": host_view(facts).reason}
     duration = time.time() - started if started else 0.0
-    return IsolationReport(name, facts.client.url, results, gates, started, duration)
+    return IsolationReport(name, facts.client.url, results, gates, started, duration, limits_known(facts))
 
 
 def check_engine(

@@ -30,6 +30,8 @@ class IsolationReport:
         gates: gate -> None if open, else why this host's facts do not count for the engine.
         duration: seconds it took.
         started: seconds since the epoch.
+        limits: controller ("memory", "cpu", "cpuset", "pids") -> whether the kernel holds such a limit; None where that
+            cannot be told, and nothing at all without a probe.
     """
 
     engine: str
@@ -38,6 +40,7 @@ class IsolationReport:
     gates: Mapping[str, str | None] = field(default_factory=dict)
     started: float = 0.0
     duration: float = 0.0
+    limits: Mapping[str, bool | None] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -77,6 +80,7 @@ class IsolationReport:
             "started": self.started,
             "duration": self.duration,
             "gates": dict(self.gates),
+            "limits": dict(self.limits),
             "counts": dict(self.counts),
             "results": [result.to_dict() for result in self.results],
         }

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 import containerkit as ck
+from containerkit.engine import CONTROLLERS
+from containerkit.errors import LimitNotEnforced
 from containerkit.isolation import IsolationReport, Status, evaluate, statements
 from containerkit.isolation.checks.limits import held_limits, kernel_limit
 from containerkit.isolation.collect import collect
@@ -113,13 +115,13 @@ ORACLE["docker28"] = {**ORACLE["docker20"], "io-uring": "pass"}
 ORACLE["docker28r"] = {**ORACLE["docker20r"], "io-uring": "pass"}
 #: pasta, not slirp4netns, from Podman 5.0.
 ORACLE["podman58r"] = {**ORACLE["podman4r"], "network-helper": "pass"}
-#: Version 2 without controllers: crun refuses a container with limits, so none holds, there is no second user namespace
-#: to compare with, and nothing is claimed.
+#: Version 2 without controllers: crun refuses a container with limits, so none holds, and there is no second user
+#: namespace to compare with; /info of 6.1 claims pids all the same.
 ORACLE["podman6r"] = {
     **ORACLE["podman58r"],
     "limits-enforced": "fail",
     "userns-shared": "unknown",
-    "limits-honest": "pass",
+    "limits-honest": "fail",
 }
 #: A machine of its own with systemd and version 2, seen from this host: limits hold without root, and what needs this
 #: host's view is unknown. One processor: a cpuset cannot be told.
@@ -251,6 +253,19 @@ def test_limits_are_those_that_the_engine_declares(engine: Any) -> None:
             assert holds == (controller in declared), (controller, declared, held)
     if facts.limits.refused:
         assert not declared
+
+
+def test_the_kernels_word_on_limits_outweighs_the_engines(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit that the probe saw not to hold is refused by run() afterwards, whatever the backend declared."""
+    declared = engine.backend.capabilities
+    monkeypatch.setattr(engine.backend, "capabilities", declared | set(CONTROLLERS))
+    report = engine.check(only="limits-enforced")
+    assert set(report.limits) >= {"memory", "pids", "cpu"}
+    for capability, controller in CONTROLLERS.items():
+        assert (capability in engine.capabilities) == (report.limits.get(controller) is not False)
+    if report.limits["memory"] is False:
+        with pytest.raises(LimitNotEnforced):
+            engine.run("nowhere.test/none:1", "true", memory="64m", pull="never")
 
 
 def test_another_kernel_closes_this_host(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from ..procfs import parse_status, text
 from ..program import CGROUP_FILES, FORKS, Answers
 from ..values import Evidence, Remediation, Severity
 
-__all__ = ["CHECKS", "held_limits", "kernel_limit"]
+__all__ = ["CHECKS", "held_limits", "kernel_limit", "limits_known"]
 
 _PAGE = 65536  # the kernel rounds memory limits to its pages
 _USE_V2 = Remediation(
@@ -74,6 +74,16 @@ def held_limits(limits: LimitFacts, *, cpus: int | None) -> Mapping[str, bool | 
         else:
             held[controller] = isinstance(found, float) and abs(found - float(wanted)) < 0.01
     return held
+
+
+def limits_known(facts: Facts) -> Mapping[str, bool | None]:
+    """As held_limits, with those that the engine refuses as not held; {} without a probe."""
+    if facts.limits is None:
+        return {}
+    if facts.limits.refused is not None:
+        return dict.fromkeys(facts.limits.requested, False)
+    held = held_limits(facts.limits, cpus=facts.engine.cpus if facts.engine else None)
+    return {**held, **dict.fromkeys(facts.limits.withheld, False)}
 
 
 def _seen(facts: LimitFacts) -> list[Evidence]:
