@@ -26,7 +26,7 @@ def test_to_dict_is_json_with_a_schema(report: IsolationReport) -> None:
     told = report.to_dict()
     assert told["schema"] == "containerkit.isolation/1"
     assert json.loads(json.dumps(told)) == told
-    assert set(told) == {"schema", "engine", "endpoint", "started", "duration", "gates", "counts", "results"}
+    assert set(told) == {"schema", "engine", "endpoint", "started", "duration", "gates", "limits", "counts", "results"}
     assert set(told["results"][0]) == {
         *("id", "title", "group", "status", "severity", "summary", "reason", "evidence", "conflicts", "remediation"),
     }
