@@ -1,0 +1,145 @@
+"""The Python of the README and of every page in docs/, run block by block on the engine under test."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import containerkit as ck
+from containerkit.testing.archives import ImageBuilder
+from tests.pages import ROOT, Block, blocks, pages, same_output
+
+PAGES = [page for page in pages() if any(block.language == "python" for block in blocks(page))]
+SHELL = "busybox:1"
+IN_FULL = f"docker.io/library/{SHELL}"  # as a pull names it; of a short name in an archive Podman makes localhost/…
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[ck.Engine]:
+    """The engine under test; none is a failure in CI, and a skip elsewhere."""
+    try:
+        opened = ck.connect()
+    except ck.EngineUnavailable as exc:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            raise
+        pytest.skip(str(exc))
+    with opened:
+        yield opened
+
+
+def busybox(engine: ck.Engine) -> tuple[bytes, list[str]] | None:
+    """The program and its applets: of the image that engines.sh puts on its engines, else of this machine."""
+    if engine.images.exists("lab/busybox:1"):
+        with engine.containers.create("lab/busybox:1") as container:
+            program = container.read_file("/bin/busybox")
+        return program, engine.run("lab/busybox:1", "busybox --list", check=True).stdout.split()
+    path = Path(shutil.which("busybox") or "/bin/busybox")
+    if not path.exists():
+        return None
+    applets = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    return path.read_bytes(), applets
+
+
+def make_shell(engine: ck.Engine) -> bool:
+    """Load busybox:1; False if there is nothing to make it of."""
+    found = busybox(engine)
+    if found is None:
+        return False
+    program, applets = found
+    users = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n", "etc/group": "root:x:0:\n"}
+    builder = ImageBuilder().layer(
+        files={"bin/busybox": program, **users},
+        modes={"bin/busybox": 0o755},
+        symlinks={f"bin/{name}": "busybox" for name in applets if name != "busybox"},
+        dirs=["tmp", "root", "proc", "sys", "dev", "var"],
+        created_by="COPY busybox /bin/",
+    )
+    engine.images.load(builder.run_config(Env=["PATH=/bin"], Cmd=["sh"]).tag(IN_FULL).to_docker_archive())
+    return True
+
+
+@pytest.fixture(scope="module")
+def shell(engine: ck.Engine) -> Iterator[None]:
+    """The image that the pages name; one that is there is taken, another is removed again."""
+    if engine.images.exists(SHELL):
+        yield
+        return
+    if not make_shell(engine):
+        pytest.skip("no busybox:1 here, and no busybox to make one of (apt install busybox-static)")
+    yield
+    engine.images.remove(SHELL, force=True)
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty current folder that a rootless engine, another user, may read as well."""
+    with tempfile.TemporaryDirectory(prefix="containerkit-docs-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        monkeypatch.chdir(path)
+        yield path
+
+
+def everything(engine: ck.Engine) -> set[str]:
+    """What there is on the engine, by kind and ID or name."""
+    return {
+        *(f"container {each.id}" for each in engine.containers.list(all=True)),
+        *(f"image {name}" for each in engine.images.list() for name in each.refs or (each.id,)),
+        *(f"network {each.name}" for each in engine.networks.list()),
+        *(f"volume {each.name}" for each in engine.volumes.list()),
+    }
+
+
+def run_block(block: Block, names: dict[str, Any]) -> str:
+    """Run one block in the page's namespace; gives what it printed."""
+    tree = ast.parse(block.text, filename=str(block.page))
+    ast.increment_lineno(tree, block.line - 1)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(tree, str(block.page), "exec"), names)  # noqa: S102
+    return printed.getvalue()
+
+
+def refused(block: Block, engine: ck.Engine) -> bool:
+    """Whether the block needs what this engine cannot."""
+    return "needs" in block.notes and ck.Capability(block.notes["needs"]) not in engine.capabilities
+
+
+@pytest.mark.usefixtures("folder", "shell")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_holds_on_this_engine(page: Path, engine: ck.Engine) -> None:
+    """Every block of a page runs, in order, prints what the page shows, and leaves nothing behind."""
+    before = everything(engine)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    printed: str | None = None
+    try:
+        for block in blocks(page):
+            if block.language == "python" and "not run" not in block.notes:
+                printed = None
+                if refused(block, engine):
+                    with pytest.raises((ck.Unsupported, ck.LimitNotEnforced)):
+                        run_block(block, names)
+                    continue
+                ends = (SystemExit,) if "may raise" in block.notes else ()
+                with contextlib.suppress(*ends):
+                    printed = run_block(block, names)
+            elif block.language == "text" and printed is not None:
+                varies = "figures vary" in block.notes
+                told = f"{block.where} shows another output than\n{printed}"
+                assert same_output(block.text, printed, figures_vary=varies), told
+                printed = None
+    finally:
+        for name in names.values():
+            if isinstance(name, ck.Engine):
+                name.close()
+    assert everything(engine) - before == set(), "the page leaves things behind"
