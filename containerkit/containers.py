@@ -148,6 +148,7 @@ class Container:
 
     @property
     def name(self) -> str:
+        """As given, or as the engine made one up."""
         return self._known().name
 
     @property
@@ -162,6 +163,7 @@ class Container:
 
     @property
     def labels(self) -> Mapping[str, str]:
+        """Its own, its image's, and those by which containerkit knows its session."""
         return self._known().labels
 
     @property
@@ -221,7 +223,7 @@ class Container:
         self.remove(force=True, volumes=True, missing_ok=True)
 
     def start(self) -> Container:
-        """Raises StartFailed, WrongState, ContainerNotFound."""
+        """Start it, again if it had ended. Raises StartFailed, WrongState, ContainerNotFound."""
         self._backend.start_container(self._id)
         self._record = None
         return self
@@ -233,7 +235,7 @@ class Container:
         self._record = None
 
     def kill(self, signal: str | int = "SIGKILL") -> None:
-        """Raises WrongState if it does not run."""
+        """Send its first process a signal: a name or a number. Raises WrongState if it does not run."""
         self._backend.kill_container(self._id, signal=signal_name("signal", signal))
         self._record = None
 
@@ -250,13 +252,13 @@ class Container:
         self._record = None
 
     def unpause(self) -> None:
-        """Raises Unsupported, WrongState."""
+        """Let its processes go on. Raises Unsupported, WrongState."""
         self._engine.require(Capability.PAUSE, f"unpausing container {self.short_id}")
         self._backend.unpause_container(self._id)
         self._record = None
 
     def rename(self, name: str) -> None:
-        """Raises NameInUse."""
+        """Give it another name. Raises NameInUse."""
         self._backend.rename_container(self._id, object_name("name", name))
         self._record = None
 

@@ -90,10 +90,12 @@ class Engine:
 
     @property
     def kind(self) -> str:
+        """ "docker" or "podman", as the server says."""
         return self.backend.kind
 
     @property
     def url(self) -> str:
+        """Where it answers: "unix:///run/podman/podman.sock"."""
         return self.backend.url
 
     @property

@@ -98,6 +98,7 @@ class Image:
 
     @property
     def labels(self) -> Mapping[str, str]:
+        """Those of its configuration."""
         return (self._record or self.record).labels
 
     @property

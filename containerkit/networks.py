@@ -40,14 +40,17 @@ class Network:
 
     @property
     def id(self) -> str:
+        """64 hexadecimal digits."""
         return self.record.id
 
     @property
     def name(self) -> str:
+        """As it was given."""
         return self.record.name
 
     @property
     def driver(self) -> str:
+        """ "bridge", unless another was asked for."""
         return self.record.driver
 
     @property
@@ -57,6 +60,7 @@ class Network:
 
     @property
     def labels(self) -> Mapping[str, str]:
+        """Its own, and those by which containerkit knows its session."""
         return self.record.labels
 
     @property
@@ -128,7 +132,7 @@ class Network:
         self._engine.backend.disconnect_network(self.name, _container(container), force=force)
 
     def remove(self) -> None:
-        """Raises InUse while a container is on it, NetworkNotFound."""
+        """Remove it. Raises InUse while a container is on it, NetworkNotFound."""
         self._engine.networks.remove(self.name)
 
     def __enter__(self) -> Network:
@@ -186,7 +190,7 @@ class Networks:
         return [Network(self._engine, record) for record in records]
 
     def remove(self, ref: str) -> None:
-        """Raises InUse while a container is on it, NetworkNotFound."""
+        """Remove one, by name or ID. Raises InUse while a container is on it, NetworkNotFound."""
         record = self.get(ref).record
         self._engine.backend.remove_network(record.name)
         self._engine.session.disown(f"network {record.name}")

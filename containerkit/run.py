@@ -50,7 +50,7 @@ class CommandResult:
         return self.stderr_bytes.decode("utf-8", "replace")
 
     def check(self) -> None:
-        """Raises CommandFailed unless the exit code is 0."""
+        """Insist on exit code 0. Raises CommandFailed."""
         if self.exit_code:
             raise CommandFailed(self.exit_code, self.stdout, self.stderr, command=self.command)
 

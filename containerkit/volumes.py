@@ -36,10 +36,12 @@ class Volume:
 
     @property
     def name(self) -> str:
+        """As given, or as the engine made one up."""
         return self.record.name
 
     @property
     def driver(self) -> str:
+        """ "local", unless another was asked for."""
         return self.record.driver
 
     @property
@@ -49,10 +51,12 @@ class Volume:
 
     @property
     def labels(self) -> Mapping[str, str]:
+        """Its own, and those by which containerkit knows its session."""
         return self.record.labels
 
     @property
     def options(self) -> Mapping[str, str]:
+        """What its driver was told."""
         return self.record.options
 
     @property
@@ -87,7 +91,7 @@ class Volume:
         return self.record.raw
 
     def remove(self) -> None:
-        """Raises InUse while a container, running or not, has it; VolumeNotFound."""
+        """Remove it with what it holds. Raises InUse while a container, running or not, has it; VolumeNotFound."""
         self._engine.volumes.remove(self.name)
 
     def __enter__(self) -> Volume:
@@ -126,7 +130,7 @@ class Volumes:
         return Volume(self._engine, record)
 
     def get(self, name: str) -> Volume:
-        """Raises VolumeNotFound."""
+        """By name. Raises VolumeNotFound."""
         return Volume(self._engine, self._engine.backend.inspect_volume(_name(name)))
 
     def exists(self, name: str) -> bool:
@@ -143,7 +147,7 @@ class Volumes:
         return [Volume(self._engine, record) for record in records]
 
     def remove(self, name: str) -> None:
-        """Raises InUse while a container, running or not, has it; VolumeNotFound."""
+        """Remove one with what it holds. Raises InUse while a container, running or not, has it; VolumeNotFound."""
         self._engine.backend.remove_volume(_name(name), force=False)
         self._engine.session.disown(f"volume {name}")
 

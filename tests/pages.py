@@ -102,7 +102,9 @@ def same_output(shown: str, printed: str, *, figures_vary: bool) -> bool:
         return re.sub(r"[ ─]+", " ", text) if figures_vary else text
 
     pattern = "[\\s\\S]*?".join(
-        _NUMBER.sub(r"[\\d.,:]+", re.escape(part).replace("\\.", ".").replace("\\,", ",")) if figures_vary else re.escape(part)
+        _NUMBER.sub(r"[\\d.,:]+", re.escape(part).replace("\\.", ".").replace("\\,", ","))
+        if figures_vary
+        else re.escape(part)
         for part in tidy(shown).split("…")
     )
     return re.fullmatch(pattern, tidy(printed)) is not None

@@ -106,7 +106,7 @@ def run_block(block: Block, names: dict[str, Any]) -> str:
     ast.increment_lineno(tree, block.line - 1)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(tree, str(block.page), "exec"), names)  # noqa: S102
+        exec(compile(tree, str(block.page), "exec"), names)
     return printed.getvalue()
 
 
@@ -143,3 +143,29 @@ def test_a_page_holds_on_this_engine(page: Path, engine: ck.Engine) -> None:
             if isinstance(name, ck.Engine):
                 name.close()
     assert everything(engine) - before == set(), "the page leaves things behind"
+
+
+def columns(page: Path) -> dict[str, dict[str, bool]]:
+    """engine as the table of capabilities names it -> capability -> whether it has it."""
+    _, _, table = page.read_text().partition("## Capabilities")
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines() if "|" in line]
+    head, _, *body = rows
+    names = [name for name in head if name]
+    return {name: {row[0].strip("`"): row[index + 1] == "yes" for row in body} for index, name in enumerate(names)}
+
+
+def test_the_table_of_capabilities_is_right_about_this_engine(engine: ck.Engine) -> None:
+    """What docs/engines.md says that this engine can is what it declares; an engine it does not name is skipped."""
+    info = engine.info()
+    for name, said in columns(ROOT / "docs" / "engines.md").items():
+        words = name.replace(",", "").split()
+        kind, version = words[0].lower(), words[1]
+        if (kind, info.rootless) != (info.kind, "rootless" in words) or not info.version.startswith(f"{version}."):
+            continue
+        if f"v{info.cgroup_version}" not in words and "cgroup" in words:
+            continue
+        if ("containerd" in words) != (info.image_store == "containerd"):
+            continue
+        assert {each.value: each in engine.capabilities for each in ck.Capability} == said
+        return
+    pytest.skip(f"docs/engines.md does not name {info.kind} {info.version}")

@@ -1,0 +1,225 @@
+"""What the pages say, held against the package: links, names, keyword arguments, commands, the reference."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import containerkit as ck
+from containerkit import containers, images, layers, networks, options, volumes
+from containerkit.cli import app
+from docs.make_reference import COMMAND, PAGE, reference
+from tests.pages import blocks, links, pages, prose
+
+WITHOUT_REFERENCE = [page for page in pages() if page != PAGE]
+
+#: What the pages' variables are, by the name they always have.
+VARIABLES: dict[str, Any] = {
+    "ck": ck,
+    "engine": ck.Engine,
+    "container": ck.Container,
+    "image": ck.Image,
+    "network": ck.Network,
+    "volume": ck.Volume,
+    "report": ck.IsolationReport,
+    "result": ck.RunResult,
+    "savings": ck.Savings,
+    "stack": ck.LayerStack,
+    "layer": ck.Layer,
+    "waste": ck.Waste,
+}
+#: Set in __init__, so not to be seen on the class.
+ATTRIBUTES = {
+    "containers": containers.Containers,
+    "images": images.Images,
+    "networks": networks.Networks,
+    "volumes": volumes.Volumes,
+}
+#: The functions whose **options are not in their signature.
+OPTIONS = {ck.Container.exec: options.ExecOptions, ck.Container.update: options.LimitOptions}
+
+
+class Reader(ast.NodeVisitor):
+    """Follows what a page's names are, as far as ours are concerned; collects what does not exist."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = dict(VARIABLES)
+        self.wrong: list[str] = []
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """Remember what a variable now is."""
+        self.generic_visit(node)
+        found = self.kind_of(node.value)
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                self.names[target.id] = found
+
+    def visit_With(self, node: ast.With) -> None:
+        """The same, of `with … as`."""
+        for item in node.items:
+            self.visit(item.context_expr)
+            if isinstance(item.optional_vars, ast.Name):
+                self.names[item.optional_vars.id] = self.kind_of(item.context_expr)
+        for line in node.body:
+            self.visit(line)
+
+    def visit_For(self, node: ast.For) -> None:
+        """What a loop's variable is is not followed."""
+        if isinstance(node.target, ast.Name):
+            self.names.pop(node.target.id, None)
+        self.generic_visit(node)
+
+    def visit_comprehension_of(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        """The same, of a comprehension's, and only inside it."""
+        outside = dict(self.names)
+        for part in node.generators:
+            for target in ast.walk(part.target):
+                if isinstance(target, ast.Name):
+                    self.names.pop(target.id, None)
+        self.generic_visit(node)
+        self.names = outside
+
+    visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = visit_comprehension_of  # noqa: N815
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        """Whether there is one of that name."""
+        self.generic_visit(node)
+        self.kind_of(node, complain=True)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Whether it takes these keyword arguments."""
+        self.generic_visit(node)
+        function = self.kind_of(node.func)
+        if not callable(function):
+            return
+        allowed = allowed_keywords(function)
+        if allowed is None:
+            return
+        for keyword in node.keywords:
+            if keyword.arg is not None and keyword.arg not in allowed:
+                self.wrong.append(f"line {node.lineno}: {ast.unparse(node.func)}() has no {keyword.arg}=")
+
+    def kind_of(self, node: ast.expr, *, complain: bool = False) -> Any:
+        """The class of an expression's value, or a function or module it is; None where that is not followed."""
+        if isinstance(node, ast.Name):
+            return self.names.get(node.id)
+        if isinstance(node, ast.Call):
+            called = self.kind_of(node.func)
+            return called if inspect.isclass(called) else answer_of(called)
+        if not isinstance(node, ast.Attribute):
+            return None
+        owner = self.kind_of(node.value)
+        if owner is None or not (inspect.ismodule(owner) or owner.__module__.startswith("containerkit")):
+            return None
+        if owner is ck.Engine and node.attr in ATTRIBUTES:
+            return ATTRIBUTES[node.attr]
+        if not hasattr(owner, node.attr) and node.attr not in getattr(owner, "__dataclass_fields__", {}):
+            if complain:
+                self.wrong.append(f"line {node.lineno}: there is no {ast.unparse(node)}")
+            return None
+        found = getattr(owner, node.attr, None)
+        return answer_of(found.fget) if isinstance(found, property) else found
+
+
+def answer_of(function: Any) -> Any:
+    """The class that a function of ours gives, if its annotation is just a name of ours."""
+    answer = getattr(function, "__annotations__", {}).get("return")
+    room = inspect.getmodule(function)
+    found = getattr(ck, str(answer), None) or getattr(room, str(answer), None) or getattr(layers, str(answer), None)
+    return found if inspect.isclass(found) and not hasattr(builtins, str(answer)) else None
+
+
+def allowed_keywords(function: Any) -> set[str] | None:
+    """The keyword arguments that something of ours takes; None where anything goes."""
+    module = getattr(function, "__module__", "") or ""
+    if not module.startswith("containerkit"):
+        return None
+    found = inspect.signature(function)
+    allowed = set(found.parameters)
+    for each in found.parameters.values():
+        if each.kind is each.VAR_KEYWORD:
+            named = re.fullmatch(r"Unpack\[(\w+)\]", str(each.annotation))
+            typed = getattr(options, named[1]) if named else OPTIONS.get(function)
+            if typed is None:
+                return None
+            allowed |= set(typed.__annotations__)
+    return allowed
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if blocks(page)], ids=lambda page: page.name)
+def test_the_names_in_a_page_s_python_exist(page: Path) -> None:
+    """Every block is Python; every name and keyword argument of ours in it is there."""
+    reader = Reader()
+    for block in blocks(page):
+        if block.language == "python":
+            tree = ast.parse(block.text, filename=block.where)
+            reader.visit(ast.increment_lineno(tree, block.line - 1))
+    assert reader.wrong == []
+
+
+def code_spans(page: Path) -> Iterator[str]:
+    """The words in backticks. Of the page for those who come from elsewhere, only ours: the last column."""
+    for line in prose(page).splitlines():
+        text = line.rstrip("| ").rpartition("|")[2] if page.name.startswith("move-from") and "|" in line else line
+        yield from re.findall(r"`([^`]+)`", text)
+
+
+@pytest.mark.parametrize("page", WITHOUT_REFERENCE, ids=lambda page: page.name)
+def test_a_name_in_backticks_exists(page: Path) -> None:
+    """What the text calls `ck.…`, `engine.…`, `container.…`, with its keyword arguments, is there."""
+    reader = Reader()
+    for span in code_spans(page):
+        if not re.match(rf"({'|'.join(VARIABLES)})\.\w", span):
+            continue
+        try:
+            tree = ast.parse(span.replace("…", "..."))
+        except SyntaxError:
+            continue  # part of a line
+        reader.visit(tree)
+    assert reader.wrong == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_link_leads_somewhere(page: Path) -> None:
+    """Links inside the project lead to a file that is there."""
+    inside = [link for link in links(page) if not re.match(r"[a-z]+:", link)]
+    assert [link for link in inside if not (page.parent / link.partition("#")[0]).exists()] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_command_in_a_page_exists(page: Path) -> None:
+    """`containerkit NAME` is a command of the program, and its options are its own."""
+    blocks_of_commands = [block.text for block in blocks(page) if block.language in ("", "console", "sh")]
+    wrong = []
+    for text in [*code_spans(page), *blocks_of_commands]:
+        for name, rest in re.findall(r"^\s*(?:\$ )?containerkit ([a-z][\w-]*)(.*)$", text, re.MULTILINE):
+            command = app.commands.get(name)
+            known = {option for each in command.params for option in each.opts} if command else set()
+            known |= {option for each in app.params for option in each.opts} | {"--help", "-h"}
+            given = re.findall(r"(?<!\S)--[\w-]+", rest)
+            wrong += [f"{name} {each}" for each in given if each not in known] if command else [name]
+    assert wrong == []
+
+
+def test_the_reference_is_current() -> None:
+    """docs/reference.md is what the package says of itself."""
+    assert PAGE.read_text() == reference(), f"docs/reference.md is stale; run: {COMMAND}"
+
+
+def test_every_public_name_is_in_the_reference_and_described() -> None:
+    """No public name is left out, and none stands there without a sentence."""
+    text = reference()
+    absent = [
+        name
+        for name in ck.__all__
+        if name not in ("__version__", "wait") and not re.search(rf"(^### {name}$)|(^- `{name}\b)", text, re.MULTILINE)
+    ]
+    assert absent == []
+    assert [line for line in text.splitlines() if re.search(r"`: *$|`: Raises", line)] == [], "docstrings to write"
