@@ -33,7 +33,7 @@ from .options import (
     timeout_seconds,
 )
 from .options import filters as read_filters
-from .run import CommandResult, callback_of, collect, stdin_of
+from .run import CommandResult, Idle, callback_of, collect, stdin_of
 from .spec import ExecSpec
 from .streams import ByteStream, OutputStream, Stream
 
@@ -345,7 +345,7 @@ class Container:
         exec_id, stream = self._backend.exec_container(self._id, spec)
         began = time.monotonic()
         data = b"" if data is None and spec.stdin else data
-        ended = lambda: not self._backend.inspect_exec(exec_id).running  # noqa: E731
+        ended = Idle(lambda: self._backend.inspect_exec(exec_id).running)
         try:
             stdout, stderr = collect(stream, data, timeout=seconds, on_output=callback, ended=ended)
         except EngineTimeout as exc:

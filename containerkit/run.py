@@ -14,7 +14,7 @@ from .streams import Attachment, Output
 if TYPE_CHECKING:
     from .engine import Engine
 
-__all__ = ["CommandResult", "RunResult", "collect", "run", "stdin_of"]
+__all__ = ["CommandResult", "Idle", "RunResult", "callback_of", "collect", "run", "stdin_of"]
 
 T = TypeVar("T")
 OnOutput = Callable[[Output], object]
@@ -121,8 +121,11 @@ def collect(
     return b"".join(parts["stdout"]), b"".join(parts["stderr"])
 
 
-class _Idle:
-    """Asked in silence: has the container ended, though its stream has not? Twice yes, and the stream is at fault."""
+class Idle:
+    """Asked in silence: has the process ended, though its stream has not? Twice yes, and the stream is at fault.
+
+    Once may be the moment between the process's end and its last words.
+    """
 
     def __init__(self, runs: Callable[[], bool]) -> None:
         self._runs = runs
@@ -161,7 +164,7 @@ def run(engine: Engine, image: str, command: Any, options: Mapping[str, Any]) ->
         with backend.attach_container(container.id, stdin=spec.stdin, tty=spec.tty) as stream:
             began = time.monotonic()
             backend.start_container(container.id)
-            ended = _Idle(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created"))
+            ended = Idle(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created"))
             left = None if deadline is None else max(0.001, deadline - time.monotonic())
             if data is None and spec.stdin:
                 data = b""  # nobody is there to type

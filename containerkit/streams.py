@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -240,6 +241,8 @@ class Attachment(_Closeable):
                         chunk = sock.recv(_CHUNK)
                     except (BlockingIOError, ssl.SSLWantReadError):
                         break
+                    except ssl.SSLZeroReturnError:
+                        return  # the other side's close_notify after ours: its proper end
                     except OSError as exc:
                         if self.closed:
                             return
@@ -253,18 +256,51 @@ class Attachment(_Closeable):
 
     def _half_close(self) -> None:
         """Tell the other side that no more input comes, while its output still may."""
-        with contextlib.suppress(OSError, ssl.SSLError):
+        with self._lock, contextlib.suppress(OSError):
+            if self._sock.fileno() < 0:
+                return  # closed from another thread
             if isinstance(self._sock, ssl.SSLSocket):
-                self._sock.unwrap()  # sends close_notify; non-blocking, so it does not wait for the answer's
+                _send_close_notify(self._sock)
             else:
                 self._sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in poll
-        with contextlib.suppress(OSError):
-            self._sock.close()
+        with self._lock:
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in poll
+            with contextlib.suppress(OSError):
+                self._sock.close()
         super().close()
 
     def __enter__(self) -> Attachment:
         return self
+
+
+def _send_close_notify(sock: ssl.SSLSocket) -> None:
+    """End our way of a TLS connection, and leave the other open.
+
+    Python can only do both: unwrap() goes on to read the other side's end, and loses what output it meets instead. So
+    it is given a socket on which there is nothing to read, and what it wrote there is sent on.
+    """
+    number = sock.fileno()
+    kept = os.dup(number)
+    try:
+        near, far = socket.socketpair()
+        with near, far:
+            near.setblocking(False)
+            os.dup2(near.fileno(), number, inheritable=False)
+            try:
+                with contextlib.suppress(ssl.SSLError):  # it wants to read
+                    sock.unwrap()
+            finally:
+                os.dup2(kept, number, inheritable=False)
+            far.setblocking(False)
+            record = far.recv(_CHUNK)
+        poll = select.poll()
+        poll.register(number, select.POLLOUT)
+        while record:
+            poll.poll(1000)
+            with contextlib.suppress(BlockingIOError):
+                record = record[os.write(number, record) :]
+    finally:
+        os.close(kept)

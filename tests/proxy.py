@@ -26,13 +26,16 @@ def everything(_way: Way, data: bytes, _before: int) -> int:
 class Proxy:
     """Listens beside a target ("unix:///path" or "host:port") and carries bytes both ways; `with` ends it.
 
+    Args:
+        tcp: listen on 127.0.0.1, whatever the target is.
+
     Attributes:
         rule: may be changed at any time.
         cuts: how many connections were cut.
         reset: cut with RST where the socket has one (a machine that died), not with FIN.
     """
 
-    def __init__(self, target: str, *, rule: Rule = everything, reset: bool = False) -> None:
+    def __init__(self, target: str, *, rule: Rule = everything, tcp: bool = False, reset: bool = False) -> None:
         self._target = target
         self.rule = rule
         self.reset = reset
@@ -40,7 +43,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        if target.startswith("unix://"):
+        if target.startswith("unix://") and not tcp:
             self._folder = tempfile.TemporaryDirectory(prefix="ckp", dir="/tmp")
             os.chmod(self._folder.name, 0o755)
             path = f"{self._folder.name}/s"

@@ -299,6 +299,8 @@ def _open(place: Place, host: Host, *, timeout: float) -> Route:
 def _advice(endpoint: Endpoint) -> str:
     if endpoint.url.startswith("unix://"):
         return "\nWhat else is there: containerkit.discover()"
+    if endpoint.url.startswith(("tcp://", "http://")) and endpoint.tls is None:
+        return "\nIf it speaks TLS: DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH=folder with ca.pem, cert.pem and key.pem"
     return ""
 
 

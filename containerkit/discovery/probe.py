@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import stat
 import time
 from dataclasses import dataclass
@@ -186,7 +187,7 @@ def _get(address: Address, tls: TLS | None, path: str, timeout: float) -> dict[s
     except Timeout as exc:
         raise Unreachable(f"no connection within {timeout:g} s") from exc
     except SSLError as exc:
-        raise Unreachable(f"TLS: {_last(exc)}") from exc
+        raise Unreachable(_tls_failed(exc, tls)) from exc
     except (RequestException, HTTPError, OSError) as exc:
         raise Unreachable(_last(exc)) from exc
     except ValueError as exc:  # not JSON
@@ -194,6 +195,27 @@ def _get(address: Address, tls: TLS | None, path: str, timeout: float) -> dict[s
     if not isinstance(said, dict):
         raise Unreachable(f"something answers that is not an engine's API (HTTP {status} to GET {path})")
     return said
+
+
+def _tls_failed(exc: BaseException, tls: TLS | None) -> str:
+    """What of TLS did not fit, and where to look."""
+    found: BaseException = exc
+    while not isinstance(found, ssl.SSLError):
+        inner = getattr(found, "reason", None) or next((a for a in found.args if isinstance(a, BaseException)), None)
+        if not isinstance(inner, BaseException):
+            return f"TLS: {_last(exc)}"
+        found = inner
+    words = found.strerror or str(found)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        against = (tls and tls.ca) or "the system's authorities"
+        return f"TLS: the engine's certificate is not accepted: {found.verify_message} (checked against {against})"
+    if found.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+        return "TLS is asked for, and what answers there does not speak it (unset DOCKER_TLS_VERIFY; tcp:, not https:)"
+    if found.library != "SSL" and found.reason and found.reason != "UNEXPECTED_EOF_WHILE_READING":
+        files = ", ".join(path for path in ((tls.cert, tls.key, tls.ca) if tls else ()) if path)
+        return f"TLS: the files do not hold a certificate and its key: {words} ({files})"
+    who = f"the one in {tls.cert}" if tls and tls.cert else "none was given (DOCKER_CERT_PATH: cert.pem and key.pem)"
+    return f"TLS: the engine broke off, as one does that wants a client certificate it trusts; {who}: {words}"
 
 
 def _last(exc: BaseException) -> str:
