@@ -16,6 +16,7 @@ ports are looked for at 127.0.0.1: run it where the engine's own is.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -297,6 +298,16 @@ def _fetch(address: str) -> str:
     return f"printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | nc -w 10 {address} 8080 | tail -n1"
 
 
+@functools.cache
+def _shares_files(engine: Engine, shell_image: str) -> bool:
+    """Whether a folder of this machine can be bound: not on an engine in a machine of its own."""
+    with tempfile.TemporaryDirectory(prefix="ck-bind-") as path:
+        Path(path, "here").touch()
+        with contextlib.suppress(NotFound):
+            return engine.run(shell_image, ["ls", "/m/here"], volumes=f"{path}:/m").exit_code == 0
+    return False
+
+
 class EngineConformance:
     """What every engine does the same. Inherit, with fixtures `engine` and `shell_image`."""
 
@@ -307,19 +318,10 @@ class EngineConformance:
         with engine.start(shell_image, SLEEP) as container:
             yield container
 
-    @pytest.fixture(scope="session")
-    def shares_files(self, engine: Engine, shell_image: str) -> bool:
-        """Whether a folder of this machine can be bound: not on an engine in a machine of its own."""
-        with tempfile.TemporaryDirectory(prefix="ck-bind-") as path:
-            Path(path, "here").touch()
-            with contextlib.suppress(NotFound):
-                return engine.run(shell_image, ["ls", "/m/here"], volumes=f"{path}:/m").exit_code == 0
-        return False
-
     @pytest.fixture
-    def folder(self, shares_files: bool) -> Iterator[Path]:
+    def folder(self, engine: Engine, shell_image: str) -> Iterator[Path]:
         """A folder that the engine's host has too, and everybody may write to."""
-        if not shares_files:
+        if not _shares_files(engine, shell_image):
             pytest.skip("this engine runs on another machine: a bind mount shows that one's files")
         path = Path(tempfile.mkdtemp(prefix="ck-bind-"))
         path.chmod(0o777)
