@@ -302,6 +302,7 @@ def _fetch(address: str) -> str:
 def _shares_files(engine: Engine, shell_image: str) -> bool:
     """Whether a folder of this machine can be bound: not on an engine in a machine of its own."""
     with tempfile.TemporaryDirectory(prefix="ck-bind-") as path:
+        os.chmod(path, 0o755)  # a rootless engine is another user
         Path(path, "here").touch()
         with contextlib.suppress(NotFound):
             return engine.run(shell_image, ["ls", "/m/here"], volumes=f"{path}:/m").exit_code == 0
