@@ -5,6 +5,7 @@ A comment right above a block says what a test has to know about it, and no read
 - ``<!-- not run: REASON -->``: it needs what a test has not got; it is compiled, and its names are checked.
 - ``<!-- needs: CAPABILITY -->``: an engine without it has to refuse the block.
 - ``<!-- may raise: SystemExit -->``: the block ends the script on some engines.
+- ``<!-- output with: disk -->``: this output is that of an engine whose store can be read here.
 - ``<!-- figures vary -->``: the numbers in this output differ from run to run; everything else does not.
 
 A block marked ``text`` below a Python block is what that one prints; ``…`` in it stands for anything.
