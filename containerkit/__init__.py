@@ -56,9 +56,12 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "images": ("Image",),
     "isolation": ("CheckResult", "IsolationReport", "check_host", "compare_reports"),
     "layers": (
+        "DiskUsage",
+        "Duplicates",
         "Layer",
         "LayerStack",
         "Reclaim",
+        "RwLayer",
         "Savings",
         "Sharing",
         "Waste",
@@ -119,9 +122,12 @@ if TYPE_CHECKING:
     from .images import Image
     from .isolation import CheckResult, IsolationReport, check_host, compare_reports
     from .layers import (
+        DiskUsage,
+        Duplicates,
         Layer,
         LayerStack,
         Reclaim,
+        RwLayer,
         Savings,
         Sharing,
         Waste,
@@ -149,6 +155,8 @@ __all__ = [
     "Container",
     "ContainerKitError",
     "ContainerNotFound",
+    "DiskUsage",
+    "Duplicates",
     "Endpoint",
     "Engine",
     "EngineError",
@@ -186,6 +194,7 @@ __all__ = [
     "Reclaim",
     "RegistryAuth",
     "RunResult",
+    "RwLayer",
     "Savings",
     "Sharing",
     "StartFailed",

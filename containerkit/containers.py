@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .images import Image
+    from .layers import RwLayer
     from .options import StartOptions
     from .wait import Strategy
 
@@ -509,6 +510,12 @@ class Container:
     def write_file(self, path: str, data: str | bytes, *, mode: int = 0o644, uid: int = 0, gid: int = 0) -> None:
         """Make or replace one file. Raises NotFound if its folder is missing."""
         write_file(self._backend, self._id, path, data, mode=mode, uid=uid, gid=gid)
+
+    def layer_usage(self) -> RwLayer:
+        """What its read-write layer holds and takes on disk, and what it costs beside. Raises ContainerNotFound."""
+        from .layers import container_usage
+
+        return container_usage(self._engine, self._id)
 
     def export(self) -> ByteStream:
         """Its whole merged file system, as a tar stream."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         from typing_extensions import Unpack
 
     from .isolation import IsolationReport
-    from .layers import LayerStack, Reclaim, Savings, Sharing, Waste
+    from .layers import DiskUsage, Duplicates, LayerStack, Reclaim, Savings, Sharing, Waste
     from .options import RunOptions, StartOptions
 
 __all__ = ["Engine", "Policy"]
@@ -295,6 +295,27 @@ class Engine:
         from .layers import image_reclaim
 
         return image_reclaim(self, refs)
+
+    def duplicates(self, refs: Any = None, *, verify: bool = False) -> Duplicates:
+        """The same file content in layers that are not shared; of all images, or those named.
+
+        Args:
+            verify: compare by SHA-256 of the bytes, not by the size and CRC-64 that the store recorded.
+
+        Raises:
+            ImageNotFound, InvalidOption.
+        """
+        from .layers import image_duplicates
+
+        if not isinstance(verify, bool):
+            raise InvalidOption("verify", verify, "True or False")
+        return image_duplicates(self, refs, verify=verify)
+
+    def disk_usage(self) -> DiskUsage:
+        """What the engine says its images and containers take, beside what they take, and why these differ."""
+        from .layers import engine_usage
+
+        return engine_usage(self)
 
     # ---------------------------------------------------------------- isolation
     def check(self, *, probe: bool = True, only: Any = None) -> IsolationReport:

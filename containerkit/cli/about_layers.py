@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .app import engine_option, open_engine, verb
+from .app import engine_option, open_engine
 from .show import cell, form_options, show, table, working
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
         show(found, form, tables=tables)
 
 
-@click.command(short_help="The same content in layers that are not shared.", hidden=True)
+@click.command(short_help="The same content in layers that are not shared.")
 @click.option("--verify", is_flag=True, help="Compare by SHA-256 of what is on disk.")
 @engine_option
 @form_options
@@ -180,18 +180,18 @@ def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
 def duplicates(ctx: click.Context, refs: tuple[str, ...], verify: bool, form: str) -> None:
     """The same file content in layers of images (all, or REFS) that are not shared."""
     with open_engine(ctx) as engine, working("comparing files"):
-        found = verb(engine, "duplicates")(refs or None, verify=verify)
+        found = engine.duplicates(refs or None, verify=verify)
     show(found, form, title="Same content, stored more than once")
 
 
-@click.command(short_help="The engine's own figures beside true ones.", hidden=True)
+@click.command(short_help="The engine's own figures beside true ones.")
 @engine_option
 @form_options
 @click.pass_context
 def df(ctx: click.Context, form: str) -> None:
     """What the engine says its images and containers take on disk, beside what they really take."""
     with open_engine(ctx) as engine, working("weighing the store"):
-        found = verb(engine, "disk_usage")()
+        found = engine.disk_usage()
     show(found, form, title="Disk usage")
 
 

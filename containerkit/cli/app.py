@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from containerkit import Engine
 
-__all__ = ["Settings", "app", "check_failed", "engine_option", "open_engine", "say_error", "verb"]
+__all__ = ["Settings", "app", "check_failed", "engine_option", "open_engine", "say_error"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -152,11 +152,3 @@ def open_engine(ctx: click.Context) -> Iterator[Engine]:
     settings = ctx.ensure_object(Settings)
     with ck.connect(settings.engine, timeout=settings.timeout) as engine:
         yield engine
-
-
-def verb(engine: Engine, name: str) -> Callable[..., Any]:
-    """A method of the engine that not every version of containerkit has; one without says so."""
-    found = getattr(engine, name, None)
-    if not callable(found):
-        raise click.ClickException(f"this version of containerkit has no Engine.{name}()")
-    return found  # type: ignore[no-any-return]

@@ -7,27 +7,25 @@ import os
 
 from ..errors import InvalidOption
 from .contents import Sizes, Verification
+from .duplicates import Duplicate, Duplicates, image_duplicates
 from .of_engine import image_layers
-from .savings import (
-    ContainerCost,
-    ImageCost,
-    Reclaim,
-    Savings,
-    SharedLayer,
-    Sharing,
-    image_reclaim,
-    image_savings,
-    image_sharing,
-)
+from .savings import ContainerCost, ImageCost, Savings, image_savings
+from .sharing import Reclaim, SharedLayer, Sharing, image_reclaim, image_sharing
 from .stack import Layer, LayerStack, open_archive
+from .usage import DiskClaim, DiskUsage, RwLayer, container_usage, engine_usage
 from .waste import Waste, WasteItem
 
 __all__ = [
     "ContainerCost",
+    "DiskClaim",
+    "DiskUsage",
+    "Duplicate",
+    "Duplicates",
     "ImageCost",
     "Layer",
     "LayerStack",
     "Reclaim",
+    "RwLayer",
     "Savings",
     "SharedLayer",
     "Sharing",
@@ -36,6 +34,9 @@ __all__ = [
     "Waste",
     "WasteItem",
     "check_archive",
+    "container_usage",
+    "engine_usage",
+    "image_duplicates",
     "image_layers",
     "image_reclaim",
     "image_savings",

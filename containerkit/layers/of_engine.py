@@ -24,14 +24,10 @@ __all__ = ["image_layers", "records_of"]
 
 
 def image_layers(engine: Engine, ref: str) -> LayerStack:
-    """See Engine.layers: two questions to the engine; contents are read when first looked at."""
+    """See Engine.layers: three questions to the engine; contents are read when first looked at."""
     record = engine.images.get(ref).record
-    store, _ = open_store(engine.backend)
-    return stack_of(engine, record, store, ref)
-
-
-def stack_of(engine: Engine, record: ImageRecord, store: Store | None, ref: str) -> LayerStack:
-    """The stack of one image; the reader is tar-split where every layer has a record, else the save stream."""
+    info = engine.backend.info()
+    store, _ = open_store(engine.backend, info)
     history = [
         History(created_by=line.created_by, empty_layer=line.empty_layer, comment=line.comment, size=line.size)
         for line in engine.backend.image_history(record.id)
@@ -39,13 +35,12 @@ def stack_of(engine: Engine, record: ImageRecord, store: Store | None, ref: str)
     chains = chain_ids(record.diff_ids)
     found = [store.layers.get(chain) if store else None for chain in chains]
     known = [layer for layer in found if layer is not None and layer.tar_split is not None]
-    exact = engine.info().image_store == "graphdriver"
     return build_stack(
         ref,
         diff_ids=record.diff_ids,
         history=_exact_history(engine, record, store) or history,
         image_id=record.id,
-        config_digest=record.id if exact else None,
+        config_digest=record.id if info.image_store == "graphdriver" else None,
         reader=_records(known) if known and len(known) == len(chains) else _save(engine, record.id),
     )
 
@@ -84,19 +79,20 @@ def _save(engine: Engine, identity: str) -> Callable[[], Reader]:
     return lambda: StreamReader(lambda: engine.backend.save_images([identity]))
 
 
-def records_of(engine: Engine, refs: str | Iterable[str] | None) -> list[ImageRecord]:
-    """The images that are meant, each once; None for all of them.
+def records_of(engine: Engine, refs: str | Iterable[str] | None, *, all: bool = False) -> list[ImageRecord]:
+    """The images that are meant, each once; None for all of them, with `all` also those that only a build left.
 
     Raises:
         ImageNotFound, InvalidOption.
     """
     if refs is None:
-        listed = engine.backend.list_images(all=False, filters={})
-        return [engine.backend.inspect_image(record.id) for record in listed]
+        listed = engine.backend.list_images(all=all, filters={})
+        found = {record.id: record for record in listed}
+        return [engine.backend.inspect_image(identity) for identity in found]
     names = [refs] if isinstance(refs, str) else refs
     if not isinstance(names, Iterable):
         raise InvalidOption("refs", refs, "an image's name, several, or None for all")
-    found: dict[str, ImageRecord] = {}
+    found = {}
     for name in names:
         record = engine.images.get(name).record
         found.setdefault(record.id, record)

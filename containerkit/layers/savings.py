@@ -2,53 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..oci.digest import chain_ids
-from ..store import Store, open_store
-from .of_engine import records_of, stack_of
+from ..values import Value
+from .copies import copy_bytes
+from .index import Index
+from .of_engine import records_of
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
     from ..display import Table
     from ..engine import Engine
 
-__all__ = ["ContainerCost", "ImageCost", "Reclaim", "Savings", "SharedLayer", "Sharing"]
+__all__ = ["ContainerCost", "ImageCost", "Savings", "image_savings"]
 
 
 @dataclass(frozen=True, slots=True)
-class ImageCost:
-    """One image's part, in bytes of file content. shared: in layers that another of these images has too."""
+class ImageCost(Value):
+    """One image's part, in bytes of file content. shared: in layers that another of these images has too.
+
+    Attributes:
+        full_copy_bytes: blocks that a full copy of its merged tree would take.
+    """
 
     ref: str
     image_id: str
     logical_bytes: int
     shared_bytes: int
     unique_bytes: int
+    full_copy_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerCost:
-    """One container's read-write layer. disk_bytes: blocks, with what the engine keeps beside it; None if unknown."""
+class ContainerCost(Value):
+    """What one container takes on disk beyond its image, in bytes of blocks; None where the store cannot be read.
+
+    Attributes:
+        disk_bytes: all of it.
+        layer_bytes: its read-write layer.
+        log_bytes: what it wrote to its standard streams, where the engine keeps that.
+        overhead_bytes: the engine's records of it, and Docker's init layer.
+        copied_bytes: a full copy of the image, made because its user namespace maps other ids (rootless keep-id);
+            counted in the first container that has it.
+    """
 
     name: str
     image_id: str
     disk_bytes: int | None
+    layer_bytes: int | None = None
+    log_bytes: int | None = None
+    overhead_bytes: int | None = None
+    copied_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Savings:
+class Savings(Value):
     """What a set of images costs.
 
     Attributes:
         logical_bytes: Σ of each image's file content, as if it were alone.
         unique_bytes: Σ of each distinct layer's file content, once.
-        disk_bytes: blocks that these layers, and the containers' read-write layers, take in the engine's store; None
-            where it cannot be read.
-        full_copies_bytes: blocks that as many full copies would take (one per image, and one more per container, as
-            virtual machines do); from the contents where the store cannot be read.
+        disk_bytes: blocks that these layers, the engine's records of them, and the containers take in its store; None
+            where that cannot be read.
+        full_copies_bytes: blocks that as many full copies would take: one of each image's merged tree, and one more for
+            each container with its read-write layer, as virtual machines do.
+        shares_layers: whether the storage driver stores a layer once (False: vfs, where each is a full copy).
         unknown: what could not be known, and why.
     """
 
@@ -73,18 +93,7 @@ class Savings:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {
-            "images": [asdict(image) for image in self.images],
-            "containers": [asdict(container) for container in self.containers],
-            "logical_bytes": self.logical_bytes,
-            "unique_bytes": self.unique_bytes,
-            "disk_bytes": self.disk_bytes,
-            "full_copies_bytes": self.full_copies_bytes,
-            "ratio": self.ratio,
-            "disk_ratio": self.disk_ratio,
-            "shares_layers": self.shares_layers,
-            "unknown": list(self.unknown),
-        }
+        return {**Value.to_dict(self), "ratio": self.ratio, "disk_ratio": self.disk_ratio}
 
     def table(self) -> Table:
         """One row an image, and the sums."""
@@ -105,12 +114,15 @@ class Savings:
             else f"{human_bytes(self.disk_bytes)}, {self.disk_ratio:.2f} times less"
         )
         distinct = f"{human_bytes(self.unique_bytes)} ({self.ratio:.2f} times less)"
-        notes = (
+        notes = [
             f"sum of the images {human_bytes(self.logical_bytes)}; distinct layers {distinct}",
             f"full copies {human_bytes(self.full_copies_bytes)}; on disk {disk}",
-            *self.unknown,
+        ]
+        if self.shares_layers is False:
+            notes.append("this storage driver shares nothing: on disk every layer is a full copy of all below it")
+        return Table(
+            "Savings by shared layers", ("image", "size", "shared", "unique"), rows, notes=(*notes, *self.unknown)
         )
-        return Table("Savings by shared layers", ("image", "size", "shared", "unique"), rows, notes=notes)
 
     def __str__(self) -> str:
         return self.table().to_text()
@@ -119,168 +131,68 @@ class Savings:
         return self.table().to_html()
 
 
-@dataclass(frozen=True, slots=True)
-class SharedLayer:
-    """One distinct layer, and the images (by ID) that have it."""
-
-    chain_id: str
-    diff_id: str
-    images: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sharing:
-    """Which images have which layers. refs: image ID -> its names."""
-
-    layers: tuple[SharedLayer, ...]
-    refs: dict[str, tuple[str, ...]]
-
-    @property
-    def shared(self) -> tuple[SharedLayer, ...]:
-        """Layers of two images or more."""
-        return tuple(layer for layer in self.layers if len(layer.images) > 1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "layers": [asdict(layer) for layer in self.layers],
-            "refs": {identity: list(names) for identity, names in self.refs.items()},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Reclaim:
-    """What removing images would free.
-
-    Attributes:
-        bytes: file content of the layers that nothing else needs.
-        disk_bytes: blocks of them, or None where the store cannot be read.
-        images: IDs of the images that would go.  layers: their chain IDs.
-        kept: (image ID, why it stays).
-    """
-
-    bytes: int
-    disk_bytes: int | None
-    images: tuple[str, ...]
-    layers: tuple[str, ...]
-    kept: tuple[tuple[str, str], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
-
-
-class _Measured:
-    """The content and disk bytes of layers, each read once however many images have it."""
-
-    def __init__(self, engine: Engine, store: Store | None) -> None:
-        self._engine = engine
-        self._store = store
-        self.content: dict[str, int] = {}
-        self.disk: dict[str, int] = {}
-
-    def add(self, record: ImageRecord) -> tuple[str, ...]:
-        chains = chain_ids(record.diff_ids)
-        if any(chain not in self.content for chain in chains):
-            stack = stack_of(self._engine, record, self._store, record.id)
-            for layer, chain in zip(stack, chains, strict=True):
-                if chain not in self.content:
-                    self.content[chain] = layer.sizes.content or 0
-        for chain in chains:
-            if self._store and chain not in self.disk and chain in self._store.layers:
-                self.disk[chain] = self._store.layers[chain].disk
-        return chains
-
-
-def image_sharing(engine: Engine, refs: Any = None) -> Sharing:
-    """See Engine.sharing."""
-    records = records_of(engine, refs)
-    owners: dict[str, tuple[str, list[str]]] = {}
-    for record in records:
-        for chain, diff in zip(chain_ids(record.diff_ids), record.diff_ids, strict=True):
-            owners.setdefault(chain, (diff, []))[1].append(record.id)
-    layers = tuple(SharedLayer(chain, diff, tuple(images)) for chain, (diff, images) in owners.items())
-    return Sharing(layers, {record.id: record.refs for record in records})
-
-
 def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True) -> Savings:
     """See Engine.savings."""
     records = records_of(engine, refs)
-    store, why = open_store(engine.backend)
-    unknown = [f"bytes on disk: {why}"] if store is None else []
-    measured = _Measured(engine, store)
-    try:
-        chains = {record.id: measured.add(record) for record in records}
-    except OSError as exc:
-        unknown.append(f"bytes on disk: {exc}")
-        store, measured = None, _Measured(engine, None)
-        chains = {record.id: measured.add(record) for record in records}
+    index = Index(engine)
+    content = index.content(records)
+    disk = index.disk(records)
     count: dict[str, int] = {}
-    for of_image in chains.values():
-        for chain in of_image:
+    for record in records:
+        for chain in index.chains(record):
             count[chain] = count.get(chain, 0) + 1
-    images = tuple(_cost(record, chains[record.id], count, measured) for record in records)
-    weight = measured.disk if len(measured.disk) == len(count) and store else measured.content
-    disk = sum(measured.disk.values()) if store and weight is measured.disk else None
-    copies = sum(weight[chain] for of_image in chains.values() for chain in of_image)
+    images = tuple(_cost(record, index, count, content) for record in records)
+    copies = {cost.image_id: cost.full_copy_bytes for cost in images}
+    total = None
+    if disk is not None and index.store is not None:
+        total = sum(disk.values()) + sum(index.store.image_disk(record.id) for record in records)
+    unknown = [] if disk is not None else [f"bytes on disk: {index.why}"]
     costs: tuple[ContainerCost, ...] = ()
     if containers:
-        costs, disk, copies = _containers(engine, store, chains, weight, disk, copies)
+        costs, why = _containers(engine, index, copies)
+        parts = [cost.disk_bytes for cost in costs]
+        if None in parts:
+            total = None
+            unknown += [why] if disk is not None else []
+        elif total is not None:
+            total += sum(part for part in parts if part is not None)
     return Savings(
         images=images,
         containers=costs,
         logical_bytes=sum(image.logical_bytes for image in images),
-        unique_bytes=sum(measured.content[chain] for chain in count),
-        disk_bytes=disk,
-        full_copies_bytes=copies,
-        shares_layers=store.shares_layers if store else None,
+        unique_bytes=sum(content[chain] for chain in count),
+        disk_bytes=total,
+        full_copies_bytes=sum(copies.values()) + sum(copies[cost.image_id] + (cost.layer_bytes or 0) for cost in costs),
+        shares_layers=index.store.shares_layers if index.store else None,
         unknown=tuple(unknown),
     )
 
 
-def _cost(record: ImageRecord, chains: Sequence[str], count: dict[str, int], measured: _Measured) -> ImageCost:
-    logical = sum(measured.content[chain] for chain in chains)
-    shared = sum(measured.content[chain] for chain in chains if count[chain] > 1)
-    return ImageCost(record.refs[0] if record.refs else record.id, record.id, logical, shared, logical - shared)
+def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: Mapping[str, int]) -> ImageCost:
+    chains = index.chains(record)
+    logical = sum(content[chain] for chain in chains)
+    shared = sum(content[chain] for chain in chains if count[chain] > 1)
+    name = record.refs[0] if record.refs else record.id
+    return ImageCost(name, record.id, logical, shared, logical - shared, copy_bytes(index.layers(record)))
 
 
-def _containers(
-    engine: Engine,
-    store: Store | None,
-    chains: dict[str, tuple[str, ...]],
-    weight: dict[str, int],
-    disk: int | None,
-    copies: int,
-) -> tuple[tuple[ContainerCost, ...], int | None, int]:
-    """The containers of these images: their read-write layers on disk, and one full copy for each."""
-    costs = []
+def _containers(engine: Engine, index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
+    """The containers of these images, and why one of them could not be weighed."""
+    costs, why = [], ""
+    copied: set[str] = set()
     for record in engine.backend.list_containers(all=True, filters={}):
-        if record.image_id not in chains:
+        if record.image_id not in images:
             continue
-        own = store.containers.get(record.id) if store else None
-        costs.append(ContainerCost(record.name, record.image_id, own.disk if own else None))
-        copies += sum(weight[chain] for chain in chains[record.image_id]) + (own.disk if own else 0)
-        if disk is not None and own:
-            disk += own.disk
-    return tuple(costs), disk, copies
-
-
-def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
-    """See Engine.reclaimable: the layers reachable from no image that stays, and from no container."""
-    everything = records_of(engine, None)
-    used = {record.image_id: record.name for record in engine.backend.list_containers(all=True, filters={})}
-    asked = {record.id for record in (everything if refs is None else records_of(engine, refs))}
-    going = [record for record in everything if record.id in asked and record.id not in used]
-    kept = []
-    for record in everything:
-        if record.id in used:
-            kept.append((record.id, f"container {used[record.id]} uses it"))
-        elif record.id not in asked:
-            kept.append((record.id, "not asked for"))
-    store, _ = open_store(engine.backend)
-    measured = _Measured(engine, store)
-    stays = {chain for record in everything if record not in going for chain in chain_ids(record.diff_ids)}
-    gone = dict.fromkeys(chain for record in going for chain in measured.add(record) if chain not in stays)
-    disk = sum(measured.disk[chain] for chain in gone) if store and all(c in measured.disk for c in gone) else None
-    identities = tuple(record.id for record in going)
-    return Reclaim(sum(measured.content[chain] for chain in gone), disk, identities, tuple(gone), tuple(kept))
+        own = index.store.containers.get(record.id) if index.store else None
+        try:
+            if own is None:
+                raise FileNotFoundError("its read-write layer is not in the store that can be read")
+            new = [path for path in own.copies if str(path) not in copied]
+            copied.update(map(str, own.copies))
+            again = own.copied if new else 0
+            parts = (own.disk, own.log_bytes, own.overhead, again)
+            costs.append(ContainerCost(record.name, record.image_id, sum(parts), *parts))
+        except OSError as exc:
+            why = f"bytes on disk of container {record.name}: {exc.strerror or exc}"
+            costs.append(ContainerCost(record.name, record.image_id, None))
+    return tuple(costs), why

@@ -15,7 +15,7 @@ import msgspec
 
 from containerkit.oci.layer import FileEntry
 
-__all__ = ["Cause", "Diff", "FileChange", "Node", "Stack", "Tree", "compare", "stack"]
+__all__ = ["Cause", "Diff", "FileChange", "Node", "Stack", "Tree", "compare", "stack", "walk"]
 
 Cause = Literal["deleted", "opaque", "overwritten", "type change"]
 
@@ -212,23 +212,29 @@ def freeze(built: Stack, height: int) -> Tree:
     layers: dict[str, int] = {}
     seen: set[int] = set()
     visible = 0
-    pending: list[tuple[str, Node]] = [("", built.root)]
-    while pending:
-        path, node = pending.pop()
+    for path, node in walk(built):
         entry = node.inode.entry
-        if node is not built.root:
-            if entry is None:
-                entry = FileEntry(path, "dir", mode=0o755)
-            elif entry.path != path:
-                entry = msgspec.structs.replace(entry, path=path)
-            entries[path] = entry
-            layers[path] = node.layer
-        if node.children is not None:
-            pending += ((f"{path}/{name}", node.children[name]) for name in sorted(node.children, reverse=True))
-        elif entry is not None and entry.type == "file" and id(node.inode) not in seen:
+        if entry is None:
+            entry = FileEntry(path, "dir", mode=0o755)
+        elif entry.path != path:
+            entry = msgspec.structs.replace(entry, path=path)
+        entries[path] = entry
+        layers[path] = node.layer
+        if node.children is None and entry.type == "file" and id(node.inode) not in seen:
             seen.add(id(node.inode))
             visible += entry.size
     return Tree(height, visible, entries, layers)
+
+
+def walk(built: Stack) -> Iterator[tuple[str, Node]]:
+    """Every name in a stack with its node, in path order, without the root."""
+    pending: list[tuple[str, Node]] = [("", built.root)]
+    while pending:
+        path, node = pending.pop()
+        if node is not built.root:
+            yield path, node
+        if node.children is not None:
+            pending += ((f"{path}/{name}", node.children[name]) for name in sorted(node.children, reverse=True))
 
 
 def stack(layers: Sequence[Iterable[FileEntry]]) -> Tree:

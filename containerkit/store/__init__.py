@@ -16,17 +16,17 @@ from .disk import disk_bytes
 from .graph import RwDir, Store, StoreLayer, docker_store, podman_store
 
 if TYPE_CHECKING:
-    from ..backends.base import Backend
+    from ..backends.base import Backend, EngineInfo
 
 __all__ = ["RwDir", "Store", "StoreLayer", "disk_bytes", "open_store"]
 
 
-def open_store(backend: Backend) -> tuple[Store | None, str]:
+def open_store(backend: Backend, info: EngineInfo | None = None) -> tuple[Store | None, str]:
     """(the store of an engine on this machine, or None; and why not).
 
     The containerd image store is not read: it has no layer folders of the engine's own.
     """
-    info = backend.info()
+    info = info or backend.info()
     if info.image_store != "graphdriver":
         return None, f"the {info.image_store} image store keeps no layer folders of the engine's own"
     root, why = _host_root(backend.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 __all__ = ["disk_bytes"]
 
@@ -10,7 +11,7 @@ _BLOCK = 512  # the unit of st_blocks, whatever the file system's own (stat(2))
 
 
 def disk_bytes(folder: str | os.PathLike[str]) -> int:
-    """Σ st_blocks × 512 of everything below a folder, and of the folder; links not followed, mounts not entered.
+    """Σ st_blocks × 512 of a file, or of a folder and everything below it; links not followed, mounts not entered.
 
     Raises:
         OSError: something in it may not be read; a figure without it would be wrong.
@@ -18,7 +19,7 @@ def disk_bytes(folder: str | os.PathLike[str]) -> int:
     root = os.lstat(folder)
     device, total = root.st_dev, root.st_blocks
     seen: set[int] = set()
-    todo = [os.fspath(folder)]
+    todo = [os.fspath(folder)] if stat.S_ISDIR(root.st_mode) else []
     while todo:
         with os.scandir(todo.pop()) as entries:
             for entry in entries:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..oci.digest import sha256
 from .disk import disk_bytes
 
 __all__ = ["RwDir", "Store", "StoreLayer", "docker_store", "podman_store"]
+
+
+def _disk(paths: Iterable[Path]) -> int:
+    return sum(disk_bytes(path) for path in paths if path.exists())
 
 
 @dataclass(frozen=True)
@@ -20,21 +25,25 @@ class StoreLayer:
 
     Attributes:
         chain_id: digest of it and all below; the name under which layers are shared.
-        folder: where its files lie.
+        folder: what the driver keeps of it.
+        files: where its files lie in that.
         tar_split: its record of headers, or None.
+        beside: the engine's own records of it.
         tar_bytes: of its uncompressed tar, where the store says.
     """
 
     chain_id: str
     diff_id: str
     folder: Path
+    files: Path
     tar_split: Path | None
+    beside: tuple[Path, ...] = ()
     tar_bytes: int | None = None
 
     @cached_property
     def disk(self) -> int:
         """Bytes on disk: its folder, and the records beside it."""
-        return disk_bytes(self.folder) + (self.tar_split.lstat().st_blocks * 512 if self.tar_split else 0)
+        return disk_bytes(self.folder) + _disk(self.beside)
 
     def record(self) -> Iterator[bytes]:
         """The bytes of its tar-split record."""
@@ -45,16 +54,41 @@ class StoreLayer:
 
 @dataclass(frozen=True)
 class RwDir:
-    """The read-write layer of one container in a store, and the folders that only it has."""
+    """The read-write layer of one container in a store, and what only it has beside it.
+
+    Attributes:
+        folder: what the driver keeps of it.  files: where its files lie in that.
+        logs: files of what it wrote to its standard streams.
+        beside: the engine's own records, and Docker's init layer.
+        copies: full copies of the image that were made for its user namespace.
+    """
 
     container: str
     folder: Path
+    files: Path
+    logs: tuple[Path, ...] = ()
     beside: tuple[Path, ...] = ()
+    copies: tuple[Path, ...] = ()
 
     @cached_property
     def disk(self) -> int:
-        """Bytes on disk, with what lies beside it for this container only."""
-        return disk_bytes(self.folder) + sum(disk_bytes(path) for path in self.beside if path.exists())
+        """Bytes on disk of the layer itself."""
+        return disk_bytes(self.folder)
+
+    @cached_property
+    def log_bytes(self) -> int:
+        """Bytes on disk of its logs."""
+        return _disk(self.logs)
+
+    @cached_property
+    def overhead(self) -> int:
+        """Bytes on disk of what lies beside it, without the logs."""
+        return _disk(self.beside) - self.log_bytes
+
+    @cached_property
+    def copied(self) -> int:
+        """Bytes on disk of the full copies made for it; shared by containers of the same mapping."""
+        return _disk(self.copies)
 
 
 @dataclass(frozen=True)
@@ -63,6 +97,7 @@ class Store:
 
     Attributes:
         shares_layers: whether a layer that several images have lies there once (overlay), or is a full copy (vfs).
+        images: image ID -> the engine's own records of it.
     """
 
     root: Path
@@ -70,59 +105,99 @@ class Store:
     shares_layers: bool
     layers: Mapping[str, StoreLayer]
     containers: Mapping[str, RwDir]
+    images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+
+    def image_disk(self, image_id: str) -> int:
+        """Bytes on disk of an image's own records, without its layers."""
+        return _disk(self.images.get(image_id, ()))
 
 
 def docker_store(root: Path, driver: str) -> Store:
     """image/DRIVER/layerdb: a folder a chain ID, with the name (cache-id) of the layer's own folder. Raises OSError."""
     database = root / "image" / driver / "layerdb"
-    data = root / "vfs" / "dir" if driver == "vfs" else root / driver
+    vfs = driver == "vfs"
+    data = root / "vfs" / "dir" if vfs else root / driver
     layers = {}
     for folder in (database / "sha256").iterdir():
         chain = f"sha256:{folder.name}"
-        cache, split = (folder / "cache-id").read_text().strip(), folder / "tar-split.json.gz"
+        place, split = data / (folder / "cache-id").read_text().strip(), folder / "tar-split.json.gz"
         layers[chain] = StoreLayer(
-            chain, (folder / "diff").read_text().strip(), data / cache, split if split.is_file() else None
+            chain,
+            (folder / "diff").read_text().strip(),
+            place,
+            place if vfs else place / "diff",
+            split if split.is_file() else None,
+            beside=(folder,),
         )
     containers = {}
     mounts = database / "mounts"
     for folder in mounts.iterdir() if mounts.is_dir() else ():
-        name = (folder / "mount-id").read_text().strip()
-        beside = (data / f"{name}-init", root / "containers" / folder.name, folder)
-        containers[folder.name] = RwDir(folder.name, data / name / ("diff" if driver != "vfs" else ""), beside)
-    return Store(root, driver, driver != "vfs", layers, containers)
+        place = data / (folder / "mount-id").read_text().strip()
+        own = root / "containers" / folder.name
+        logs = tuple(own.glob(f"{folder.name}-json.log*")) if own.is_dir() else ()
+        beside = (data / f"{place.name}-init", own, folder)
+        containers[folder.name] = RwDir(folder.name, place, place if vfs else place / "diff", logs, beside)
+    images = {}
+    content = root / "image" / driver / "imagedb" / "content" / "sha256"
+    for file in content.iterdir() if content.is_dir() else ():
+        images[f"sha256:{file.name}"] = (file, content.parents[1] / "metadata" / "sha256" / file.name)
+    return Store(root, driver, not vfs, layers, containers, images)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_bytes()) if path.is_file() else []
 
 
 def podman_store(root: Path, driver: str) -> Store:
     """DRIVER-layers/layers.json: layers by an ID that is not the chain ID, with their parents. Raises OSError."""
     records = root / f"{driver}-layers"
     rows = {row["id"]: row for row in json.loads((records / "layers.json").read_bytes())}
-    data = root / "vfs" / "dir" if driver == "vfs" else root / driver
-    chains: dict[str, str] = {}
-
-    def chain_of(identity: str) -> str:
-        """Walks down to the base without recursion: an image may have more layers than the interpreter frames."""
-        path = []
-        while identity and identity not in chains:
-            path.append(identity)
-            identity = rows[identity].get("parent", "")
-        for found in reversed(path):
-            below, diff = chains.get(rows[found].get("parent", ""), ""), rows[found].get("diff-digest", "")
-            chains[found] = (sha256(f"{below} {diff}".encode()) if below else diff) if diff else ""
-        return chains[path[0]] if path else chains.get(identity, "")
-
+    vfs = driver == "vfs"
+    data = root / "vfs" / "dir" if vfs else root / driver
+    mapped = {
+        top: image["id"] for image in _rows(root / f"{driver}-images" / "images.json")
+        for top in image.get("mapped-layers") or ()
+    }  # fmt: skip
+    chains = _chains(rows)
     layers: dict[str, StoreLayer] = {}
     for identity, row in rows.items():
-        chain = chain_of(identity)
-        split = records / f"{identity}.tar-split.gz"
-        if chain and row.get("diff-digest"):
-            size = row.get("diff-size")
-            layers.setdefault(
-                chain,
-                StoreLayer(chain, row["diff-digest"], data / identity, split if split.is_file() else None, size),
-            )
+        chain = chains[identity]
+        if identity in mapped or not chain or not row.get("diff-digest"):
+            continue
+        place, split = data / identity, records / f"{identity}.tar-split.gz"
+        found = StoreLayer(
+            chain,
+            row["diff-digest"],
+            place,
+            place if vfs else place / "diff",
+            split if split.is_file() else None,
+            beside=(split,),
+            tar_bytes=row.get("diff-size"),
+        )
+        layers.setdefault(chain, found)
     containers = {}
-    listed = root / f"{driver}-containers" / "containers.json"
-    for row in json.loads(listed.read_bytes()) if listed.is_file() else ():
-        beside = (root / f"{driver}-containers" / row["id"],)
-        containers[row["id"]] = RwDir(row["id"], data / row["layer"], beside)
-    return Store(root, driver, driver != "vfs", layers, containers)
+    for row in _rows(root / f"{driver}-containers" / "containers.json"):
+        place, own = data / row["layer"], root / f"{driver}-containers" / row["id"]
+        parent = rows.get(row["layer"], {}).get("parent", "")
+        copies = (data / parent,) if parent in mapped else ()
+        logs = tuple((own / "userdata").glob("ctr.log*")) if (own / "userdata").is_dir() else ()
+        containers[row["id"]] = RwDir(row["id"], place, place if vfs else place / "diff", logs, (own,), copies)
+    folder = root / f"{driver}-images"
+    images = {f"sha256:{row['id']}": (folder / row["id"],) for row in _rows(folder / "images.json")}
+    return Store(root, driver, not vfs, layers, containers, images)
+
+
+def _chains(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Layer ID -> chain ID; without recursion: an image may have more layers than the interpreter frames."""
+    chains: dict[str, str] = {}
+    for start in rows:
+        path = []
+        identity = start
+        while identity and identity not in chains:
+            path.append(identity)
+            identity = rows.get(identity, {}).get("parent", "")
+        for found in reversed(path):
+            row = rows.get(found, {})
+            below, diff = chains.get(row.get("parent", ""), ""), row.get("diff-digest", "")
+            chains[found] = (sha256(f"{below} {diff}".encode()) if below else diff) if diff else ""
+    return chains

@@ -13,18 +13,22 @@ from containerkit import errors
 
 PROMISED = {
     "Endpoint": "kind url source rootless reachable reason",
-    "Engine": "kind url capabilities info run start layers sharing savings waste reclaimable check events login close",
+    "Engine": "kind url capabilities info run start layers sharing savings waste reclaimable duplicates disk_usage "
+    "check events login close",
     "EngineInfo": "version api_version rootless cgroup_version cgroup_driver storage_driver image_store root_dir os "
     "arch kernel cpus memory warnings",
     "RunResult": "exit_code stdout stderr stdout_bytes stderr_bytes duration warnings",
     "Container": "id short_id name image status labels ports health exit_code refresh start stop kill pause unpause "
     "restart wait remove rename update exec logs stream_logs copy_to copy_from read_file write_file commit export diff "
-    "stats stream_stats top port wait_until inspect",
+    "stats stream_stats top port wait_until layer_usage inspect",
     "Image": "id refs digests size created labels config layers history tag save remove",
     "LayerStack": "ref image_id config_digest layers history sizes files tree diff verify waste __iter__ __getitem__",
     "Layer": "index diff_id chain_id created_by mapping sizes shared_with files",
     "Waste": "total_bytes visible_bytes wasted_bytes efficiency items dive_efficiency dive_wasted_bytes",
     "Savings": "images containers logical_bytes unique_bytes disk_bytes full_copies_bytes ratio disk_ratio",
+    "Duplicates": "groups bytes to_dict",
+    "DiskUsage": "claims to_dict",
+    "RwLayer": "content_bytes disk_bytes engine_reported log_bytes overhead_bytes to_dict",
     "Reclaim": "bytes disk_bytes images layers kept",
     "IsolationReport": "engine endpoint results counts get to_dict to_markdown",
     "CheckResult": "id title group status severity summary evidence conflicts remediation reason",

@@ -1,0 +1,108 @@
+"""What the questions about several images read, each layer once: entries, content IDs, bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..oci.digest import chain_ids
+from ..oci.layer import FileEntry, LayerContents
+from ..oci.problems import invalid
+from ..oci.tarsplit import read_tar_split
+from ..store import Store, StoreLayer, open_store
+from .readers import RecordReader, StreamReader
+
+if TYPE_CHECKING:
+    from ..backends.base import ImageRecord
+    from ..engine import Engine
+    from .contents import Reader
+
+__all__ = ["Index"]
+
+
+class Index:
+    """The layers of an engine's images, by chain ID.
+
+    Attributes:
+        store: the engine's store on disk, or None; `why` then says why not.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.info = engine.backend.info()
+        self.store: Store | None
+        self.store, self.why = open_store(engine.backend, self.info)
+        self._read: dict[str, LayerContents] = {}
+        self._readers: dict[str, Reader] = {}
+        self._streams: dict[str, StreamReader] = {}
+
+    # ---------------------------------------------------------------- contents
+    def chains(self, record: ImageRecord) -> tuple[str, ...]:
+        """The chain IDs of an image, base first."""
+        return chain_ids(record.diff_ids)
+
+    def reader(self, record: ImageRecord) -> Reader:
+        """tar-split where every layer of the image has a record, else the save stream."""
+        if record.id not in self._readers:
+            found = [self.store.layers.get(chain) if self.store else None for chain in self.chains(record)]
+            known = [layer for layer in found if layer is not None and layer.tar_split is not None]
+            if known and len(known) == len(found):
+                load = [partial(self._load, layer) for layer in known]
+                self._readers[record.id] = RecordReader("tar-split", load)
+            else:
+                self._readers[record.id] = self.stream(record)
+        return self._readers[record.id]
+
+    def stream(self, record: ImageRecord) -> StreamReader:
+        """The image as its save stream shows it, which any user of the engine may read."""
+        if record.id not in self._streams:
+            self._streams[record.id] = StreamReader(lambda: self._engine.backend.save_images([record.id]))
+        return self._streams[record.id]
+
+    def _load(self, layer: StoreLayer) -> LayerContents:
+        if layer.chain_id not in self._read:
+            self._read[layer.chain_id] = read_tar_split(layer.record())
+        return self._read[layer.chain_id]
+
+    def layer(self, record: ImageRecord, number: int) -> LayerContents:
+        """One layer of an image, read once however many images have it. Raises InvalidImage."""
+        chain = self.chains(record)[number]
+        if chain not in self._read:
+            self._read[chain] = self.reader(record).read(number)
+        contents = self._read[chain]
+        if contents.problems:
+            raise invalid(f"layer {number} of {record.id}", contents.problems)
+        return contents
+
+    def layers(self, record: ImageRecord) -> tuple[tuple[FileEntry, ...], ...]:
+        """The entries of each of its layers, base first. Raises InvalidImage."""
+        return tuple(self.layer(record, number).entries for number in range(len(record.diff_ids)))
+
+    def content(self, records: Iterable[ImageRecord]) -> Mapping[str, int]:
+        """Chain ID -> Σ size of the files that the layer holds."""
+        found: dict[str, int] = {}
+        for record in records:
+            for number, chain in enumerate(self.chains(record)):
+                if chain not in found:
+                    found[chain] = self.layer(record, number).content_bytes
+        return found
+
+    # ---------------------------------------------------------------- disk
+    def disk(self, records: Iterable[ImageRecord]) -> Mapping[str, int] | None:
+        """Chain ID -> blocks that the layer takes, in bytes; None, and `why`, where that cannot be known."""
+        if self.store is None:
+            return None
+        found: dict[str, int] = {}
+        try:
+            for record in records:
+                for chain in self.chains(record):
+                    if chain not in found:
+                        found[chain] = self.store.layers[chain].disk
+        except OSError as exc:
+            self.why = f"this user may not read all of the store: {exc.strerror or exc}"
+            return None
+        except KeyError:
+            self.why = "the store does not name every layer"
+            return None
+        return found

@@ -1,0 +1,159 @@
+"""Who shares which layers, and what removing images would therefore free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..oci.digest import chain_ids
+from ..values import Value
+from .index import Index
+from .of_engine import records_of
+
+if TYPE_CHECKING:
+    from ..backends.base import ImageRecord
+    from ..display import Table
+    from ..engine import Engine
+
+__all__ = ["Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing"]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLayer(Value):
+    """One distinct layer, and the images (by ID) that have it."""
+
+    chain_id: str
+    diff_id: str
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing(Value):
+    """Which images have which layers.
+
+    Attributes:
+        layers: every distinct layer, base first within an image.
+        refs: image ID -> its names.
+        containers: container name -> the ID of its image.
+    """
+
+    layers: tuple[SharedLayer, ...]
+    refs: Mapping[str, tuple[str, ...]]
+    containers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shared(self) -> tuple[SharedLayer, ...]:
+        """Layers of two images or more."""
+        return tuple(layer for layer in self.layers if len(layer.images) > 1)
+
+    def common(self, other: Sharing) -> tuple[str, ...]:
+        """Chain IDs of the layers that another engine has too: the same content below and in them. Each engine stores
+        them for itself."""
+        theirs = {layer.chain_id for layer in other.layers}
+        return tuple(layer.chain_id for layer in self.layers if layer.chain_id in theirs)
+
+    def table(self) -> Table:
+        """One row a layer, most shared first."""
+        from ..display import Table
+
+        rows = [
+            (layer.chain_id.partition(":")[2][:12], len(layer.images), ", ".join(map(self._name, layer.images)))
+            for layer in sorted(self.layers, key=lambda layer: -len(layer.images))
+        ]
+        return Table("Layers, most shared first", ("chain_id", "images", "names"), rows)
+
+    def _name(self, image: str) -> str:
+        return ", ".join(self.refs.get(image) or (image[:19],))
+
+    def __str__(self) -> str:
+        return self.table().to_text()
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaim(Value):
+    """What removing images would free.
+
+    Attributes:
+        bytes: file content of the layers that nothing else needs.
+        disk_bytes: blocks of them and of the engine's records, or None where the store cannot be read.
+        images: IDs of the images that would go.  layers: their chain IDs.
+        kept: (image ID, why it stays).
+    """
+
+    bytes: int
+    disk_bytes: int | None
+    images: tuple[str, ...]
+    layers: tuple[str, ...]
+    kept: tuple[tuple[str, str], ...]
+
+    def table(self) -> Table:
+        """The sums, and what stays."""
+        from ..display import Table, bytes_cell
+
+        rows: list[tuple[object, object]] = [
+            ("file content freed", bytes_cell(self.bytes)),
+            ("disk freed", bytes_cell(self.disk_bytes)),
+            ("images", len(self.images)),
+            ("layers", len(self.layers)),
+            *((f"stays: {image.partition(':')[2][:12] or image}", why) for image, why in self.kept),
+        ]
+        return Table("Removing them would free", ("what", "how much"), rows)
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
+
+
+def image_sharing(engine: Engine, refs: Any = None) -> Sharing:
+    """See Engine.sharing."""
+    records = records_of(engine, refs)
+    index_of: dict[str, tuple[str, list[str]]] = {}
+    for record in records:
+        for chain, diff in zip(chain_ids(record.diff_ids), record.diff_ids, strict=True):
+            index_of.setdefault(chain, (diff, []))[1].append(record.id)
+    layers = tuple(SharedLayer(chain, diff, tuple(images)) for chain, (diff, images) in index_of.items())
+    names = {record.id: record.refs for record in records}
+    listed = engine.backend.list_containers(all=True, filters={})
+    return Sharing(layers, names, {row.name: row.image_id for row in listed if row.image_id in names})
+
+
+def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
+    """See Engine.reclaimable: the layers reachable from no image that stays, and from no container."""
+    everything = records_of(engine, None, all=True)
+    used: dict[str, str] = {}
+    for row in engine.backend.list_containers(all=True, filters={}):
+        used.setdefault(row.image_id, row.name)
+    named = {record.id for record in (everything if refs is None else records_of(engine, refs))}
+    leaving = _with_parents(everything, {identity for identity in named if identity not in used}, used)
+    going = [record for record in everything if record.id in leaving]
+    kept = []
+    for record in everything:
+        if record.id in used:
+            kept.append((record.id, f"container {used[record.id]} uses it"))
+        elif record.id not in leaving and record.refs:
+            kept.append((record.id, "not asked for"))
+    index = Index(engine)
+    stays = {chain for record in everything if record.id not in leaving for chain in index.chains(record)}
+    content = index.content(going)
+    gone = [chain for chain in content if chain not in stays]
+    disk = index.disk(going)
+    freed = None
+    if disk is not None and index.store is not None:
+        freed = sum(disk[chain] for chain in gone) + sum(index.store.image_disk(record.id) for record in going)
+    return Reclaim(sum(content[c] for c in gone), freed, tuple(r.id for r in going), tuple(gone), tuple(kept))
+
+
+def _with_parents(everything: Sequence[ImageRecord], leaving: set[str], used: Mapping[str, str]) -> set[str]:
+    """With an image go those that it was built from, if they have no name, no container and no other child."""
+    children: dict[str, list[str]] = {}
+    for record in everything:
+        children.setdefault(record.parent, []).append(record.id)
+    free = [record for record in everything if not record.refs and record.id not in used]
+    while True:
+        more = {r.id for r in free if r.id not in leaving and r.id in children and leaving.issuperset(children[r.id])}
+        if not more:
+            return leaving
+        leaving = leaving | more

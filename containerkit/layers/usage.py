@@ -1,0 +1,216 @@
+"""What the engine says its things take on disk, beside what they take; and what one container takes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..values import Value
+from .index import Index
+from .savings import image_savings
+from .sharing import image_reclaim
+
+if TYPE_CHECKING:
+    from ..display import Table
+    from ..engine import Engine
+
+__all__ = ["DiskClaim", "DiskUsage", "RwLayer", "container_usage", "engine_usage"]
+
+_NEAR = 0.05  # claims that differ by less are of one opinion: units of meaning differ by about that
+
+
+@dataclass(frozen=True, slots=True)
+class DiskClaim(Value):
+    """One thing that takes disk, by the engine's word and by ours; in bytes, None where unknown.
+
+    Attributes:
+        what: "images", "containers" or "reclaimable images".
+        engine_bytes: what the engine says.
+        content_bytes: the file content, each distinct layer once.
+        disk_bytes: blocks in the store.
+        explanation: why the figures differ; "" where they do not.
+    """
+
+    what: str
+    engine_bytes: int | None
+    content_bytes: int | None
+    disk_bytes: int | None
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage(Value):
+    """The engine's figures beside ours.
+
+    Attributes:
+        claims: one for images, containers and what removing unused images would free.
+        unknown: what could not be known, and why.
+    """
+
+    claims: tuple[DiskClaim, ...]
+    unknown: tuple[str, ...] = ()
+
+    def get(self, what: str) -> DiskClaim:
+        """One claim by its name. Raises KeyError."""
+        for claim in self.claims:
+            if claim.what == what:
+                return claim
+        raise KeyError(f"no claim about {what!r}; there are: {', '.join(claim.what for claim in self.claims)}")
+
+    def table(self) -> Table:
+        """One row a claim."""
+        from ..display import Table, bytes_cell
+
+        rows = [
+            (c.what, bytes_cell(c.engine_bytes), bytes_cell(c.content_bytes), bytes_cell(c.disk_bytes), c.explanation)
+            for c in self.claims
+        ]
+        columns = ("", "the engine says", "file content", "on disk", "why they differ")
+        return Table("Disk usage", columns, rows, notes=self.unknown)
+
+    def __str__(self) -> str:
+        return self.table().to_text()
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
+
+
+@dataclass(frozen=True, slots=True)
+class RwLayer(Value):
+    """What one container takes beyond its image, in bytes; None where unknown.
+
+    Attributes:
+        content_bytes: Σ size of the regular files in its read-write layer, holes included.
+        disk_bytes: blocks of that layer.
+        engine_reported: the engine's SizeRw.
+        log_bytes: blocks of what it wrote to its standard streams, where the engine keeps that.
+        overhead_bytes: blocks of the engine's records of it, and of Docker's init layer.
+        copied_bytes: blocks of a full copy of its image, made for its user namespace (rootless keep-id).
+        files: how many regular files the layer holds.
+        reason: why something is unknown.
+    """
+
+    content_bytes: int | None
+    disk_bytes: int | None
+    engine_reported: int | None
+    log_bytes: int | None
+    overhead_bytes: int | None
+    copied_bytes: int | None = None
+    files: int | None = None
+    reason: str = ""
+
+    def table(self) -> Table:
+        """One row a figure."""
+        from ..display import Table, bytes_cell
+
+        rows = [
+            ("file content", bytes_cell(self.content_bytes)),
+            ("on disk", bytes_cell(self.disk_bytes)),
+            ("the engine says", bytes_cell(self.engine_reported)),
+            ("logs", bytes_cell(self.log_bytes)),
+            ("the engine's records", bytes_cell(self.overhead_bytes)),
+            ("copies for its user namespace", bytes_cell(self.copied_bytes)),
+        ]
+        return Table("Read-write layer", ("what", "bytes"), rows, notes=[self.reason] if self.reason else [])
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
+
+
+def container_usage(engine: Engine, container_id: str) -> RwLayer:
+    """See Container.layer_usage."""
+    reported = engine.backend.inspect_container(container_id, size=True).size_rw
+    index = Index(engine)
+    own = index.store.containers.get(container_id) if index.store else None
+    if own is None:
+        why = index.why or "its read-write layer is not in the store that can be read"
+        return RwLayer(None, None, reported, None, None, reason=why)
+    try:
+        content, files = _content(own.files)
+        return RwLayer(content, own.disk, reported, own.log_bytes, own.overhead, own.copied, files)
+    except OSError as exc:
+        why = f"this user may not read the layer: {exc.strerror or exc}"
+        return RwLayer(None, None, reported, None, None, reason=why)
+
+
+def _content(folder: Path) -> tuple[int, int]:
+    """(Σ size, number) of the regular files below a folder, hardlinks once. Raises OSError."""
+    seen: dict[int, int] = {}
+    todo = [os.fspath(folder)]
+    while todo:
+        with os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode):
+                    seen[found.st_ino] = found.st_size
+                elif stat.S_ISDIR(found.st_mode):
+                    todo.append(entry.path)
+    return sum(seen.values()), len(seen)
+
+
+def engine_usage(engine: Engine) -> DiskUsage:
+    """See Engine.disk_usage."""
+    said = engine.backend.engine_disk_usage()
+    saved = image_savings(engine)
+    free = image_reclaim(engine)
+    images = [row for row in said.get("Images") or () if isinstance(row, Mapping)]
+    claimed = _number(said.get("LayersSize")) or sum(_number(row.get("Size")) or 0 for row in images)
+    sizes = [cost.disk_bytes for cost in saved.containers]
+    in_containers = None if None in sizes else sum(size for size in sizes if size is not None)
+    on_disk = None if saved.disk_bytes is None or in_containers is None else saved.disk_bytes - in_containers
+    rows = [row for row in said.get("Containers") or () if isinstance(row, Mapping)]
+    written = sum(_number(row.get("SizeRw")) or 0 for row in rows)
+    reclaimable = _reclaimable(claimed, images)
+    why = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes)
+    return DiskUsage(
+        (
+            DiskClaim("images", claimed, saved.unique_bytes, on_disk, why),
+            DiskClaim("containers", written, None, in_containers, _containers_differ(written, in_containers)),
+            DiskClaim("reclaimable images", reclaimable, free.bytes, free.disk_bytes, _free(reclaimable, free.bytes)),
+        ),
+        saved.unknown,
+    )
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _reclaimable(total: int, images: list[Any]) -> int:
+    """What the command lines print as RECLAIMABLE: all, less the unique bytes of the images that containers use."""
+    used = [row for row in images if (_number(row.get("Containers")) or 0) > 0]
+    return total - sum((_number(row.get("Size")) or 0) - (_number(row.get("SharedSize")) or 0) for row in used)
+
+
+def _near(one: int, other: int) -> bool:
+    return abs(one - other) <= _NEAR * max(one, other)
+
+
+def _images_differ(claimed: int, unique: int, each: int) -> str:
+    if _near(claimed, unique):
+        return "" if claimed == unique else "the engine counts in another unit: tar bytes, or links and folders too"
+    if claimed > unique and claimed > 0.9 * each:
+        return "the engine adds up whole images, and counts a shared layer once for each of them"
+    if claimed > unique:
+        return "the engine also counts what only a build left, or content beside what is unpacked"
+    return "the engine does not count layers that it has"
+
+
+def _containers_differ(claimed: int, disk: int | None) -> str:
+    if disk is None or _near(claimed, disk):
+        return ""
+    if claimed > disk:
+        return "the engine counts the length of sparse files, the disk only what is written"
+    return "the engine leaves out logs, its own records, init layers and copies for user namespaces"
+
+
+def _free(claimed: int, free: int) -> str:
+    if _near(claimed, free):
+        return ""
+    if claimed > free:
+        return "the engine subtracts only what images in use have for themselves: layers they share stay all the same"
+    return "the engine takes layers for used that no container needs"

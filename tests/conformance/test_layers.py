@@ -1,0 +1,188 @@
+"""Figures about layers on a real engine, with the disk as the judge: du before and after, and what is really freed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import containerkit as ck
+from containerkit.store import open_store
+from containerkit.testing.archives import ImageBuilder
+
+BASE, ADDED, COUNT = 30_000_000, 1_000_000, 5
+
+
+def measured(root: Path) -> int:
+    """Blocks below a folder, synced, each inode once, mounts not entered: GNU du's own count."""
+    os.sync()
+    told = subprocess.run(["du", "-sx", "--block-size=1", root], capture_output=True, text=True, check=False).stdout
+    return int(told.split()[0])
+
+
+def named(part: str) -> str:
+    return f"docker.io/containerkit/{part}:{uuid.uuid4().hex[:12]}"
+
+
+def files(count: int, size: int) -> dict[str, Any]:
+    return {f"data/{number % 7}/{uuid.uuid4().hex}": os.urandom(size) for number in range(count)}
+
+
+@pytest.fixture
+def store(engine: ck.Engine) -> Any:
+    found, why = open_store(engine.backend)
+    if found is None:
+        assert engine.info().image_store == "containerd" or os.geteuid() != 0, why
+        pytest.skip(why)
+    return found
+
+
+@pytest.fixture
+def load(engine: ck.Engine) -> Iterator[Callable[..., str]]:
+    """Load an image made in memory; it is removed again."""
+
+    def remove(ref: str) -> None:
+        if engine.images.exists(ref):
+            engine.images.remove(ref, force=True)
+
+    with ExitStack() as stack:
+
+        def loaded(builder: ImageBuilder, part: str = "image") -> str:
+            ref = named(part)
+            engine.images.load(builder.tag(ref).to_docker_archive())
+            stack.callback(remove, ref)
+            return ref
+
+        yield loaded
+
+
+@pytest.fixture
+def family(load: Callable[..., str]) -> tuple[ImageBuilder, list[str]]:
+    """A base, and images that each add a little to it: real bytes, in files of several sizes."""
+    base = ImageBuilder().layer(files={**files(300, 60_000), **files(400, 30_000)})
+    return base, [load(base.layer(files=files(20, ADDED // 20)), "derived") for _ in range(COUNT)]
+
+
+def test_disk_bytes_are_what_the_store_grew_by(engine: ck.Engine, store: Any, load: Callable[..., str]) -> None:
+    """Savings.disk_bytes of new images is within 0.5 % of what du finds more in the store."""
+    before = measured(store.root)
+    base = ImageBuilder().layer(files={**files(300, 60_000), **files(400, 30_000)})
+    refs = [load(base.layer(files=files(20, ADDED // 20)), "derived") for _ in range(COUNT)]
+    savings = engine.savings(refs, containers=False)
+    assert savings.disk_bytes == pytest.approx(measured(store.root) - before, rel=0.005)
+    assert savings.logical_bytes == COUNT * (BASE + ADDED)
+    assert savings.unique_bytes == BASE + COUNT * ADDED
+    assert savings.ratio == pytest.approx(COUNT * (BASE + ADDED) / (BASE + COUNT * ADDED))
+    assert {image.shared_bytes for image in savings.images} == {BASE}
+    assert {image.unique_bytes for image in savings.images} == {ADDED}
+
+
+def test_full_copies_are_what_copies_take(engine: ck.Engine, load: Callable[..., str], tmp_path: Path) -> None:
+    """An exported container, unpacked, takes what full_copy_bytes says within 1 %, whatever was overwritten."""
+    base = ImageBuilder().layer(dirs=["a"], files={**files(300, 50_000), "a/big": 5_000_000, "a/gone": 3_000_000})
+    ref = load(base.layer(files={"a/big": os.urandom(2_000_000)}, whiteouts=["a/gone"]))
+    (cost,) = engine.savings(ref, containers=False).images
+    with (
+        engine.containers.create(ref, ["/none"]) as container,
+        (tmp_path / "all.tar").open("wb") as file,
+        container.export() as stream,
+    ):
+        file.writelines(stream)
+    (tmp_path / "tree").mkdir()
+    subprocess.run(["tar", "-xf", tmp_path / "all.tar", "-C", tmp_path / "tree"], check=True)
+    assert cost.full_copy_bytes == pytest.approx(measured(tmp_path / "tree"), rel=0.01)
+
+
+def test_reclaim_is_what_removal_frees(
+    engine: ck.Engine, store: Any, load: Callable[..., str], family: tuple[ImageBuilder, list[str]]
+) -> None:
+    """Engine.reclaimable is within 1 % of the blocks that removing the images frees; a base that stays is not freed."""
+    base, refs = family
+    load(base, "base")
+    predicted = engine.reclaimable(refs[:2])
+    assert predicted.bytes == 2 * ADDED
+    before = measured(store.root)
+    for ref in refs[:2]:
+        engine.images.remove(ref)
+    assert before - measured(store.root) == pytest.approx(predicted.disk_bytes, rel=0.01)
+
+
+def test_what_a_container_has_is_not_reclaimable(engine: ck.Engine, load: Callable[..., str]) -> None:
+    """An image with a container, running or not, is kept, and the report says because of whom."""
+    ref = load(ImageBuilder().layer(files={"x": 1000}))
+    image = engine.images.get(ref)
+    with engine.containers.create(ref, ["/x"]) as container:
+        found = engine.reclaimable(ref)
+        assert (found.bytes, found.images) == (0, ())
+        assert any(kept == image.id and container.name in why for kept, why in found.kept)
+    assert engine.reclaimable(ref).images == (image.id,)
+
+
+def test_equal_content_in_layers_that_are_not_shared(engine: ck.Engine, load: Callable[..., str]) -> None:
+    """Duplicates finds what two unrelated images have in common, by checksum and by SHA-256 alike."""
+    same, small = os.urandom(200_000), os.urandom(3_000)
+    one = load(ImageBuilder().layer(files={"a/x": same, "own": os.urandom(200_000), "s": small}))
+    two = load(ImageBuilder().layer(files={"b/y": same, "b/z": same, "t": small}))
+    for verify in (False, True):
+        found = engine.duplicates([one, two], verify=verify)
+        assert found.bytes == 203_000
+        assert [(group.size, len(group.files)) for group in found.groups] == [(200_000, 3), (3_000, 2)]
+        assert {path for _, path in found.groups[0].files} == {"/a/x", "/b/y", "/b/z"}
+    assert engine.duplicates([one, two], verify=True).verified
+    assert engine.duplicates(one).bytes == 0
+
+
+def test_shared_layers_are_no_duplicates(engine: ck.Engine, family: tuple[ImageBuilder, list[str]]) -> None:
+    """A layer that images share lies there once, and counts as no duplicate."""
+    _, refs = family
+    assert engine.duplicates(refs).bytes == 0
+    sharing = engine.sharing(refs)
+    assert [len(layer.images) for layer in sharing.shared] == [COUNT]
+    assert len(sharing.layers) == 1 + COUNT
+
+
+def test_layer_usage_of_a_container(engine: ck.Engine, store: Any, shell_image: str) -> None:
+    """A container's layer holds what it wrote; blocks, not lengths, are what it takes; logs are counted apart."""
+    line = "head -c 1000000 /dev/urandom >/data; truncate -s 50M /hole; seq 100000; sleep 600"
+    with engine.start(shell_image, ["sh", "-c", line]) as container:
+        container.wait_until(ck.wait.log_line("^100000$"))
+        used = container.layer_usage()
+        assert used.content_bytes == pytest.approx(1_000_000 + (50 << 20), rel=0.01)
+        assert 1_000_000 <= (used.disk_bytes or 0) < 2_000_000
+        assert (used.log_bytes or 0) >= 588_895  # what seq wrote
+        assert (used.engine_reported or 0) >= 1_000_000
+        assert (used.overhead_bytes or 0) > 0
+
+
+def test_containers_cost_what_the_store_grows_by(engine: ck.Engine, store: Any, shell_image: str) -> None:
+    """Savings counts running containers' layers, logs and records: within 5 % and 100 KB of du's difference."""
+    before = measured(store.root)
+    line = ["sh", "-c", "head -c 1048576 /dev/urandom >/data; echo ready; sleep 600"]
+    with ExitStack() as stack:
+        started = [stack.enter_context(engine.start(shell_image, line)) for _ in range(4)]
+        for container in started:
+            container.wait_until(ck.wait.log_line("ready"))
+        names = {container.name for container in started}
+        costs = [cost for cost in engine.savings(shell_image).containers if cost.name in names]
+        assert len(costs) == 4
+        assert sum(cost.disk_bytes or 0 for cost in costs) == pytest.approx(
+            measured(store.root) - before, rel=0.05, abs=100_000
+        )
+
+
+def test_disk_usage_stands_beside_the_engines_word(engine: ck.Engine, family: tuple[ImageBuilder, list[str]]) -> None:
+    """Each claim has the engine's figure and ours; where they are far apart, a reason."""
+    usage = engine.disk_usage()
+    images = usage.get("images")
+    assert images.content_bytes == engine.savings().unique_bytes
+    for claim in usage.claims:
+        ours = claim.content_bytes if claim.content_bytes is not None else claim.disk_bytes
+        if claim.engine_bytes is not None and ours is not None and claim.engine_bytes > 2 * max(ours, 1):
+            assert claim.explanation
+    assert usage.to_dict()["claims"][0]["what"] == "images"
