@@ -58,11 +58,13 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture(autouse=True)
-def no_folder_stays() -> Iterator[None]:
-    """Every private folder is removed again."""
-    before = set(Path(tempfile.gettempdir()).glob("containerkit-*"))
-    yield
-    assert set(Path(tempfile.gettempdir()).glob("containerkit-*")) <= before
+def no_folder_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every private folder is removed again; others on this machine make theirs elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="ck-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield
+        assert list(Path(folder).glob("containerkit-*")) == []
 
 
 def runs(pid: int) -> bool:
