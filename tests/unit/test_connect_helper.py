@@ -58,8 +58,8 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture(autouse=True)
-def no_folder_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every private folder is removed again; others on this machine make theirs elsewhere."""
+def no_folder_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Every private folder is removed again; others make theirs elsewhere (pytest its own before)."""
     with tempfile.TemporaryDirectory(prefix="ck-") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", folder)
