@@ -9,6 +9,9 @@ Give it two fixtures and inherit::
         @pytest.fixture(scope="session")
         def shell_image(self) -> str: ...                # a local image with busybox, its applets linked
 
+An engine in memory, without Capability.PROCESSES, is asked what needs no process. The commands that the suite then
+still runs have to be scripted: true, false, cat, printf, echo, seq, sleep (which runs until it is stopped).
+
 Everything it makes carries a unique name and the session's labels, and is removed; nothing else is touched. Published
 ports are looked for at 127.0.0.1: run it where the engine's own is.
 """
@@ -33,7 +36,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -46,6 +49,7 @@ from ..errors import (
     CommandFailed,
     ContainerKitError,
     ContainerNotFound,
+    EngineError,
     EngineTimeout,
     ImageNotFound,
     InUse,
@@ -66,7 +70,7 @@ from ..errors import (
 from ..spec import Mount, PortBinding
 from .archives import ImageBuilder
 
-__all__ = ["EngineConformance"]
+__all__ = ["EngineConformance", "needs"]
 
 SLEEP = ["sleep", "600"]
 #: Says "ready", and on TERM "bye" and ends with 7.
@@ -233,6 +237,25 @@ BAD_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def needs(*capabilities: Capability) -> Callable[[_F], _F]:
+    """Marks a scenario that an engine without these capabilities cannot be asked; there it is skipped, and says so."""
+
+    def mark(function: _F) -> _F:
+        function.needs = capabilities  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def _require(engine: Engine, *capabilities: Capability) -> None:
+    missing = [capability.value for capability in capabilities if capability not in engine.capabilities]
+    if missing:
+        pytest.skip(f"this engine declares no {', '.join(missing)}")
+
+
 def _kind(source: str) -> str:
     return "bind" if source.startswith("/") else "volume"
 
@@ -313,6 +336,11 @@ class EngineConformance:
     """What every engine does the same. Inherit, with fixtures `engine` and `shell_image`."""
 
     # ---------------------------------------------------------------- fixtures of its own
+    @pytest.fixture(autouse=True)
+    def _as_declared(self, request: pytest.FixtureRequest, engine: Engine) -> None:
+        """Skip what needs a capability that the engine does not declare."""
+        _require(engine, *getattr(request.function, "needs", ()))
+
     @pytest.fixture
     def box(self, engine: Engine, shell_image: str) -> Iterator[Container]:
         """A container that sleeps."""
@@ -357,17 +385,52 @@ class EngineConformance:
         """What the engine declares are Capability values."""
         assert engine.capabilities <= frozenset(Capability)
 
+    def test_processes_as_declared(self, engine: Engine, shell_image: str) -> None:
+        """An engine that runs processes shows the kernel's view of one; one that does not says so."""
+        command = ["cat", "/proc/self/comm"]
+        if Capability.PROCESSES in engine.capabilities:
+            assert engine.run(shell_image, command).stdout == "cat\n"
+            return
+        name = _name()
+        with pytest.raises(Unsupported) as caught:
+            engine.run(shell_image, command, name=name)
+        assert caught.value.capability == "processes"
+        assert not engine.containers.exists(name)
+
+    @pytest.mark.parametrize("what", ["build", "pull", "push", "login"])
+    def test_builds_and_registries_as_declared(self, engine: Engine, shell_image: str, what: str) -> None:
+        """Without a builder or a way to registries, what needs one is Unsupported and names it."""
+        calls: dict[str, Callable[[], object]] = {
+            "build": lambda: engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}),
+            "pull": lambda: engine.images.pull("127.0.0.1:9/containerkit/none:1"),
+            "push": lambda: engine.images.push("127.0.0.1:9/containerkit/none:1"),
+            "login": lambda: engine.login("lab", "lab", "127.0.0.1:9"),
+        }
+        capability = Capability.BUILD if what == "build" else Capability.REGISTRY
+        if capability not in engine.capabilities:
+            with pytest.raises(Unsupported) as caught:
+                calls[what]()
+            assert caught.value.capability == capability.value
+        elif what == "build":
+            assert engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}).id
+        else:
+            with pytest.raises(EngineError):
+                calls[what]()
+
     # ---------------------------------------------------------------- run
+    @needs(Capability.PROCESSES)
     def test_run_gives_both_streams_and_the_code(self, engine: Engine, shell_image: str) -> None:
         """One run gives stdout, stderr and exit code together."""
         result = engine.run(shell_image, ["sh", "-c", "echo out; echo err >&2; exit 3"])
         assert (result.exit_code, result.stdout, result.stderr) == (3, "out\n", "err\n")
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("code", [0, 1, 2, 42, 125, 126, 127, 128, 137, 255])
     def test_run_exit_codes(self, engine: Engine, shell_image: str, code: int) -> None:
         """The command's own exit code comes back, also those that engines use themselves."""
         assert engine.run(shell_image, ["sh", "-c", f"exit {code}"]).exit_code == code
 
+    @needs(Capability.PROCESSES)
     def test_run_ended_by_a_signal(self, engine: Engine, shell_image: str) -> None:
         """A program that a signal ends has the exit code 128 + n."""
         result = engine.run(shell_image, ["sh", "-c", "sh -c 'kill -TERM $$'; exit $?"])
@@ -385,6 +448,7 @@ class EngineConformance:
         """Without input=, stdin is at its end."""
         assert engine.run(shell_image, ["cat"], timeout=30).stdout == ""
 
+    @needs(Capability.PROCESSES)
     def test_run_binary_output(self, engine: Engine, shell_image: str) -> None:
         """256 KiB of random bytes come out as they are."""
         result = engine.run(
@@ -414,12 +478,14 @@ class EngineConformance:
         """A command is a list, or a line that is split as a shell does."""
         assert engine.run(shell_image, command).stdout == "a b c\n"
 
+    @needs(Capability.PROCESSES)
     def test_run_check(self, engine: Engine, shell_image: str) -> None:
         """check=True raises CommandFailed with exit code and both streams."""
         with pytest.raises(CommandFailed) as caught:
             engine.run(shell_image, ["sh", "-c", "echo o; echo e >&2; exit 9"], check=True)
         assert (caught.value.exit_code, caught.value.stdout, caught.value.stderr) == (9, "o\n", "e\n")
 
+    @needs(Capability.PROCESSES)
     def test_run_timeout(self, engine: Engine, shell_image: str) -> None:
         """timeout= kills, removes, and raises with what was printed so far."""
         name = _name()
@@ -430,6 +496,7 @@ class EngineConformance:
         assert caught.value.stdout == b"so far\n"
         assert not engine.containers.exists(name)
 
+    @needs(Capability.PROCESSES)
     def test_run_on_output(self, engine: Engine, shell_image: str) -> None:
         """on_output= is called with each piece while the command runs."""
         seen: list[tuple[str, bytes, float]] = []
@@ -441,6 +508,7 @@ class EngineConformance:
         assert [(name, data) for name, data, _ in seen] == [("stdout", b"1\n"), ("stderr", b"2\n")]
         assert seen[1][2] - seen[0][2] > 0.5
 
+    @needs(Capability.PROCESSES)
     def test_run_a_callback_that_raises(self, engine: Engine, shell_image: str) -> None:
         """An exception of on_output= comes out, and the container is removed."""
         name = _name()
@@ -458,6 +526,7 @@ class EngineConformance:
         engine.run(shell_image, ["true"], name=name)
         assert not engine.containers.exists(name)
 
+    @needs(Capability.PROCESSES)
     def test_run_tty(self, engine: Engine, shell_image: str) -> None:
         """With a terminal, both streams come as stdout."""
         result = engine.run(shell_image, ["sh", "-c", "test -t 1 && echo yes; echo err >&2"], tty=True)
@@ -468,6 +537,7 @@ class EngineConformance:
         with pytest.raises(ImageNotFound):
             engine.run(f"docker.io/containerkit/{_name()}:1", pull="never")
 
+    @needs(Capability.REGISTRY)
     def test_run_pull_missing_tells_why(self, engine: Engine) -> None:
         """An image that cannot be pulled is PullFailed, with the reason."""
         with pytest.raises(PullFailed) as caught:
@@ -490,6 +560,7 @@ class EngineConformance:
             assert result.exit_code == 0
 
     # ---------------------------------------------------------------- options
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(("options", "line", "expected"), SHOWN.values(), ids=SHOWN.keys())
     def test_option_is_seen_inside(
         self, engine: Engine, shell_image: str, options: dict[str, Any], line: str, expected: str
@@ -499,6 +570,7 @@ class EngineConformance:
         result = engine.run(shell_image, command, **options)
         assert result.stdout.strip() == expected, result
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("spelling", READ_ONLY)
     @pytest.mark.parametrize("kind", ["bind", "volume"])
     def test_read_only_mount(
@@ -511,6 +583,7 @@ class EngineConformance:
         assert "written" not in found
         assert "ro" in found.split(",")
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("spelling", ["{}:/m", "{}:/m:rw", "type={kind},src={},dst=/m"])
     @pytest.mark.parametrize("kind", ["bind", "volume"])
     def test_writable_mount(
@@ -525,6 +598,7 @@ class EngineConformance:
         if kind == "bind":
             assert (folder / "x").read_text() == "kept\n"
 
+    @needs(Capability.PROCESSES)
     def test_missing_bind_source(self, engine: Engine, shell_image: str, folder: Path) -> None:
         """A mount of a host path that is not there is NotFound, and the path is not made."""
         source = folder / "none"
@@ -547,6 +621,7 @@ class EngineConformance:
             assert not engine.volumes.exists(mount.name)
         assert {volume.name for volume in engine.volumes.list()} <= seen
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("given", [2048, "2048:4096", (2048, 4096)], ids=["number", "line", "pair"])
     def test_ulimits_as_declared(self, engine: Engine, shell_image: str, given: Any) -> None:
         """A ulimit holds for the first process, or is refused where the engine would leave it out."""
@@ -566,6 +641,7 @@ class EngineConformance:
             assert container.labels["a.b"] == "1"
             assert container.labels["c"] == ""
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("spelling", PUBLISH)
     def test_publish(self, engine: Engine, shell_image: str, spelling: str) -> None:
         """A published port answers on the engine's host, whatever the spelling."""
@@ -582,6 +658,7 @@ class EngineConformance:
         with pytest.raises(NotFound):
             box.port(81)
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("signal", ["SIGUSR1", "USR1", 10])
     def test_stop_signal(self, engine: Engine, shell_image: str, signal: Any) -> None:
         """stop() sends the container's own stop signal, by any of its names."""
@@ -624,11 +701,13 @@ class EngineConformance:
                 call(ref)
 
     # ---------------------------------------------------------------- exec
+    @needs(Capability.PROCESSES)
     def test_exec_keeps_streams_apart(self, box: Container) -> None:
         """exec gives stdout, stderr and exit code together."""
         result = box.exec(["sh", "-c", "echo out; echo err >&2; exit 5"])
         assert (result.exit_code, result.stdout, result.stderr) == (5, "out\n", "err\n")
 
+    @needs(Capability.PROCESSES)
     def test_exec_random_round_trip(self, box: Container) -> None:
         """1 MiB of random bytes goes in and comes back, with a word on stderr and an exit code."""
         data = random.Random(1).randbytes(1 << 20)
@@ -636,6 +715,7 @@ class EngineConformance:
         assert (result.exit_code, result.stderr) == (4, "done\n")
         assert result.stdout_bytes == data
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(
         ("options", "line", "expected"),
         [
@@ -655,18 +735,21 @@ class EngineConformance:
         """exec takes env, user, workdir, tty and input as run does."""
         assert box.exec(["sh", "-c", line], timeout=30, **options).stdout.strip() == expected
 
+    @needs(Capability.PROCESSES)
     def test_exec_check(self, box: Container) -> None:
         """check=True raises CommandFailed."""
         with pytest.raises(CommandFailed) as caught:
             box.exec(["sh", "-c", "echo no >&2; exit 6"], check=True)
         assert (caught.value.exit_code, caught.value.stderr) == (6, "no\n")
 
+    @needs(Capability.PROCESSES)
     def test_exec_on_output(self, box: Container) -> None:
         """on_output= sees every piece."""
         seen: list[bytes] = []
         box.exec(["sh", "-c", "echo 1; sleep 0.3; echo 2"], on_output=lambda piece: seen.append(piece.data))
         assert b"".join(seen) == b"1\n2\n"
 
+    @needs(Capability.PROCESSES)
     def test_exec_timeout_ends_the_command(self, box: Container) -> None:
         """At a timeout the command is ended, with what it started, and what it wrote is kept."""
         with pytest.raises(EngineTimeout) as caught:
@@ -684,6 +767,7 @@ class EngineConformance:
         with pytest.raises(StartFailed):
             box.exec(["/no/such/program"] if not options else ["true"], **options)
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("code", [126, 127])
     def test_exec_exit_code_of_a_shell(self, box: Container, code: int) -> None:
         """126 and 127 from a program that did start are exit codes."""
@@ -715,6 +799,7 @@ class EngineConformance:
         with pytest.raises(ContainerNotFound):
             container.refresh()
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("timeout", [None, 8, 8.4])
     def test_stop_is_graceful(self, engine: Engine, shell_image: str, timeout: float | None) -> None:
         """stop() runs the container's TERM handler, by default too."""
@@ -724,6 +809,7 @@ class EngineConformance:
             assert (container.status, container.exit_code) == ("exited", 7)
             assert "bye" in container.logs().stdout
 
+    @needs(Capability.PROCESSES)
     def test_stop_kills_at_its_timeout(self, engine: Engine, shell_image: str) -> None:
         """What does not listen is killed after the timeout."""
         with engine.start(shell_image, STUBBORN) as container:
@@ -739,6 +825,7 @@ class EngineConformance:
         box.stop(timeout=0)
         assert box.status == "exited"
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(("signal", "code"), [("SIGKILL", 137), ("KILL", 137), (9, 137), ("SIGUSR1", 11)])
     def test_kill(self, engine: Engine, shell_image: str, signal: Any, code: int) -> None:
         """kill() sends that signal, by any of its names."""
@@ -778,6 +865,7 @@ class EngineConformance:
         assert box.name == name
         assert engine.containers.get(name) == box
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("command", [SLEEP, STUBBORN], ids=["sleeping", "stubborn"])
     def test_forced_removal_is_quick(self, engine: Engine, shell_image: str, command: list[str]) -> None:
         """remove(force=True) of what runs takes under a second."""
@@ -793,6 +881,7 @@ class EngineConformance:
             box.remove()
         box.remove(missing_ok=True)
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("code", [0, 3])
     def test_wait_gives_the_code(self, engine: Engine, shell_image: str, code: int) -> None:
         """wait() gives the exit code, again and again."""
@@ -869,6 +958,7 @@ class EngineConformance:
         assert box.inspect()["Id"] == box.id
         assert box.health is None
 
+    @needs(Capability.PROCESSES)
     def test_status_exited(self, engine: Engine, shell_image: str) -> None:
         """What has ended is "exited", with its exit code."""
         with engine.start(shell_image, ["sh", "-c", "exit 3"]) as container:
@@ -876,6 +966,7 @@ class EngineConformance:
             assert (container.refresh().status, container.exit_code) == ("exited", 3)
 
     # ---------------------------------------------------------------- logs
+    @needs(Capability.PROCESSES)
     def test_logs_are_complete(self, engine: Engine, shell_image: str) -> None:
         """Logs of both streams are complete and apart."""
         line = "seq 1 3000; seq 3001 6000 >&2"
@@ -885,6 +976,7 @@ class EngineConformance:
             assert logs.stdout.split() == [str(number) for number in range(1, 3001)]
             assert logs.stderr.split() == [str(number) for number in range(3001, 6001)]
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(
         ("stream", "out", "err"), [("stdout", "o\n", ""), ("stderr", "", "e\n"), (None, "o\n", "e\n")]
     )
@@ -910,6 +1002,7 @@ class EngineConformance:
             container.wait(timeout=30)
             assert container.logs().stdout_bytes == b"a\nb"
 
+    @needs(Capability.PROCESSES)
     def test_logs_long_line(self, engine: Engine, shell_image: str) -> None:
         """A line of 100,000 characters comes back as one."""
         with engine.start(shell_image, ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo"]) as container:
@@ -929,6 +1022,7 @@ class EngineConformance:
                 assert rest == word
                 assert moment.startswith("20")
 
+    @needs(Capability.PROCESSES)
     def test_logs_follow_to_the_end(self, engine: Engine, shell_image: str) -> None:
         """Following ends when the container ends, and has everything."""
         with engine.start(shell_image, ["sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.3; done"]) as container:
@@ -936,6 +1030,7 @@ class EngineConformance:
                 data = b"".join(output.data for output in stream)
             assert data == b"1\n2\n3\n"
 
+    @needs(Capability.PROCESSES)
     def test_logs_closed_from_another_thread(self, engine: Engine, shell_image: str) -> None:
         """A follower that waits for more can be closed by another thread."""
         with engine.start(shell_image, ["sh", "-c", "echo first; sleep 600"]) as container:
@@ -997,6 +1092,7 @@ class EngineConformance:
         assert "PID" in found.titles
         assert any("sleep" in " ".join(row) for row in found.rows)
 
+    @needs(Capability.PROCESSES)
     def test_update_as_declared(self, engine: Engine, box: Container) -> None:
         """update() changes a limit where that can be, and is refused elsewhere."""
         if Capability.UPDATE not in engine.capabilities:
@@ -1077,6 +1173,7 @@ class EngineConformance:
         box.copy_to(tmp_path / "a", "/tmp")
         assert box.read_file("/tmp/a") == b"x"
 
+    @needs(Capability.PROCESSES)
     def test_copy_folder_both_ways(self, box: Container, tmp_path: Path) -> None:
         """A folder goes in and comes out with everything in it."""
         source = tmp_path / "src"
@@ -1091,6 +1188,7 @@ class EngineConformance:
         assert (out / "empty").is_dir()
         assert os.readlink(out / "link") == "sub/f"
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("mode", [0o600, 0o755, 0o444])
     def test_copy_keeps_mode(self, box: Container, tmp_path: Path, mode: int) -> None:
         """Permission bits are kept, both ways."""
@@ -1100,12 +1198,14 @@ class EngineConformance:
         assert _sh(box, "stat -c %a /tmp/b") == f"{mode:o}"
         assert stat.S_IMODE(box.copy_from("/tmp/b", tmp_path / "c").stat().st_mode) == mode
 
+    @needs(Capability.PROCESSES)
     def test_copy_sets_owner_and_mode(self, box: Container, tmp_path: Path) -> None:
         """uid, gid and mode are as given."""
         (tmp_path / "a").write_text("x")
         box.copy_to(tmp_path / "a", "/tmp/b", uid=12, gid=34, mode=0o640)
         assert _sh(box, "stat -c '%u %g %a' /tmp/b") == "12 34 640"
 
+    @needs(Capability.PROCESSES)
     def test_write_file(self, box: Container) -> None:
         """write_file makes a file with owner and mode."""
         box.write_file("/tmp/f", "grün\n", mode=0o600, uid=5, gid=6)
@@ -1135,6 +1235,7 @@ class EngineConformance:
         with pytest.raises(FileNotFoundError):
             box.copy_to(tmp_path / "none", "/tmp/x")
 
+    @needs(Capability.PROCESSES)
     def test_copy_into_a_stopped_container(self, engine: Engine, shell_image: str) -> None:
         """Copying needs no process."""
         with engine.containers.create(shell_image, ["cat", "/in.txt"]) as container:
@@ -1144,6 +1245,7 @@ class EngineConformance:
             assert container.logs().stdout == "before\n"
             assert container.read_file("/in.txt") == b"before\n"
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(("kind", "path", "line"), [
         ("added", "/new", "touch /new"),
         ("deleted", "/etc/group", "rm /etc/group"),
@@ -1177,6 +1279,7 @@ class EngineConformance:
             assert "A=1" in image.config["Env"]
 
     # ---------------------------------------------------------------- health and waiting
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("command", ["test -f /tmp/ok", ["test", "-f", "/tmp/ok"]], ids=["line", "list"])
     def test_health(self, engine: Engine, shell_image: str, command: Any) -> None:
         """A health check makes the container healthy, where no timer runs it too."""
@@ -1200,6 +1303,7 @@ class EngineConformance:
         with pytest.raises(InvalidOption):
             box.wait_until(wait.healthy())
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(
         "strategy",
         [
@@ -1218,6 +1322,7 @@ class EngineConformance:
         with engine.start(shell_image, ["sh", "-c", line]) as container:
             assert container.wait_until(strategy, timeout=20) is container
 
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(
         "strategy", [wait.exited(), wait.exited(3), wait.log_line("over")], ids=["any", "code", "log"]
     )
@@ -1226,6 +1331,7 @@ class EngineConformance:
         with engine.start(shell_image, ["sh", "-c", "sleep 0.2; echo over; exit 3"]) as container:
             container.wait_until(strategy, timeout=20)
 
+    @needs(Capability.PROCESSES)
     def test_wait_until_it_died(self, engine: Engine, shell_image: str) -> None:
         """What ends while it is waited for is WrongState, with the end of its log."""
         with (
@@ -1240,6 +1346,7 @@ class EngineConformance:
             box.wait_until(wait.command("false"), timeout=1)
 
     # ---------------------------------------------------------------- events
+    @needs(Capability.PROCESSES)
     def test_events_of_the_past(self, engine: Engine, shell_image: str) -> None:
         """What happened between since and until is told, in Docker's words."""
         mark = _name()
@@ -1371,6 +1478,7 @@ class EngineConformance:
             if by == "container":
                 stack.enter_context(engine.start(shell_image, SLEEP, publish={80: port}))
             else:
+                _require(engine, Capability.PROCESSES)
                 server = stack.enter_context(socket.socket())
                 server.bind(("0.0.0.0", port))
                 server.listen()
@@ -1487,6 +1595,7 @@ class EngineConformance:
             assert not engine.images.exists(one)
             assert not engine.images.exists(two)
 
+    @needs(Capability.BUILD)
     @pytest.mark.parametrize("running", [True, False], ids=["running", "created"])
     def test_image_in_use(self, engine: Engine, shell_image: str, running: bool) -> None:
         """An image that a container has is InUse."""
@@ -1510,6 +1619,7 @@ class EngineConformance:
         assert image.id.startswith("sha256:")
         assert len(image.id) == 71
 
+    @needs(Capability.BUILD)
     def test_image_list_filter(self, engine: Engine, shell_image: str) -> None:
         """A filter by label finds the one image."""
         mark = _name()
@@ -1517,6 +1627,7 @@ class EngineConformance:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}, tag=ref, labels={"mark": mark})
             assert engine.images.list(filters={"label": [f"mark={mark}"]}) == [built]
 
+    @needs(Capability.BUILD)
     def test_image_prune_by_label(self, engine: Engine, shell_image: str) -> None:
         """prune() removes an image without a name that matches, and keeps one with a name."""
         mark = _name()
@@ -1527,6 +1638,7 @@ class EngineConformance:
             assert not engine.images.exists(loose.id)
             assert engine.images.exists(kept.id)
 
+    @needs(Capability.BUILD)
     def test_image_history(self, engine: Engine, shell_image: str) -> None:
         """history() is oldest first, and has the instructions."""
         with _image(engine) as ref:
@@ -1535,12 +1647,14 @@ class EngineConformance:
             assert "ONE=1" in words[-2]
             assert "TWO=2" in words[-1]
 
+    @needs(Capability.REGISTRY)
     def test_pull_failure_has_a_reason(self, engine: Engine) -> None:
         """A failed pull is PullFailed with the reason."""
         with pytest.raises(PullFailed) as caught:
             engine.images.pull("127.0.0.1:9/containerkit/none:1")
         assert "refused" in str(caught.value)
 
+    @needs(Capability.REGISTRY)
     def test_push_failure_has_a_reason(self, engine: Engine, shell_image: str) -> None:
         """A failed push is PushFailed with the reason."""
         with _image(engine, f"127.0.0.1:9/containerkit/{_name()}:1") as ref:
@@ -1549,12 +1663,14 @@ class EngineConformance:
                 engine.images.push(ref)
             assert "refused" in str(caught.value)
 
+    @needs(Capability.REGISTRY)
     def test_push_missing(self, engine: Engine) -> None:
         """Pushing what is not there is ImageNotFound."""
         with pytest.raises(ImageNotFound):
             engine.images.push(f"127.0.0.1:9/containerkit/{_name()}:1")
 
     # ---------------------------------------------------------------- build
+    @needs(Capability.BUILD)
     @pytest.mark.parametrize(
         ("context", "options", "line", "expected"),
         [
@@ -1584,6 +1700,7 @@ class EngineConformance:
             engine.images.build(files, tag=ref, **options)
             assert engine.run(ref, ["sh", "-c", line]).stdout.strip() == expected
 
+    @needs(Capability.BUILD)
     @pytest.mark.parametrize("form", ["folder", "mapping"])
     def test_build_dockerignore(self, engine: Engine, shell_image: str, tmp_path: Path, form: str) -> None:
         """.dockerignore leaves out, and "!" brings back."""
@@ -1605,18 +1722,21 @@ class EngineConformance:
             found = engine.run(ref, ["sh", "-c", line]).stdout.split()
         assert found == ["./b.txt", "./deep/in/this", "./keep.log"]
 
+    @needs(Capability.BUILD)
     def test_build_labels(self, engine: Engine, shell_image: str) -> None:
         """labels= are on the image."""
         with _image(engine) as ref:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}, tag=ref, labels={"a": "1", "b": "x=y"})
             assert (built.labels["a"], built.labels["b"]) == ("1", "x=y")
 
+    @needs(Capability.BUILD)
     def test_build_several_tags(self, engine: Engine, shell_image: str) -> None:
         """tag= takes several names."""
         with _image(engine) as one, _image(engine) as two:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\nENV A={_name()}\n"}, tag=[one, two])
             assert set(built.refs) == {one.removeprefix("docker.io/"), two.removeprefix("docker.io/")}
 
+    @needs(Capability.BUILD)
     def test_build_progress(self, engine: Engine, shell_image: str) -> None:
         """on_progress= is given the builder's words."""
         words: list[str] = []
@@ -1630,6 +1750,7 @@ class EngineConformance:
             )
         assert mark in "".join(words)
 
+    @needs(Capability.BUILD)
     def test_build_failure(self, engine: Engine, shell_image: str) -> None:
         """A failed build is BuildFailed with the log and the step that failed."""
         mark = _name()
@@ -1642,6 +1763,7 @@ class EngineConformance:
         assert caught.value.step is not None
         assert "exit 9" in caught.value.step
 
+    @needs(Capability.BUILD)
     @pytest.mark.parametrize(
         "text",
         ["FRUM x\n", "", "FROM {}\nCOPY none /x\n", "FROM 127.0.0.1:9/none:1\n", "FROM {}\nRUN no-such-thing\n"],
@@ -1652,6 +1774,7 @@ class EngineConformance:
         with pytest.raises(BuildFailed):
             engine.images.build({"Dockerfile": text.format(shell_image)}, no_cache=True)
 
+    @needs(Capability.BUILD)
     @pytest.mark.parametrize("good", [True, False], ids=["good", "failed"])
     def test_build_leaves_no_container(self, engine: Engine, shell_image: str, good: bool) -> None:
         """No intermediate container is left, also of a failed build."""
@@ -1679,6 +1802,7 @@ class EngineConformance:
         with pytest.raises(InvalidOption):
             engine.images.build(context, **options)
 
+    @needs(Capability.BUILD)
     def test_build_mounts_as_declared(self, engine: Engine, shell_image: str) -> None:
         """RUN --mount works where it is declared, and fails where it is not."""
         text = f"FROM {shell_image}\nRUN --mount=type=tmpfs,target=/t touch /t/x\n"
@@ -1690,6 +1814,7 @@ class EngineConformance:
                 engine.images.build({"Dockerfile": text}, tag=ref)
 
     # ---------------------------------------------------------------- volumes
+    @needs(Capability.PROCESSES)
     def test_volume_keeps_data(self, engine: Engine, shell_image: str, volume: str) -> None:
         """What one container writes another reads."""
         engine.run(shell_image, ["sh", "-c", "echo data >/v/f"], volumes={volume: "/v"}, check=True)
@@ -1759,6 +1884,7 @@ class EngineConformance:
             engine.volumes.create(name, **options)
 
     # ---------------------------------------------------------------- networks
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("how", ["name", "alias", "second-alias", "address"])
     def test_containers_find_each_other(self, engine: Engine, shell_image: str, how: str) -> None:
         """On a user network a container is reached by name, alias and its static address."""
@@ -1779,6 +1905,7 @@ class EngineConformance:
             result = engine.run(shell_image, ["sh", "-c", line], network=network.name, timeout=60)
             assert result.stdout == "hello\n", result
 
+    @needs(Capability.PROCESSES)
     def test_network_alias_option(self, engine: Engine, shell_image: str, net: Any) -> None:
         """network_alias= is the short form for one network."""
         with engine.start(shell_image, SERVER, network=net.name, network_alias="short") as peer:
@@ -1817,6 +1944,7 @@ class EngineConformance:
                     net.remove()
                 assert engine.networks.exists(net.name)
 
+    @needs(Capability.PROCESSES)
     def test_network_connect_and_disconnect(self, engine: Engine, shell_image: str, net: Any) -> None:
         """A running container is put on a second network, with an alias, and taken off again."""
         with (
@@ -1856,6 +1984,7 @@ class EngineConformance:
             with pytest.raises(NetworkNotFound):
                 gone.connect(peer)
 
+    @needs(Capability.PROCESSES)
     def test_several_networks_at_create(self, engine: Engine, shell_image: str, net: Any) -> None:
         """A container is put on several networks when it is made."""
         with (
@@ -1872,6 +2001,7 @@ class EngineConformance:
             assert (found.id, found.name) == (peer.id, peer.name)
             assert found.ipv4_address == peer.record.networks[net.name].ipv4_address
 
+    @needs(Capability.PROCESSES)
     def test_mac_address_as_declared(self, engine: Engine, shell_image: str, net: Any) -> None:
         """A MAC address is as asked where that is declared."""
         mac = "02:42:0a:00:00:63"
@@ -1882,6 +2012,7 @@ class EngineConformance:
         line = "cat /sys/class/net/eth0/address"
         assert engine.run(shell_image, ["sh", "-c", line], network=net.name, mac_address=mac).stdout.strip() == mac
 
+    @needs(Capability.PROCESSES)
     def test_network_of_another_container(self, engine: Engine, shell_image: str) -> None:
         """network="container:…" shares the network of another."""
         with engine.start(shell_image, SERVER) as peer:
@@ -1890,6 +2021,7 @@ class EngineConformance:
             mode = f"container:{peer.name}"
             assert engine.run(shell_image, ["sh", "-c", line], network=mode).stdout == "hello\n"
 
+    @needs(Capability.PROCESSES)
     def test_network_publish(self, engine: Engine, shell_image: str, net: Any) -> None:
         """A port is published from a user network too."""
         with engine.start(shell_image, SERVER, network=net.name, publish=["127.0.0.1::8080"]) as peer:
@@ -1929,6 +2061,7 @@ class EngineConformance:
             engine.networks.create(name, **options)
 
     # ---------------------------------------------------------------- many at once
+    @needs(Capability.PROCESSES)
     def test_forty_containers_from_eight_threads(self, engine: Engine, shell_image: str) -> None:
         """40 containers are started, used and removed from 8 threads of one Engine: nothing lost, nothing left."""
         mark = _name()

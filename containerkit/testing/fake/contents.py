@@ -1,0 +1,114 @@
+"""What is in a container: copied in and out, compared with its image, exported, committed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import posixpath
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...backends.base import Change, PathStat
+from ...errors import EngineError, NotFound
+from ...reference import parse
+from ...streams import ByteStream
+from .files import Files
+from .images import ImageVerbs
+from .volumes import VolumeVerbs
+
+__all__ = ["ContentVerbs", "merged"]
+
+#: Of a container's config, what an image of it has too.
+_KEPT = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "StopSignal", "User", "Volumes", "WorkingDir")
+
+
+class ContentVerbs(ImageVerbs, VolumeVerbs):
+    """The verbs of a container's files."""
+
+    @contextlib.contextmanager
+    def _at(self, ref: str, path: str, doing: str) -> Iterator[tuple[Files, str]]:
+        """The tree that holds a path, its own or a volume's, and the path in it."""
+        with self._changed:
+            found = self._container(ref, doing)
+            for mount in sorted(found.mounts, key=lambda mount: -len(mount.target)):
+                inside = mount.kind == "volume" and f"{path.rstrip('/')}/".startswith(mount.target.rstrip("/") + "/")
+                if inside:
+                    yield self._volumes[mount.source].files, path[len(mount.target.rstrip("/")) :] or "/"
+                    return
+            yield found.files, path
+
+    def put_archive(self, ref: str, path: str, data: bytes | Iterable[bytes]) -> None:
+        doing = f"copying into container {ref} at {path}"
+        tar = data if isinstance(data, bytes) else b"".join(data)
+        with self._at(ref, path, doing) as (files, inner):
+            found = files.find(inner)
+            if found is None or not found[1].is_dir:
+                raise NotFound(f"{doing}: no folder {path} there", status=404)
+            files.unpack(tar, found[0])
+
+    def get_archive(self, ref: str, path: str) -> tuple[PathStat, ByteStream]:
+        doing = f"copying {path} from container {ref}"
+        with self._at(ref, path, doing) as (files, inner):
+            found, stat = files.find(inner, last=False), files.stat(inner)
+            if found is None or stat is None:
+                raise NotFound(f"{doing}: no {path} there", status=404)
+            name = posixpath.basename(found[0]) or ""
+            return stat, ByteStream(iter((files.pack(found[0], name),)))
+
+    def stat_path(self, ref: str, path: str) -> PathStat | None:
+        with self._at(ref, path, f"looking at {path} in container {ref}") as (files, inner):
+            return files.stat(inner)
+
+    def diff_container(self, ref: str) -> tuple[Change, ...]:
+        with self._changed:
+            found = self._container(ref, f"comparing container {ref} with its image")
+            return found.files.changes(found.base)
+
+    def export_container(self, ref: str) -> ByteStream:
+        with self._changed:
+            return ByteStream(iter((self._container(ref, f"exporting container {ref}").files.pack(),)))
+
+    def commit_container(
+        self, ref: str, *, image: str, message: str, author: str, pause: bool, changes: Sequence[str]
+    ) -> str:
+        doing = f"committing container {ref}"
+        with self._changed:
+            found = self._container(ref, doing)
+            run = {key: value for key, value in found.config.items() if key in _KEPT}
+            run["Labels"] = found.labels
+            for line in changes:
+                _apply(run, line, doing)
+            made = self._commit(found.image, found.files.layer(found.base), run, message, author)
+            if image:
+                self._name_image(parse(image).qualified, made)
+            self._told("container", "commit", found.id, found.name, found.labels, image=found.spec.image)
+            return made.id
+
+
+def merged(lines: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """The image's environment, with what was asked for over it."""
+    found = dict(line.partition("=")[::2] for line in lines)
+    return [f"{key}={value}" for key, value in {**found, **env}.items()]
+
+
+def _apply(run: dict[str, Any], line: str, doing: str) -> None:
+    """One instruction of a Dockerfile, of those that change the config only. Raises EngineError."""
+    word, _, rest = line.strip().partition(" ")
+    word, rest = word.upper(), rest.strip()
+    if word in ("CMD", "ENTRYPOINT"):
+        argv = json.loads(rest) if rest.startswith("[") else ["/bin/sh", "-c", rest]
+        run["Cmd" if word == "CMD" else "Entrypoint"] = argv
+    elif word in ("ENV", "LABEL"):
+        pairs = dict(part.partition("=")[::2] for part in shlex.split(rest))
+        if word == "ENV":
+            run["Env"] = merged(run.get("Env") or [], pairs)
+        else:
+            run["Labels"] = {**(run.get("Labels") or {}), **pairs}
+    elif word in ("EXPOSE", "VOLUME"):
+        key = "ExposedPorts" if word == "EXPOSE" else "Volumes"
+        run[key] = {**(run.get(key) or {}), **{item: {} for item in shlex.split(rest)}}
+    elif word in ("USER", "WORKDIR", "STOPSIGNAL"):
+        run[{"USER": "User", "WORKDIR": "WorkingDir", "STOPSIGNAL": "StopSignal"}[word]] = rest
+    else:
+        raise EngineError(f"{doing}: {word or line!r} is no change that a commit can make", status=400)
