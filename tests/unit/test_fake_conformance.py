@@ -12,7 +12,7 @@ from containerkit.testing.archives import ImageBuilder
 from containerkit.testing.conformance import EngineConformance
 
 SHELL = "docker.io/containerkit/shell:1"
-APPLETS = ("sh", "cat", "true", "false", "sleep", "echo", "printf", "seq", "test", "httpd", "head")
+APPLETS = ("sh", "cat", "true", "false", "sleep", "echo", "printf", "seq", "test", "httpd", "head", "touch")
 
 
 def cat(argv: tuple[str, ...], stdin: bytes) -> bytes:
@@ -38,7 +38,9 @@ def seq(argv: tuple[str, ...], stdin: bytes) -> str:
 @pytest.fixture(scope="module")
 def engine() -> Iterator[ck.Engine]:
     """Empty, with a few commands."""
-    fake = FakeBackend(commands={"true": 0, "false": 1, "cat": cat, ("echo", ...): echo, "test -f /none": 1})
+    fake = FakeBackend(
+        commands={"true": 0, "false": 1, "cat": cat, ("echo", ...): echo, "test -f /none": 1, ("touch", ...): 0}
+    )
     fake.on(("printf", ...), printf).on(("seq", ...), seq)
     with ck.connect(fake) as opened:
         yield opened

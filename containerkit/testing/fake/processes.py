@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import shlex
 import socket
 import threading
 import time
@@ -292,8 +293,8 @@ class ProcessVerbs(ContainerVerbs):
             check = self._health_of(found)
             if check is None or not found.alive:
                 return found.health or None
-            argv = ("sh", "-c", check.test[1]) if check.test[0] == "CMD-SHELL" else check.test[1:]
-            answer = self._scripts.find(argv)
+            argv = tuple(shlex.split(check.test[1])) if check.test[0] == "CMD-SHELL" else check.test[1:]
+            answer = self._scripts.find(("sh", "-c", *check.test[1:])) or self._scripts.find(argv)
         code = answer(b"").exit_code if answer else 0
         with self._changed:
             found.failures = found.failures + 1 if code else 0
