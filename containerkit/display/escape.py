@@ -50,4 +50,4 @@ def markdown_text(text: str, *, line: bool = False) -> str:
 
 
 def _block(match: re.Match[str]) -> str:
-    return f"{match[1]}&#{ord(match[2])};" if len(match[2]) == 1 and not match[2].isdigit() else f"{match[0]}&#8203;"
+    return match[1] + "".join(f"&#{ord(letter)};" for letter in match[2])

@@ -83,6 +83,7 @@ def test_markdown_escapes_what_would_be_read_as_markup() -> None:
 @example("+", "~~~")
 @example("Setext", "===")
 @example("a__b", "__0__")
+@example("", "0.")
 def test_markdown_is_read_back_as_what_was_meant(cell: str, note: str) -> None:
     """A Markdown parser finds one table of one row, and in it and below it the very text."""
     parser = MarkdownIt("commonmark").enable("table").enable("strikethrough")
