@@ -1,4 +1,4 @@
-"""Fixtures for tests that need containers: an engine, containers that are removed again, a network.
+"""Fixtures for tests that need containers: an engine, containers that are removed again, a network; or none of them.
 
 Loaded by every pytest run where containerkit is installed, so it imports nothing heavy before a fixture is used::
 
@@ -17,8 +17,9 @@ import pytest
 
 if TYPE_CHECKING:
     from containerkit import Container, Engine, Network
+    from containerkit.testing import FakeBackend
 
-__all__ = ["ContainerFactory", "container_engine", "container_network", "containers"]
+__all__ = ["ContainerFactory", "container_engine", "container_network", "containers", "fake_backend", "fake_engine"]
 
 _MOST_LOG = 200  # lines of each container's log in a report
 
@@ -73,6 +74,23 @@ def container_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
             pytest.fail(str(exc), pytrace=False)
         pytest.skip(" ".join(str(exc).split()))
     with engine:
+        yield engine
+
+
+@pytest.fixture
+def fake_backend() -> FakeBackend:
+    """The engine in memory of `fake_engine`, to be told its images and what commands answer: add_image(), on()."""
+    from containerkit.testing import FakeBackend
+
+    return FakeBackend()
+
+
+@pytest.fixture
+def fake_engine(fake_backend: FakeBackend) -> Iterator[Engine]:
+    """An Engine in memory, new and empty for each test."""
+    import containerkit as ck
+
+    with ck.connect(fake_backend) as engine:
         yield engine
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import containerkit as ck
+from tests.pages import blocks
 
 pytest_plugins = ["pytester"]
 
+NAME = "containerkit.pytest_plugin"
 #: Installed, it is loaded by its entry point; from a checkout it has to be named.
-PLUGIN = () if [one for one in entry_points(group="pytest11") if one.name == "containerkit"] else (
+PLUGIN = () if [one for one in entry_points(group="pytest11") if one.name == "containerkit.pytest_plugin"] else (
     "-p", "containerkit.pytest_plugin",
 )  # fmt: skip
 
@@ -91,6 +95,36 @@ def test_loading_the_plugin_imports_nothing_heavy() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.strip() == "['containerkit.pytest_plugin']"
+
+
+@pytest.mark.parametrize("how", ["-p", "conftest", "installed", "twice"])
+def test_the_plugin_is_there_however_it_is_loaded(pytester: pytest.Pytester, how: str) -> None:
+    """By its entry point, by -p and by a conftest; also when it is asked for twice."""
+    if how != "-p":
+        name = "conftest.py" if how != "installed" else "unused.py"
+        (pytester.path / name).write_text('pytest_plugins = ["containerkit.pytest_plugin"]\n')
+    if how in ("installed", "twice"):
+        folder = pytester.path / "site" / "plugged-1.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1\n")
+        (folder / "entry_points.txt").write_text(f"[pytest11]\n{NAME} = {NAME}\n")
+        pytester.syspathinsert(pytester.path / "site")
+    pytester.makepyfile("def test_it(fake_engine): assert fake_engine.images.list() == []")
+    path = os.pathsep.join([str(pytester.path / "site"), *sys.path])
+    given = ["-p", NAME] if how in ("-p", "twice") else []
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *given]
+    done = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_page_about_tests_without_an_engine_passes_its_own(pytester: pytest.Pytester) -> None:
+    """The tests that the page shows, collected and run by pytest, pass."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "test-without-an-engine.md"
+    pytester.makepyfile("\n".join(block.text for block in blocks(page) if block.language == "python"))
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", NAME]
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert "5 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_containers_are_removed_last_started_first(pytester: pytest.Pytester) -> None:
