@@ -34,6 +34,7 @@ from .options import (
 )
 from .options import filters as read_filters
 from .run import CommandResult, Idle, callback_of, collect, stdin_of
+from .session import LABEL
 from .spec import ExecSpec
 from .streams import ByteStream, OutputStream, Stream
 
@@ -538,9 +539,11 @@ class Container:
         from .images import Image
 
         frozen = pause and Capability.PAUSE in self._engine.capabilities
+        # The image would have the container's labels, and go with its session; engines can empty a label, not drop it.
+        nobodys = [f'LABEL {key}=""' for key in self.record.labels if key == LABEL or key.startswith(f"{LABEL}.")]
         name = image_name(ref) if ref is not None else ""
         identity = self._backend.commit_container(
-            self._id, image=name, message=message, author=author, pause=frozen, changes=tuple(changes)
+            self._id, image=name, message=message, author=author, pause=frozen, changes=(*changes, *nobodys)
         )
         return Image(self._engine, identity)
 

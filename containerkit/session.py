@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .backends.base import Backend
+from .backends.base import Backend, ContainerRecord
 from .errors import ContainerKitError, NotFound
 from .options import timeout_seconds
 
@@ -115,7 +115,8 @@ class Session:
     def labels(self, *, keep: bool = False) -> dict[str, str]:
         """For something about to be created. `keep`: it outlives the session, and no cleanup touches it."""
         labels = {LABEL: self._version, REQUEST: uuid.uuid4().hex}
-        return labels if keep else {**labels, SESSION: self.id, **_identity()}
+        # A container inherits the labels of its image, which may be a session's: so "nobody's" is said, too.
+        return {**labels, SESSION: ""} if keep else {**labels, SESSION: self.id, **_identity()}
 
     def own(self, what: str, remove: Callable[[], None]) -> None:
         """Remember how to remove what was created."""
@@ -150,6 +151,7 @@ class Cleaned:
     containers: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: Cleaned) -> Cleaned:
@@ -157,11 +159,12 @@ class Cleaned:
             self.containers + other.containers,
             self.networks + other.networks,
             self.volumes + other.volumes,
+            self.images + other.images,
             self.failed + other.failed,
         )
 
     def __len__(self) -> int:
-        return len(self.containers) + len(self.networks) + len(self.volumes)
+        return len(self.containers) + len(self.networks) + len(self.volumes) + len(self.images)
 
     def __bool__(self) -> bool:
         return len(self) > 0
@@ -189,7 +192,7 @@ def _clean(backend: Backend, *, older_than: float | None) -> Cleaned:
         lives = creator_lives(labels)
         return lives is False or (lives is None and older_than is not None)
 
-    gone: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": []}
+    gone: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": [], "images": []}
     failed: list[tuple[str, str]] = []
 
     def remove(kind: str, name: str, action: Callable[[], None]) -> None:
@@ -203,7 +206,7 @@ def _clean(backend: Backend, *, older_than: float | None) -> Cleaned:
         gone[kind].append(name)
 
     for container in backend.list_containers(all=True, filters=filters):
-        if ours(container.labels, container.created):
+        if ours(container.labels, container.created) and not _inherited(backend, container):
             removal = partial(backend.remove_container, container.id, force=True, volumes=True)
             remove("containers", container.name, removal)
     for network in backend.list_networks(filters=filters):
@@ -212,14 +215,27 @@ def _clean(backend: Backend, *, older_than: float | None) -> Cleaned:
     for volume in backend.list_volumes(filters=filters):
         if ours(volume.labels, volume.created):
             remove("volumes", volume.name, partial(backend.remove_volume, volume.name, force=False))
-    return Cleaned(tuple(gone["containers"]), tuple(gone["networks"]), tuple(gone["volumes"]), tuple(failed))
+    for image in backend.list_images(all=False, filters=filters):
+        if ours(image.labels, image.created):
+            for name in image.refs or (image.id,):  # not by force, which on Podman takes containers with it
+                remove("images", name, partial(backend.remove_image, name, force=False, prune=True))
+    return Cleaned(*(tuple(gone[kind]) for kind in ("containers", "networks", "volumes", "images")), tuple(failed))
+
+
+def _inherited(backend: Backend, container: ContainerRecord) -> bool:
+    """Whether a container has its labels from its image: then it is somebody's own, made from an image of ours."""
+    try:
+        image = backend.inspect_image(container.image_id)
+    except ContainerKitError:
+        return False
+    return image.labels.get(REQUEST) == container.labels.get(REQUEST)
 
 
 def cleanup(engine: Engine | Backend | None = None, *, older_than: Any = None) -> Cleaned:
-    """Remove what dead sessions left behind: containers, networks and volumes; and nothing of a live session.
+    """Remove what dead sessions left behind: containers, networks, volumes, and the isolation probe's images.
 
-    A session is dead when its process is; that is known on the machine it ran on. Things made with ``keep=True`` are
-    nobody's leftovers.
+    Nothing of a live session is touched. A session is dead when its process is; that is known on the machine it ran on.
+    Things made with ``keep=True``, and images that were built, committed, loaded or pulled, are nobody's leftovers.
 
     Args:
         engine: the one to clean; None for every engine that answers here.

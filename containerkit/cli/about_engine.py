@@ -196,7 +196,9 @@ def cleanup(ctx: click.Context, older_than: str | None, form: str) -> None:
         with open_engine(ctx) as engine:
             cleaned = ck.cleanup(engine, older_than=older_than)
     rows: list[tuple[object, ...]] = [
-        (kind, name, "removed") for kind in ("containers", "networks", "volumes") for name in getattr(cleaned, kind)
+        (kind, name, "removed")
+        for kind in ("containers", "networks", "volumes", "images")
+        for name in getattr(cleaned, kind)
     ]
     rows += [("", name, f"stays: {why}") for name, why in cleaned.failed]
     title = "Left behind by dead sessions" if rows else "Nothing was left behind by dead sessions"

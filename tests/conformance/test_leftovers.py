@@ -48,3 +48,61 @@ def test_cleanup_after_kill_9(engine: ck.Engine, shell_image: str, tmp_path: Pat
         assert mine.refresh().status == "running"
         assert kept.refresh().status == "running"
     assert not [c for c in engine.containers.list(all=True) if c.id in theirs]
+
+
+LABELLED = """
+import json, sys
+import containerkit as ck
+from containerkit.spec import ContainerSpec
+from containerkit.testing.archives import ImageBuilder
+engine = ck.connect(sys.argv[1])
+image = ImageBuilder().layer(files={"a": "b"}).run_config(Labels=engine.session.labels(), Cmd=["/a"])
+engine.images.load(image.tag(sys.argv[2]).to_docker_archive())
+engine.containers.create(sys.argv[2], name=sys.argv[3] + "-own")
+engine.containers.create(sys.argv[2], name=sys.argv[3] + "-kept", keep=True)
+engine.backend.create_container(ContainerSpec(sys.argv[2], name=sys.argv[3] + "-foreign"))
+engine.containers.create(sys.argv[4], ["true"], volumes=["/anonymous"], name=sys.argv[3] + "-volume")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_images_of_dead_sessions(engine: ck.Engine, shell_image: str) -> None:
+    """An image with a session's labels goes with it; a container that only inherited them, or was kept, stays."""
+    name = f"ckimg{os.getpid()}"
+    ref = f"docker.io/containerkit/{name}:1"
+    before = {volume.name for volume in engine.volumes.list()}
+    command = [sys.executable, "-c", LABELLED, engine.url, ref, name, shell_image]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as script:
+        try:
+            assert script.stdout is not None
+            assert script.stdout.readline() == "ready\n"
+            ck.cleanup(engine)
+            assert engine.images.exists(ref), "a live session's image was removed"
+        finally:
+            script.send_signal(signal.SIGKILL)
+            script.wait()
+    first = ck.cleanup(engine)
+    assert sorted(first.containers) == [f"{name}-own", f"{name}-volume"]
+    assert {volume.name for volume in engine.volumes.list()} == before, "an anonymous volume was left"
+    assert [failed for failed, _ in first.failed] == [engine.images.get(ref).refs[0]], "an image in use was removed"
+    for left in ("kept", "foreign"):
+        engine.containers.get(f"{name}-{left}").remove()
+    second = ck.cleanup(engine)
+    assert (second.images, second.containers, second.failed) == ((f"containerkit/{name}:1",), (), ())
+    assert not engine.images.exists(ref)
+
+
+def test_built_images_are_the_users(engine: ck.Engine, shell_image: str) -> None:
+    """What is built or committed outlives its session, has no word of it in its labels, and the same build has the same ID."""
+    context = {"Dockerfile": f"FROM {shell_image}\nLABEL of={os.getpid()}\n"}
+    with ck.connect(engine.url) as mine:
+        built = mine.images.build(context)
+        with mine.containers.create(shell_image, ["true"]) as box:
+            committed = box.commit(f"docker.io/containerkit/committed{os.getpid()}:1")
+    ck.cleanup(engine)
+    assert engine.images.build(context).id == built.id
+    for image in (built, committed):
+        kept = engine.images.get(image.id)
+        assert not [label for label, value in kept.labels.items() if label.startswith("containerkit") and value]
+        kept.remove()
