@@ -17,6 +17,7 @@ from .errors import (
     ContainerKitError,
     ContainerNotFound,
     EngineTimeout,
+    EngineUnavailable,
     InvalidOption,
     NotFound,
     StartFailed,
@@ -33,7 +34,7 @@ from .options import (
     timeout_seconds,
 )
 from .options import filters as read_filters
-from .run import CommandResult, Idle, callback_of, collect, stdin_of
+from .run import SOON, CommandResult, Idle, callback_of, collect, stdin_of
 from .session import LABEL
 from .spec import ExecSpec
 from .streams import ByteStream, OutputStream, Stream
@@ -367,12 +368,17 @@ class Container:
         return result
 
     def _exec_exit_code(self, exec_id: str, spec: ExecSpec, stdout: bytes, stderr: bytes) -> int:
-        """The streams may end a moment before the engine knows the exit code."""
-        pause = 0.002
+        """The streams may end a moment before the engine knows the exit code; longer, and the connection was cut."""
+        pause, ends = 0.002, time.monotonic() + 5 * SOON
         while True:
             state = self._backend.inspect_exec(exec_id)
             if state.exit_code is not None and not state.running:
                 break
+            if time.monotonic() > ends:
+                raise EngineUnavailable(
+                    f"executing {spec.command[0]} in container {self.short_id}: its output ended, and it goes on: the "
+                    "connection was cut (or it closed its output; then redirect that to a file)"
+                )
             time.sleep(pause)
             pause = min(0.25, pause * 2)
         if state.exit_code in (126, 127) and (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import posixpath
 import stat
 import tarfile
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +25,7 @@ __all__ = [
     "read_file",
     "tar_stream",
     "tree_entries",
+    "whole_file",
     "write_file",
 ]
 
@@ -271,11 +274,10 @@ def _extract(archive: tarfile.TarFile, place: Path) -> None:
         elif member.isreg():
             source = archive.extractfile(member)
             assert source is not None
-            with _fresh_file(path) as file:
+            with whole_file(path, mode=member.mode & 0o777) as write:
                 while piece := source.read(_CHUNK):
-                    file.write(piece)
-            os.chmod(path, member.mode & 0o777)
-            os.utime(path, (member.mtime, member.mtime))
+                    write(piece)
+            os.utime(path, (member.mtime, member.mtime), follow_symlinks=False)
         elif member.issym() or member.islnk():
             links.append((path, member))
         elif member.isfifo():
@@ -297,7 +299,30 @@ def _extract(archive: tarfile.TarFile, place: Path) -> None:
         os.utime(path, (member.mtime, member.mtime))
 
 
-def _fresh_file(path: Path) -> IO[bytes]:
-    """A new file in the place of whatever was there; a link there is replaced, not followed."""
-    path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+@contextlib.contextmanager
+def whole_file(path: Path, *, mode: int) -> Iterator[Callable[[bytes], object]]:
+    """Write a file that stands at `path` when all of it is there; else what stood there still does.
+
+    A link there is replaced, not followed. Errors of the disk name the path.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:200]}.", dir=path.parent)
+
+    def write(data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(handle, left) :]
+        except OSError as exc:
+            raise OSError(exc.errno, exc.strerror, str(path)) from exc
+
+    try:
+        try:
+            yield write
+        finally:
+            os.close(handle)
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .backends.base import Capability, HistoryEntry, ImageRecord, Progress
 from .context import build_context
+from .copying import whole_file
 from .errors import ImageNotFound, InvalidOption, PullFailed
 from .options import build_spec, image_name, platform_name
 from .options import filters as read_filters
@@ -292,17 +293,9 @@ class Images:
             raise InvalidOption("path", str(path), "a file, in a folder that exists")
         for name in names:
             self._engine.backend.inspect_image(name)  # some engines tell of a missing one only inside the archive
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file, self._engine.backend.save_images(names) as stream:
-                for chunk in stream:
-                    file.write(chunk)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        with whole_file(target, mode=0o666 & ~_umask()) as write, self._engine.backend.save_images(names) as stream:
+            for chunk in stream:
+                write(chunk)
         return target
 
     def remove(self, ref: str, *, force: bool = False) -> None:

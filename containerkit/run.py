@@ -7,16 +7,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import CommandFailed, ContainerKitError, EngineTimeout, InvalidOption, NotFound
+from .errors import (
+    CommandFailed,
+    ContainerKitError,
+    EngineError,
+    EngineTimeout,
+    EngineUnavailable,
+    InvalidOption,
+    NotFound,
+)
 from .options import container_spec, timeout_seconds
 from .streams import Attachment, Output
 
 if TYPE_CHECKING:
+    from .containers import Container
     from .engine import Engine
 
 __all__ = ["CommandResult", "Idle", "RunResult", "callback_of", "collect", "run", "stdin_of"]
 
 T = TypeVar("T")
+#: Seconds in which a process and its output end together; between them lies an engine's own work.
+SOON = 2.0
 OnOutput = Callable[[Output], object]
 
 
@@ -169,8 +180,7 @@ def run(engine: Engine, image: str, command: Any, options: Mapping[str, Any]) ->
             if data is None and spec.stdin:
                 data = b""  # nobody is there to type
             stdout, stderr = collect(stream, data, timeout=left, on_output=on_output, ended=ended)
-            left = None if deadline is None else max(0.001, deadline - time.monotonic())
-            exit_code = backend.wait_container(container.id, timeout=left)
+            exit_code = _exit_code(container, deadline, cut_after=len(stdout) + len(stderr))
         duration = time.monotonic() - began
     except EngineTimeout as exc:
         if timeout is None or (deadline is not None and time.monotonic() < deadline):
@@ -183,6 +193,35 @@ def run(engine: Engine, image: str, command: Any, options: Mapping[str, Any]) ->
     if check:
         result.check()
     return result
+
+
+def _exit_code(container: Container, deadline: float | None, *, cut_after: int) -> int:
+    """Its exit code, when it has ended; if it goes on after its stream has ended, look whether that was a cut.
+
+    A process may close its output and run on; what the log then holds is what came.
+
+    Raises:
+        EngineUnavailable: the log holds more.
+    """
+    left = None if deadline is None else max(0.001, deadline - time.monotonic())
+    try:
+        return container.wait(SOON if left is None else min(SOON, left))
+    except EngineTimeout:
+        if left is not None and left <= SOON:
+            raise
+    left = None if deadline is None else max(0.001, deadline - time.monotonic())
+    exit_code = container.wait(left)
+    try:
+        logs = container.logs()
+    except EngineError as exc:
+        raise EngineUnavailable(f"the connection to container {container.short_id} ended before it did") from exc
+    written = len(logs.stdout_bytes) + len(logs.stderr_bytes)
+    if written > cut_after:
+        raise EngineUnavailable(
+            f"the connection to container {container.short_id} was cut after {cut_after} bytes of its output; "
+            f"it wrote {written}"
+        )
+    return exit_code
 
 
 def _remove(container: Any) -> None:

@@ -219,7 +219,7 @@ def _clean(backend: Backend, *, older_than: float | None) -> Cleaned:
         if ours(image.labels, image.created):
             for name in image.refs or (image.id,):  # not by force, which on Podman takes containers with it
                 remove("images", name, partial(backend.remove_image, name, force=False, prune=True))
-    return Cleaned(*(tuple(gone[kind]) for kind in ("containers", "networks", "volumes", "images")), tuple(failed))
+    return Cleaned(**{kind: tuple(names) for kind, names in gone.items()}, failed=tuple(failed))
 
 
 def _inherited(backend: Backend, container: ContainerRecord) -> bool:

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Literal
 
 Way = Literal["up", "down"]
-#: Asked of every piece, with its way ("down" is from the server) and the bytes that went that way before it on this
-#: connection: how many bytes of it may pass. Less than all of them cuts the connection after them.
-Rule = Callable[[Way, bytes, int], int]
+#: Asked of every piece, with its way ("down" is from the server), the bytes that went that way before it, and the
+#: number of the connection: how many bytes of it may pass. Less than all of them cuts the connection after them.
+Rule = Callable[[Way, bytes, int, int], int]
 
 
-def everything(_way: Way, data: bytes, _before: int) -> int:
+def everything(_way: Way, data: bytes, _before: int, _line: int) -> int:
     """No cut."""
     return len(data)
 
@@ -69,6 +69,7 @@ class Proxy:
         return socket.create_connection((host, int(port)))
 
     def _accept(self) -> None:
+        line = 0
         while not self._stopped.is_set():
             try:
                 near, _ = self._server.accept()
@@ -84,14 +85,15 @@ class Proxy:
                 continue
             with self._lock:
                 self._open |= {near, far}
+            line += 1
             for source, sink, way in ((near, far, "up"), (far, near, "down")):
-                threading.Thread(target=self._pump, args=(source, sink, way), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink, way, line), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, way: Way) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, way: Way, line: int) -> None:
         before = 0
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                passing = self.rule(way, data, before)
+                passing = self.rule(way, data, before, line)
                 before += passing
                 if passing:
                     sink.sendall(data[:passing])
@@ -140,7 +142,7 @@ def budget(way: Way, limit: int) -> Rule:
     left = limit
     lock = threading.Lock()
 
-    def rule(going: Way, data: bytes, _before: int) -> int:
+    def rule(going: Way, data: bytes, _before: int, _line: int) -> int:
         nonlocal left
         if going != way:
             return len(data) if left > 0 else 0

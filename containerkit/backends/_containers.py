@@ -25,14 +25,12 @@ from ..errors import (
 from ..spec import ContainerSpec, ExecSpec, NetworkAttachment, ResourceLimits
 from ..streams import Attachment, ByteStream, Output, OutputStream, Stream, demultiplex
 from . import _parse
-from ._http import FOREVER, HttpBackend, is_transient, path
+from ._http import FOREVER, REQUEST_LABEL, HttpBackend, path
 from ._peer import surely_missing
 from ._render import container_body, endpoint_body, exec_body, limits_body, query_filters
 from ._translate import recast, translated
 from .base import Change, ContainerRecord, Created, ExecState, PathStat, Processes, Raw, Stats
 
-#: A label that is different for every create: what may have been made by a request that was cut is found by it.
-REQUEST_LABEL = "containerkit.request"
 _RUNNING = ("running", "paused", "restarting")
 
 
@@ -63,11 +61,10 @@ class ContainerVerbs(HttpBackend):
         later = self._networking(spec, body)
         params = {"name": spec.name, "platform": spec.platform}
         try:
-            answer = self._json("POST", "/containers/create", doing, params=params, body=body)
-        except EngineUnavailable as exc:
-            answer = {"Id": self._made_by(spec)} if is_transient(exc) else None
-            if not answer or not answer["Id"]:
-                raise
+            answer = self._made(
+                lambda: self._json("POST", "/containers/create", doing, params=params, body=body),
+                lambda: self._made_by(spec),
+            )
         except EngineError as exc:
             raise self._why_not_created(exc, spec, doing) from exc
         created = _parse.mapping(answer)
@@ -85,13 +82,13 @@ class ContainerVerbs(HttpBackend):
         warnings = tuple(_parse.text(item) for item in _parse.sequence(created.get("Warnings")) if item)
         return Created(identity, warnings)
 
-    def _made_by(self, spec: ContainerSpec) -> str:
-        """The container of a create whose answer was lost, found by the label that only it has; "" if there is none."""
+    def _made_by(self, spec: ContainerSpec) -> Raw | None:
+        """The answer of a create that was lost: its container has a label that nothing else has."""
         request = spec.labels.get(REQUEST_LABEL)
         if not request:
-            return ""
+            raise EngineUnavailable(f"creating a container from {spec.image}: the answer was lost")
         found = self.list_containers(all=True, filters={"label": [f"{REQUEST_LABEL}={request}"]})
-        return found[0].id if found else ""
+        return {"Id": found[0].id} if found else None
 
     def _why_not_created(self, exc: EngineError, spec: ContainerSpec, doing: str) -> EngineError:
         """Ask what the status did not say: is the name taken, the image missing, a network missing?"""

@@ -12,18 +12,22 @@ import socket
 import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
 import requests
 import tenacity
 
-from ..errors import EngineError, EngineUnavailable, Unsupported
+from ..errors import ContainerKitError, EngineError, EngineUnavailable, Unsupported
 from ..streams import Attachment, ByteStream
 from ._translate import chain, refusal, translated
 from .base import Backend, Capability
 
 log = logging.getLogger("containerkit")
+
+T = TypeVar("T")
+#: A label that is different for every create: what may have been made by a request that was cut is found by it.
+REQUEST_LABEL = "containerkit.request"
 
 _UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 _CHUNK = 1 << 16
@@ -37,7 +41,7 @@ def is_transient(exc: BaseException) -> bool:
     if not isinstance(exc, EngineUnavailable):
         return False
     return any(
-        isinstance(found, (http.client.RemoteDisconnected, http.client.BadStatusLine))
+        isinstance(found, (http.client.RemoteDisconnected, http.client.BadStatusLine, http.client.IncompleteRead))
         or (isinstance(found, OSError) and found.errno in _TRANSIENT)
         for found in chain(exc)
     )
@@ -125,6 +129,7 @@ class HttpBackend(Backend):
         if body is not None:
             data = json.dumps(body)
             sent["Content-Type"] = "application/json"
+        source = _Source(data) if isinstance(data, Iterator) else None
         silent = self._timeout if timeout is None else None if timeout == FOREVER else timeout
         query = {key: _plain(value) for key, value in (params or {}).items() if value is not None}
 
@@ -135,13 +140,18 @@ class HttpBackend(Backend):
                     path,
                     native=native,
                     params=query,
-                    data=data,
+                    data=source or data,
                     headers=sent,
                     stream=stream,
                     timeout=(self._timeout, silent),
                 )
 
-        response = _retrying(once) if method in ("GET", "HEAD") else once()
+        try:
+            response = _retrying(once) if method in ("GET", "HEAD") else once()
+        except ContainerKitError:
+            if source and source.failed:  # the caller's own: a file that cannot be read, not the engine
+                raise source.failed from None
+            raise
         log.debug("%s %s: %s", method, path, response.status_code)
         if response.status_code >= 400 and response.status_code not in accept:
             with translated(doing, self.url, silent):
@@ -149,6 +159,17 @@ class HttpBackend(Backend):
             response.close()
             raise error
         return response
+
+    def _made(self, send: Callable[[], T], look: Callable[[], T | None]) -> T:
+        """A create: if the line was cut, `look` for what it may have made before it is tried once more."""
+        try:
+            return send()
+        except EngineUnavailable as exc:
+            if not is_transient(exc):
+                raise
+            log.debug("was it made? %s", exc)
+        found = look()
+        return send() if found is None else found
 
     def _json(self, method: str, path: str, doing: str, **how: Any) -> Any:
         response = self._call(method, path, doing, **how)
@@ -212,6 +233,21 @@ class HttpBackend(Backend):
         done, self._on_close = self._on_close, None
         if done:
             done()
+
+
+class _Source:
+    """A body that is made while it is sent; an error in its making is the caller's, and is kept for them."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.failed: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._pieces
+        except Exception as exc:
+            self.failed = exc
+            raise
 
 
 def _plain(value: Any) -> Any:

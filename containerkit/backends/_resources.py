@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..errors import EngineError, InUse, NameInUse, NetworkNotFound, VolumeNotFound
+from ..errors import EngineError, EngineUnavailable, InUse, NameInUse, NetworkNotFound, VolumeNotFound
 from ..spec import NetworkSpec, VolumeSpec
 from ..streams import Stream
 from . import _parse
-from ._http import HttpBackend, path
+from ._http import REQUEST_LABEL, HttpBackend, path
 from ._render import network_body, query_filters
 from ._translate import recast
 from .base import Event, NetworkRecord, Raw, VolumeRecord
@@ -34,10 +34,21 @@ class ResourceVerbs(HttpBackend):
             "DriverOpts": dict(spec.options),
             "Labels": dict(spec.labels),
         }
-        record = _parse.volume(_parse.mapping(self._json("POST", "/volumes/create", doing, body=body)))
+        record = self._made(
+            lambda: _parse.volume(_parse.mapping(self._json("POST", "/volumes/create", doing, body=body))),
+            lambda: self._volume_by(spec),
+        )
         if any(record.labels.get(key) != value for key, value in spec.labels.items()):
             raise NameInUse(f"{doing}: another program made it in the same moment")
         return record
+
+    def _volume_by(self, spec: VolumeSpec) -> VolumeRecord | None:
+        """The volume of a create whose answer was lost, by the label that only it has."""
+        request = spec.labels.get(REQUEST_LABEL)
+        if not request:
+            raise EngineUnavailable(f"creating volume {spec.name}: the answer was lost")
+        found = self.list_volumes(filters={"label": [f"{REQUEST_LABEL}={request}"]})
+        return found[0] if found else None
 
     def inspect_volume(self, name: str) -> VolumeRecord:
         try:
@@ -75,12 +86,23 @@ class ResourceVerbs(HttpBackend):
         if self._network_named(spec.name):
             raise NameInUse(f"{doing}: there is a network of that name; use networks.get, or another name")
         try:
-            answer = self._json("POST", "/networks/create", doing, body=network_body(spec))
+            answer = self._made(
+                lambda: self._json("POST", "/networks/create", doing, body=network_body(spec)),
+                lambda: self._network_by(spec),
+            )
         except EngineError as exc:
             if self._network_named(spec.name):
                 raise recast(exc, NameInUse, f"{doing}: there is a network of that name") from exc
             raise
         return self.inspect_network(_parse.text(_parse.mapping(answer).get("Id")) or spec.name)
+
+    def _network_by(self, spec: NetworkSpec) -> Raw | None:
+        """The answer of a create that was lost, if the network of that name is the one that it made."""
+        request = spec.labels.get(REQUEST_LABEL)
+        if not request:
+            raise EngineUnavailable(f"creating network {spec.name}: the answer was lost")
+        found = self.list_networks(filters={"label": [f"{REQUEST_LABEL}={request}"]})
+        return {"Id": found[0].id} if found else None
 
     def _network_named(self, name: str) -> bool:
         try:

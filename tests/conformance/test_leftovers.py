@@ -94,7 +94,7 @@ def test_images_of_dead_sessions(engine: ck.Engine, shell_image: str) -> None:
 
 
 def test_built_images_are_the_users(engine: ck.Engine, shell_image: str) -> None:
-    """What is built or committed outlives its session, has no word of it in its labels, and the same build has the same ID."""
+    """What is built or committed outlives its session and says nothing of it; the same build has the same ID."""
     context = {"Dockerfile": f"FROM {shell_image}\nLABEL of={os.getpid()}\n"}
     with ck.connect(engine.url) as mine:
         built = mine.images.build(context)
