@@ -99,7 +99,7 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(
     made = act(far, shell_image, unique("lost"))
     assert proxy.cuts == 1
     filters = {"label": [f"containerkit.session={far.session.id}"]}
-    found = [
+    found: list[Any] = [
         *engine.containers.list(all=True, filters=filters),
         *engine.volumes.list(filters=filters),
         *engine.networks.list(filters=filters),
