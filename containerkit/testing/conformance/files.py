@@ -1,0 +1,154 @@
+"""Files: copied in and out, compared, exported, committed."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import stat
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ...backends.base import Capability
+from ...containers import Container
+from ...engine import Engine
+from ...errors import (
+    NotFound,
+)
+from .base import (
+    Scenarios,
+    image_name,
+    needs,
+    shell,
+)
+
+__all__ = ["FileScenarios"]
+
+
+class FileScenarios(Scenarios):
+    """Files: copied in and out, compared, exported, committed."""
+
+    def test_copy_file_both_ways(self, box: Container, tmp_path: Path) -> None:
+        """A file goes in and comes out as it was."""
+        data = random.Random(2).randbytes(200_000)
+        (tmp_path / "a").write_bytes(data)
+        box.copy_to(tmp_path / "a", "/tmp/b")
+        assert box.read_file("/tmp/b") == data
+        assert box.copy_from("/tmp/b", tmp_path / "c").read_bytes() == data
+
+    def test_copy_into_folder(self, box: Container, tmp_path: Path) -> None:
+        """Into a folder that exists, a file keeps its name."""
+        (tmp_path / "a").write_text("x")
+        box.copy_to(tmp_path / "a", "/tmp")
+        assert box.read_file("/tmp/a") == b"x"
+
+    @needs(Capability.PROCESSES)
+    def test_copy_folder_both_ways(self, box: Container, tmp_path: Path) -> None:
+        """A folder goes in and comes out with everything in it."""
+        source = tmp_path / "src"
+        (source / "sub").mkdir(parents=True)
+        (source / "sub" / "f").write_text("deep")
+        (source / "empty").mkdir()
+        (source / "link").symlink_to("sub/f")
+        box.copy_to(source, "/tmp/new")
+        assert shell(box, "cat /tmp/new/sub/f; test -d /tmp/new/empty && readlink /tmp/new/link") == "deepsub/f"
+        out = box.copy_from("/tmp/new", tmp_path / "back")
+        assert (out / "sub" / "f").read_text() == "deep"
+        assert (out / "empty").is_dir()
+        assert os.readlink(out / "link") == "sub/f"
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("mode", [0o600, 0o755, 0o444])
+    def test_copy_keeps_mode(self, box: Container, tmp_path: Path, mode: int) -> None:
+        """Permission bits are kept, both ways."""
+        (tmp_path / "a").write_text("x")
+        (tmp_path / "a").chmod(mode)
+        box.copy_to(tmp_path / "a", "/tmp/b")
+        assert shell(box, "stat -c %a /tmp/b") == f"{mode:o}"
+        assert stat.S_IMODE(box.copy_from("/tmp/b", tmp_path / "c").stat().st_mode) == mode
+
+    @needs(Capability.PROCESSES)
+    def test_copy_sets_owner_and_mode(self, box: Container, tmp_path: Path) -> None:
+        """uid, gid and mode are as given."""
+        (tmp_path / "a").write_text("x")
+        box.copy_to(tmp_path / "a", "/tmp/b", uid=12, gid=34, mode=0o640)
+        assert shell(box, "stat -c '%u %g %a' /tmp/b") == "12 34 640"
+
+    @needs(Capability.PROCESSES)
+    def test_write_file(self, box: Container) -> None:
+        """write_file makes a file with owner and mode."""
+        box.write_file("/tmp/f", "grün\n", mode=0o600, uid=5, gid=6)
+        assert shell(box, "stat -c '%u %g %a' /tmp/f; cat /tmp/f") == "5 6 600\ngrün"
+
+    def test_write_file_replaces(self, box: Container) -> None:
+        """write_file replaces what is there."""
+        box.write_file("/tmp/f", b"long content")
+        box.write_file("/tmp/f", b"")
+        assert box.read_file("/tmp/f") == b""
+
+    @pytest.mark.parametrize("what", ["read", "copy-from", "copy-to", "write"])
+    def test_missing_path(self, box: Container, tmp_path: Path, what: str) -> None:
+        """A path, or folder to copy into, that is not in the container is NotFound."""
+        (tmp_path / "a").write_text("x")
+        calls: dict[str, Callable[[], object]] = {
+            "read": lambda: box.read_file("/none"),
+            "copy-from": lambda: box.copy_from("/none", tmp_path / "b"),
+            "copy-to": lambda: box.copy_to(tmp_path / "a", "/none/deep/b"),
+            "write": lambda: box.write_file("/none/deep/b", "x"),
+        }
+        with pytest.raises(NotFound):
+            calls[what]()
+
+    def test_copy_to_missing_source(self, box: Container, tmp_path: Path) -> None:
+        """A source that is not on this machine is FileNotFoundError."""
+        with pytest.raises(FileNotFoundError):
+            box.copy_to(tmp_path / "none", "/tmp/x")
+
+    @needs(Capability.PROCESSES)
+    def test_copy_into_a_stopped_container(self, engine: Engine, shell_image: str) -> None:
+        """Copying needs no process."""
+        with engine.containers.create(shell_image, ["cat", "/in.txt"]) as container:
+            container.write_file("/in.txt", "before\n")
+            container.start()
+            assert container.wait(timeout=30) == 0
+            assert container.logs().stdout == "before\n"
+            assert container.read_file("/in.txt") == b"before\n"
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize(("kind", "path", "line"), [
+        ("added", "/new", "touch /new"),
+        ("deleted", "/etc/group", "rm /etc/group"),
+        ("modified", "/etc/group", "echo x >>/etc/group"),
+    ])  # fmt: skip
+    def test_diff(self, box: Container, kind: str, path: str, line: str) -> None:
+        """diff() tells what is added, modified and deleted."""
+        if path != "/new" and box.exec(["test", "-f", path]).exit_code:
+            pytest.skip(f"the image has no {path}")
+        shell(box, line)
+        assert (path, kind) in {(change.path, change.kind) for change in box.diff()}
+
+    def test_export(self, box: Container) -> None:
+        """export() gives the merged file system as a tar."""
+        box.write_file("/tmp/mark", "here")
+        with box.export() as stream:
+            data = b"".join(stream)
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            file = tar.extractfile("tmp/mark")
+            assert file is not None
+            assert file.read() == b"here"
+
+    def test_commit(self, engine: Engine, box: Container, shell_image: str) -> None:
+        """commit() makes an image with one layer more, and the changes asked for."""
+        box.write_file("/mark", "here\n")
+        with image_name(engine) as ref:
+            image = box.commit(ref, message="why", author="me", changes=["ENV A=1", 'CMD ["cat", "/mark"]'])
+            assert len(image.diff_ids) == len(engine.images.get(shell_image).diff_ids) + 1
+            assert engine.images.get(ref) == image
+            with engine.containers.create(ref) as made:
+                assert made.read_file("/mark") == b"here\n"
+            if Capability.PROCESSES in engine.capabilities:
+                assert engine.run(ref).stdout == "here\n"
+            assert "A=1" in image.config["Env"]

@@ -1,0 +1,135 @@
+"""Limits and what is measured, as declared."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+import pytest
+
+from ...backends.base import Capability
+from ...containers import Container
+from ...engine import Engine
+from ...errors import (
+    ContainerKitError,
+    LimitNotEnforced,
+    Unsupported,
+)
+from .base import (
+    Scenarios,
+    needs,
+    shell,
+)
+
+__all__ = ["LimitScenarios"]
+
+
+class LimitScenarios(Scenarios):
+    """Limits and what is measured, as declared."""
+
+    def test_stats_as_declared(self, engine: Engine, box: Container) -> None:
+        """Stats are in one schema, or refused, and truly not to be had."""
+        if Capability.STATS in engine.capabilities:
+            found = box.stats()
+            assert found.memory > 0
+            assert found.memory_limit >= found.memory
+            assert found.pids >= 1
+            assert abs(found.time - time.time()) < 60
+            return
+        with pytest.raises(Unsupported):
+            box.stats()
+        with (
+            contextlib.suppress(ContainerKitError),
+            engine.backend.stats_container(box.id, stream=False) as samples,
+        ):
+            assert next(iter(samples)).pids != 1, "it counts this container's one process: it can, and says it cannot"
+
+    def test_stats_stream_as_declared(self, engine: Engine, box: Container) -> None:
+        """A stream of stats gives samples until it is closed, or is refused."""
+        if Capability.STATS not in engine.capabilities:
+            with pytest.raises(Unsupported):
+                box.stream_stats()
+            return
+        with box.stream_stats() as samples:
+            each = iter(samples)
+            first, second = next(each), next(each)
+        assert second.time > first.time
+        assert second.cpu_percent is not None
+
+    def test_top_as_declared(self, engine: Engine, box: Container) -> None:
+        """top() lists the processes, or is refused."""
+        if Capability.TOP not in engine.capabilities:
+            with pytest.raises(Unsupported):
+                box.top()
+            return
+        found = box.top()
+        assert "PID" in found.titles
+        assert any("sleep" in " ".join(row) for row in found.rows)
+
+    @needs(Capability.PROCESSES)
+    def test_update_as_declared(self, engine: Engine, box: Container) -> None:
+        """update() changes a limit where that can be, and is refused elsewhere."""
+        if Capability.UPDATE not in engine.capabilities:
+            with pytest.raises(Unsupported):
+                box.update(memory="64m")
+            return
+        box.update(memory="64m", memory_swap="64m")
+        shown = shell(
+            box, "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true"
+        )
+        assert str(64 << 20) in shown.split()
+
+    @pytest.mark.parametrize(
+        ("option", "value", "capability", "files", "expected"),
+        [
+            ("memory", "64m", Capability.MEMORY_LIMIT, "memory.max memory/memory.limit_in_bytes", str(64 << 20)),
+            ("memory", 64 << 20, Capability.MEMORY_LIMIT, "memory.max memory/memory.limit_in_bytes", str(64 << 20)),
+            ("pids_limit", 77, Capability.PIDS_LIMIT, "pids.max pids/pids.max", "77"),
+            ("cpus", 0.5, Capability.CPU_LIMIT, "cpu.max cpu/cpu.cfs_quota_us", "50000"),
+            ("cpuset_cpus", "0", Capability.CPUSET_LIMIT, "cpuset.cpus cpuset/cpuset.cpus", "0"),
+        ],
+        ids=["memory", "memory-int", "pids", "cpus", "cpuset"],
+    )
+    def test_limit_holds_or_is_refused(
+        self,
+        engine: Engine,
+        shell_image: str,
+        option: str,
+        value: Any,
+        capability: Capability,
+        files: str,
+        expected: str,
+    ) -> None:
+        """A limit is in the container's cgroup, or LimitNotEnforced, with best-effort a warning."""
+        options: Any = {option: value}
+        line = f"cd /sys/fs/cgroup; cat {files} 2>/dev/null; true"
+        if capability in engine.capabilities:
+            result = engine.run(shell_image, ["sh", "-c", line], **options)
+            assert expected in result.stdout.split()
+            assert result.warnings == ()
+            return
+        with pytest.raises(LimitNotEnforced) as caught:
+            engine.run(shell_image, ["true"], **options)
+        assert caught.value.limits == (option,)
+        result = engine.run(shell_image, ["true"], limits="best-effort", **options)
+        assert option in " ".join(result.warnings)
+
+    @pytest.mark.parametrize(
+        ("options", "capability"),
+        [
+            ({"add_host": {"x": "host-gateway"}}, Capability.HOST_GATEWAY),
+            ({"userns": "keep-id"}, Capability.KEEP_ID),
+        ],
+        ids=["host-gateway", "keep-id"],
+    )
+    def test_option_by_capability(
+        self, engine: Engine, shell_image: str, options: dict[str, Any], capability: Capability
+    ) -> None:
+        """What the engine declares works, and what it does not is Unsupported."""
+        if capability in engine.capabilities:
+            assert engine.run(shell_image, ["true"], **options).exit_code == 0
+            return
+        with pytest.raises(Unsupported) as caught:
+            engine.run(shell_image, ["true"], **options)
+        assert caught.value.capability == capability.value

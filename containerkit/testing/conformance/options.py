@@ -1,0 +1,175 @@
+"""Options: seen inside the container, or refused before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ... import wait
+from ...backends.base import Capability
+from ...containers import Container
+from ...engine import Engine
+from ...errors import (
+    InvalidOption,
+    InvalidReference,
+    NotFound,
+    Unsupported,
+)
+from .base import (
+    SERVER,
+    SLEEP,
+    Scenarios,
+    Untouchable,
+    free_port,
+    http_get,
+    needs,
+)
+from .tables import BAD_OPTIONS, PUBLISH, READ_ONLY, SHOWN
+
+__all__ = ["OptionScenarios"]
+
+
+class OptionScenarios(Scenarios):
+    """Options: seen inside the container, or refused before anything is sent."""
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize(("options", "line", "expected"), SHOWN.values(), ids=SHOWN.keys())
+    def test_option_is_seen_inside(
+        self, engine: Engine, shell_image: str, options: dict[str, Any], line: str, expected: str
+    ) -> None:
+        """An option shows where it matters: in the container."""
+        command = [line] if "entrypoint" in options else ["sh", "-c", line]
+        result = engine.run(shell_image, command, **options)
+        assert result.stdout.strip() == expected, result
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("spelling", READ_ONLY)
+    @pytest.mark.parametrize("kind", ["bind", "volume"])
+    def test_read_only_mount(
+        self, engine: Engine, shell_image: str, folder: Path, volume: str, kind: str, spelling: str
+    ) -> None:
+        """A mount that is asked to be read-only, in any spelling, is read-only."""
+        options = READ_ONLY[spelling](str(folder) if kind == "bind" else volume)
+        line = "touch /m/x 2>/dev/null && echo written; awk '$2==\"/m\"{print $4}' /proc/mounts"
+        found = engine.run(shell_image, ["sh", "-c", line], **options).stdout.strip()
+        assert "written" not in found
+        assert "ro" in found.split(",")
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("spelling", ["{}:/m", "{}:/m:rw", "type={kind},src={},dst=/m"])
+    @pytest.mark.parametrize("kind", ["bind", "volume"])
+    def test_writable_mount(
+        self, engine: Engine, shell_image: str, folder: Path, volume: str, kind: str, spelling: str
+    ) -> None:
+        """A mount that is not asked to be read-only can be written to, and the host's side has it."""
+        source = str(folder) if kind == "bind" else volume
+        option = "mounts" if spelling.startswith("type") else "volumes"
+        given: Any = {option: [spelling.format(source, kind=kind)]}
+        engine.run(shell_image, ["sh", "-c", "echo kept >/m/x; chmod 666 /m/x"], check=True, **given)
+        assert engine.run(shell_image, ["cat", "/m/x"], **given).stdout == "kept\n"
+        if kind == "bind":
+            assert (folder / "x").read_text() == "kept\n"
+
+    @needs(Capability.PROCESSES)
+    def test_missing_bind_source(self, engine: Engine, shell_image: str, folder: Path) -> None:
+        """A mount of a host path that is not there is NotFound, and the path is not made."""
+        source = folder / "none"
+        with pytest.raises(NotFound, match="none"):
+            engine.run(shell_image, ["true"], mounts=f"type=bind,src={source},dst=/m")
+        with pytest.raises(NotFound, match="none"):
+            engine.run(shell_image, ["true"], volumes={str(source): "/m"})
+        assert not source.exists()
+
+    @pytest.mark.parametrize("how", ["run", "remove"])
+    def test_anonymous_volume_goes_with_its_container(self, engine: Engine, shell_image: str, how: str) -> None:
+        """A volume without a name is removed with its container."""
+        seen = {volume.name for volume in engine.volumes.list()}
+        if how == "run":
+            assert engine.run(shell_image, ["touch", "/data/x"], volumes="/data").exit_code == 0
+        else:
+            with engine.start(shell_image, SLEEP, volumes="/data") as container:
+                (mount,) = (mount for mount in container.record.mounts if mount.target == "/data")
+                assert engine.volumes.exists(mount.name)
+            assert not engine.volumes.exists(mount.name)
+        assert {volume.name for volume in engine.volumes.list()} <= seen
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("given", [2048, "2048:4096", (2048, 4096)], ids=["number", "line", "pair"])
+    def test_ulimits_as_declared(self, engine: Engine, shell_image: str, given: Any) -> None:
+        """A ulimit holds for the first process, or is refused where the engine would leave it out."""
+        hard = 2048 if given == 2048 else 4096
+        options: dict[str, Any] = {"ulimits": {"nofile": given, "nproc": 4096}}  # 4.3 wants both
+        line = ["sh", "-c", "ulimit -Sn; ulimit -Hn"]
+        if Capability.ULIMITS in engine.capabilities:
+            assert engine.run(shell_image, line, **options).stdout.split() == ["2048", str(hard)]
+        else:
+            with pytest.raises(Unsupported):
+                engine.run(shell_image, line, **options)
+
+    @pytest.mark.parametrize("given", [{"a.b": "1", "c": ""}, ["a.b=1", "c"]], ids=["mapping", "list"])
+    def test_labels(self, engine: Engine, shell_image: str, given: Any) -> None:
+        """Labels are on the container as given, whatever the spelling."""
+        with engine.containers.create(shell_image, labels=given) as container:
+            assert container.labels["a.b"] == "1"
+            assert container.labels["c"] == ""
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("spelling", PUBLISH)
+    def test_publish(self, engine: Engine, shell_image: str, spelling: str) -> None:
+        """A published port answers on the engine's host, whatever the spelling."""
+        port = free_port()
+        with engine.start(shell_image, SERVER, publish=PUBLISH[spelling](port)) as container:
+            container.wait_until(wait.http("/index.html", 8080), timeout=20)
+            address = container.port(8080)
+            if not spelling.startswith("free"):
+                assert address.port == port
+            assert http_get(f"http://{address}/index.html") == "hello\n"
+
+    def test_port_that_is_not_published(self, box: Container) -> None:
+        """port() of a port that is not published is NotFound."""
+        with pytest.raises(NotFound):
+            box.port(81)
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("signal", ["SIGUSR1", "USR1", 10])
+    def test_stop_signal(self, engine: Engine, shell_image: str, signal: Any) -> None:
+        """stop() sends the container's own stop signal, by any of its names."""
+        line = "trap 'exit 21' USR1; trap 'exit 22' TERM; echo ready; while :; do sleep 0.1; done"
+        with engine.start(shell_image, ["sh", "-c", line], stop_signal=signal) as container:
+            container.wait_until(wait.log_line("ready"), timeout=20)
+            container.stop(timeout=10)
+            assert container.exit_code == 21
+
+    @pytest.mark.parametrize("options", BAD_OPTIONS.values(), ids=BAD_OPTIONS.keys())
+    def test_bad_option_is_refused_unsent(
+        self, engine: Engine, shell_image: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What no engine would accept is InvalidOption, before anything is sent."""
+        monkeypatch.setattr(engine, "backend", Untouchable(engine.backend))
+        with pytest.raises(InvalidOption) as caught:
+            engine.start(shell_image, ["true"], **options)
+        assert caught.value.name in str(caught.value)
+        assert caught.value.expected
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"input": 5}, {"timeout": -1}, {"timeout": "x"}, {"on_output": 5}, {"check": "yes"}, {"keep": True}],
+        ids=str,
+    )  # fmt: skip
+    def test_bad_run_option(
+        self, engine: Engine, shell_image: str, options: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The options of run() alone are checked as well."""
+        monkeypatch.setattr(engine, "backend", Untouchable(engine.backend))
+        with pytest.raises(InvalidOption):
+            engine.run(shell_image, ["true"], **options)
+
+    @pytest.mark.parametrize("ref", ["", "UPPER", "a b", "a:b:c", "-x", "a\0", "x@sha256:12"])
+    def test_bad_reference(self, engine: Engine, ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A name that breaks the grammar is InvalidReference, before anything is sent."""
+        monkeypatch.setattr(engine, "backend", Untouchable(engine.backend))
+        for call in (engine.run, engine.images.get, engine.images.pull):
+            with pytest.raises(InvalidReference):
+                call(ref)
