@@ -26,11 +26,18 @@ from .errors import (
 from .options import (
     container_spec,
     exec_spec,
+    flag,
     image_name,
+    integer,
+    items,
     limits,
+    moment,
     object_name,
+    object_ref,
+    one_of,
     restart_policy,
     signal_name,
+    text,
     timeout_seconds,
 )
 from .options import filters as read_filters
@@ -295,6 +302,8 @@ class Container:
         Raises:
             WrongState: it runs, and not `force`. ContainerNotFound: unless `missing_ok`.
         """
+        for name, value in (("force", force), ("volumes", volumes), ("missing_ok", missing_ok)):
+            flag(name, value)
         try:
             self._backend.remove_container(self._id, force=force, volumes=volumes)
         except ContainerNotFound:
@@ -423,6 +432,8 @@ class Container:
 
     def top(self, ps_args: str | None = None) -> Processes:
         """Its processes. Raises Unsupported, WrongState."""
+        if ps_args is not None:
+            text("ps_args", ps_args, "options of ps, as text")
         self._engine.require(Capability.TOP, f"listing the processes of container {self.short_id}")
         return self._backend.top_container(self._id, ps_args=ps_args)
 
@@ -439,11 +450,14 @@ class Container:
 
     # ---------------------------------------------------------------- output
     def _read_logs(self, follow: bool, stream: str | None, **asked: Any) -> OutputStream:
-        if stream not in (None, "stdout", "stderr"):
+        if stream is not None and (not isinstance(stream, str) or stream not in ("stdout", "stderr")):
             raise InvalidOption("stream", stream, '"stdout", "stderr" or None for both')
-        tail = asked.get("tail")
-        if tail is not None and (isinstance(tail, bool) or not isinstance(tail, int) or tail < 0):
-            raise InvalidOption("tail", tail, "a number of lines, or None for all")
+        if asked["tail"] is not None:
+            asked["tail"] = integer("tail", asked["tail"], low=0, high=2**31 - 1)
+        for name in ("since", "until"):
+            asked[name] = moment(name, asked[name])
+        flag("follow", follow)
+        flag("timestamps", asked["timestamps"])
         return self._backend.logs_container(
             self._id,
             stdout=stream != "stderr",
@@ -544,18 +558,25 @@ class Container:
         """Its read-write layer becomes the top layer of an image; `changes` are Dockerfile instructions."""
         from .images import Image
 
-        frozen = pause and Capability.PAUSE in self._engine.capabilities
+        name = image_name(ref) if ref is not None else ""
+        text("message", message, "text", empty=True)
+        text("author", author, "text", empty=True)
+        if isinstance(changes, str):
+            raise InvalidOption("changes", changes, "a list of Dockerfile instructions")
+        lines = [text("changes", line, "instructions") for line in items("changes", changes, "a list of instructions")]
+        frozen = flag("pause", pause) and Capability.PAUSE in self._engine.capabilities
         # The image would have the container's labels, and go with its session; engines can empty a label, not drop it.
         nobodys = [f'LABEL {key}=""' for key in self.record.labels if key == LABEL or key.startswith(f"{LABEL}.")]
-        name = image_name(ref) if ref is not None else ""
         identity = self._backend.commit_container(
-            self._id, image=name, message=message, author=author, pause=frozen, changes=(*changes, *nobodys)
+            self._id, image=name, message=message, author=author, pause=frozen, changes=(*lines, *nobodys)
         )
         return Image(self._engine, identity)
 
     # ---------------------------------------------------------------- network
     def port(self, container_port: int, protocol: str = "tcp") -> Address:
         """Where a port of it answers, for a program on the engine's host. Raises NotFound if it is not published."""
+        integer("container_port", container_port, low=1, high=65535)
+        one_of("protocol", protocol, "tcp", "udp", "sctp")
         for _ in range(2):
             found = self.record.ports.get((container_port, protocol), ())
             if found:
@@ -593,13 +614,13 @@ class Containers:
 
     def get(self, ref: str) -> Container:
         """By name, ID or an unambiguous start of one. Raises ContainerNotFound."""
-        _check_ref(ref)
+        object_ref("ref", ref)
         record = self._engine.backend.inspect_container(ref)
         return Container(self._engine, record.id, record=record)
 
     def list(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> list[Container]:
         """Those that run, or `all`; one call to the engine. Filters as `docker ps --filter` takes them."""
-        records = self._engine.backend.list_containers(all=_flag("all", all), filters=read_filters(filters))
+        records = self._engine.backend.list_containers(all=flag("all", all), filters=read_filters(filters))
         return [Container(self._engine, record.id, record=record) for record in records]
 
     def exists(self, ref: str) -> bool:
@@ -621,14 +642,3 @@ class Containers:
                 self._engine.session.disown(record.id)
                 gone.append(record.id)
         return tuple(gone)
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidOption(name, value, "True or False")
-    return value
-
-
-def _check_ref(ref: object, name: str = "ref") -> None:
-    if not isinstance(ref, str) or not ref.strip() or "\0" in ref or "/" in ref.strip("/"):
-        raise InvalidOption(name, ref, "a name or an ID")

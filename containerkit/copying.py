@@ -16,7 +16,7 @@ from typing import IO
 
 from .backends.base import Backend
 from .errors import InvalidImage, InvalidOption, NotFound
-from .options.values import container_path
+from .options.values import container_path, local_path, payload
 
 __all__ = [
     "Reader",
@@ -147,9 +147,7 @@ def copy_to_container(
     target = container_path("dst", dst, root=True)
     uid, gid = _identity("uid", uid, 2**32 - 2), _identity("gid", gid, 2**32 - 2)
     bits = _identity("mode", mode, 0o7777)
-    text = os.fspath(src)
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise InvalidOption("src", src, "the path of a file or folder")
+    text = local_path("src", src)
     source = Path(text)
     if not os.path.lexists(source):
         raise FileNotFoundError(f"copying into container {container}: no {source} here")
@@ -193,19 +191,19 @@ def write_file(
     target = container_path("path", path)
     if path.endswith("/"):
         raise InvalidOption("path", path, "the path of a file")
-    if isinstance(data, str):
-        data = data.encode()
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise InvalidOption("data", data, "text or bytes")
+    content = payload("data", data)
+    for option, value in (("mode", mode), ("uid", uid), ("gid", gid)):
+        if value is None:
+            raise InvalidOption(option, value, "a number")
     folder, name = posixpath.split(target)
     info = tarfile.TarInfo(name)
-    info.size, info.mtime = len(data), int(time.time())
+    info.size, info.mtime = len(content), int(time.time())
     info.mode = _identity("mode", mode, 0o7777) or 0
     info.uid, info.gid = _identity("uid", uid, 2**32 - 2) or 0, _identity("gid", gid, 2**32 - 2) or 0
     found = backend.stat_path(container, target)
     if found is not None and found.is_dir:
         raise InvalidOption("path", path, "the path of a file; there is a folder")
-    backend.put_archive(container, folder, b"".join(tar_stream([(info, io.BytesIO(data))])))
+    backend.put_archive(container, folder, b"".join(tar_stream([(info, io.BytesIO(content))])))
 
 
 # ---------------------------------------------------------------- out of a container
@@ -231,9 +229,7 @@ def read_file(backend: Backend, container: str, path: str) -> bytes:
 def copy_from_container(backend: Backend, container: str, src: str, dst: str | os.PathLike[str]) -> Path:
     """Into an existing folder under its own name, else as a new name; "folder/." its content."""
     source = container_path("src", src, root=True)
-    text = os.fspath(dst)
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise InvalidOption("dst", dst, "the path of a file or folder")
+    text = local_path("dst", dst)
     target = Path(text)
     content_only = src.endswith("/.")
     found, stream = backend.get_archive(container, source)

@@ -13,7 +13,7 @@ from .containers import Container, Containers
 from .errors import ImageNotFound, InvalidOption, LimitNotEnforced, Unsupported
 from .images import Images, auth_of
 from .networks import Networks
-from .options import container_spec
+from .options import container_spec, moment
 from .options import filters as read_filters
 from .run import RunResult, run
 from .session import Session
@@ -161,7 +161,7 @@ class Engine:
             filters: as `docker events --filter` takes them: {"type": "container", "label": ["a=b"]}.
         """
         return self.backend.events(
-            since=_moment("since", since), until=_moment("until", until), filters=read_filters(filters)
+            since=moment("since", since), until=moment("until", until), filters=read_filters(filters)
         )
 
     # ---------------------------------------------------------------- run
@@ -337,13 +337,3 @@ class Engine:
         if report.limits:
             self._void = frozenset(c for c, name in CONTROLLERS.items() if report.limits.get(name) is False)
         return report
-
-
-def _moment(name: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if hasattr(value, "timestamp"):
-        return float(value.timestamp())
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidOption(name, value, "seconds since the epoch, or a datetime")
-    return float(value)

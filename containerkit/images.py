@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from .backends.base import Capability, HistoryEntry, ImageRecord, Progress
 from .context import build_context
 from .copying import whole_file
 from .errors import ImageNotFound, InvalidOption, PullFailed
-from .options import build_spec, image_name, platform_name
+from .options import build_spec, flag, image_name, local_path, platform_name
 from .options import filters as read_filters
 from .reference import looks_like_id, parse
 from .run import callback_of
@@ -160,6 +161,7 @@ class Image:
 
     def remove(self, *, force: bool = False) -> None:
         """Remove it with its names. Raises InUse while a container has it."""
+        flag("force", force)
         self._engine.backend.remove_image(self._id, force=force or len(self.record.refs) > 1, prune=True)
 
 
@@ -184,8 +186,7 @@ class Images:
 
     def list(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> list[Image]:
         """All that have a name, or are nobody's parent; with `all` the others too. One call to the engine."""
-        if not isinstance(all, bool):
-            raise InvalidOption("all", all, "True or False")
+        flag("all", all)
         records = self._engine.backend.list_images(all=all, filters=read_filters(filters))
         return [Image(self._engine, record.id, record=record) for record in records]
 
@@ -284,11 +285,13 @@ class Images:
 
     def save(self, refs: str | Image | Iterable[str | Image], path: str | os.PathLike[str]) -> Path:
         """Write images as one docker-archive, in constant memory. An existing file is replaced when all is written."""
+        if not isinstance(refs, (str, Image, Iterable)) or isinstance(refs, (bytes, Mapping)):
+            raise InvalidOption("refs", refs, "an image's name, an Image, or several")
         several = [refs] if isinstance(refs, (str, Image)) else list(refs)
         names = [item.id if isinstance(item, Image) else _ref(item) for item in several]
         if not names:
             raise InvalidOption("refs", refs, "at least one image")
-        target = Path(path)
+        target = Path(local_path("path", path, "a file, in a folder that exists"))
         if target.is_dir() or not target.parent.is_dir():
             raise InvalidOption("path", str(path), "a file, in a folder that exists")
         for name in names:
@@ -300,12 +303,11 @@ class Images:
 
     def remove(self, ref: str, *, force: bool = False) -> None:
         """Remove a name, and with its last one the image; an ID removes the image. Raises InUse, ImageNotFound."""
-        self._engine.backend.remove_image(_ref(ref), force=force, prune=True)
+        self._engine.backend.remove_image(_ref(ref), force=flag("force", force), prune=True)
 
     def prune(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> Pruned:
         """Remove images without a name; with `all`, every one that no container has."""
-        if not isinstance(all, bool):
-            raise InvalidOption("all", all, "True or False")
+        flag("all", all)
         deleted, freed = self._engine.backend.prune_images(all=all, filters=read_filters(filters))
         return Pruned(deleted, freed)
 
@@ -320,7 +322,7 @@ def auth_of(given: Any, registry: str) -> RegistryAuth:
         or not all(isinstance(word, str) and word and "\0" not in word for word in given)
     ):
         raise InvalidOption("auth", type(given).__name__, "a pair of texts, (user, password)")
-    if not isinstance(registry, str) or not registry or "/" in registry:
+    if not isinstance(registry, str) or not registry or not re.fullmatch(r"[\w.\[\]:-]+", registry, re.ASCII):
         raise InvalidOption("registry", registry, 'a registry\'s address, like "docker.io" or "localhost:5000"')
     return RegistryAuth({"index.docker.io": "docker.io"}.get(registry, registry), *given)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from .backends.base import ContainerRef, NetworkRecord
 from .containers import Container
-from .errors import Conflict, InvalidOption, NetworkNotFound
+from .errors import Conflict, NetworkNotFound
 from .options import filters as read_filters
-from .options import network_attachment, network_spec
+from .options import flag, network_attachment, network_spec, object_ref
 
 if TYPE_CHECKING:
     import sys
@@ -129,7 +129,7 @@ class Network:
 
     def disconnect(self, container: Container | str, *, force: bool = False) -> None:
         """Take a container off it. Raises NotFound if it is not on it."""
-        self._engine.backend.disconnect_network(self.name, _container(container), force=force)
+        self._engine.backend.disconnect_network(self.name, _container(container), force=flag("force", force))
 
     def remove(self) -> None:
         """Remove it. Raises InUse while a container is on it, NetworkNotFound."""
@@ -161,8 +161,7 @@ class Networks:
         Raises:
             NameInUse: there is one of that name, on every engine.
         """
-        if not isinstance(keep, bool):
-            raise InvalidOption("keep", keep, "True or False")
+        flag("keep", keep)
         spec = network_spec(name, **options)
         session, backend = self._engine.session, self._engine.backend
         record = backend.create_network(replace(spec, labels={**spec.labels, **session.labels(keep=keep)}))
@@ -172,8 +171,7 @@ class Networks:
 
     def get(self, ref: str) -> Network:
         """By name or ID. Raises NetworkNotFound."""
-        if not isinstance(ref, str) or not ref or "\0" in ref or "/" in ref:
-            raise InvalidOption("ref", ref, "a network's name or ID")
+        object_ref("ref", ref, "a network's name or ID")
         return Network(self._engine, self._engine.backend.inspect_network(ref))
 
     def exists(self, ref: str) -> bool:
@@ -210,6 +208,4 @@ class Networks:
 def _container(container: Container | str) -> str:
     if isinstance(container, Container):
         return container.id
-    if not isinstance(container, str) or not container:
-        raise InvalidOption("container", container, "a Container, or a name or ID")
-    return container
+    return object_ref("container", container, "a Container, or a name or ID")

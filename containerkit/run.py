@@ -16,7 +16,7 @@ from .errors import (
     InvalidOption,
     NotFound,
 )
-from .options import container_spec, timeout_seconds
+from .options import container_spec, payload, timeout_seconds
 from .streams import Attachment, Output
 
 if TYPE_CHECKING:
@@ -93,13 +93,7 @@ class RunResult(CommandResult):
 
 def stdin_of(value: object, name: str = "input") -> bytes | Iterable[bytes] | None:
     """What is to be fed to stdin, as bytes. Raises InvalidOption."""
-    if value is None or isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, (bytearray, memoryview)):
-        return bytes(value)
-    raise InvalidOption(name, value, "text or bytes")
+    return None if value is None else payload(name, value)
 
 
 def callback_of(value: Callable[[T], object] | None, name: str = "on_output") -> Callable[[T], object] | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, ContainerRecord
-from .errors import ContainerKitError, NotFound
+from .errors import ContainerKitError, InvalidOption, NotFound
 from .options import timeout_seconds
 
 if TYPE_CHECKING:
@@ -246,8 +246,11 @@ def cleanup(engine: Engine | Backend | None = None, *, older_than: Any = None) -
         EngineUnavailable: no engine answers. InvalidOption.
     """
     age = timeout_seconds("older_than", older_than, zero=True)
-    if engine is not None:
-        return _clean(engine if isinstance(engine, Backend) else engine.backend, older_than=age)
+    backend = engine if isinstance(engine, Backend) else getattr(engine, "backend", None)
+    if engine is not None and not isinstance(backend, Backend):
+        raise InvalidOption("engine", engine, "an Engine, a Backend, or None for all that answer")
+    if backend is not None:
+        return _clean(backend, older_than=age)
     from .discovery.connect import connect, discover
 
     found = [endpoint for endpoint in discover() if endpoint.reachable]

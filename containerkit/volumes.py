@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import VolumeRecord
-from .errors import InUse, InvalidOption, VolumeNotFound
+from .errors import InUse, VolumeNotFound
 from .options import filters as read_filters
-from .options import volume_spec
+from .options import flag, object_ref, volume_spec
 from .spec import VolumeSpec
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Volumes:
         """
         spec = volume_spec(name, **options)
         session = self._engine.session
-        labelled = {**spec.labels, **session.labels(keep=_flag("keep", keep))}
+        labelled = {**spec.labels, **session.labels(keep=flag("keep", keep))}
         backend = self._engine.backend
         record = backend.create_volume(VolumeSpec(spec.name, spec.driver, spec.options, labelled))
         if not keep:
@@ -162,12 +162,4 @@ class Volumes:
 
 
 def _name(name: object) -> str:
-    if not isinstance(name, str) or not name or "\0" in name or "/" in name:
-        raise InvalidOption("name", name, "a volume's name")
-    return name
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidOption(name, value, "True or False")
-    return value
+    return object_ref("name", name, "a volume's name")

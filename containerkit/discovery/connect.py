@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ _log = logging.getLogger("containerkit")
 _LOOK = 2.0  # seconds that discover() gives one question
 _TURN = 5.0  # seconds that connect() gives a well-known socket before it goes on to the next
 _START = 30.0  # seconds for our own podman, or ssh, to get ready
+_LONGEST = 2_147_483.0  # seconds; poll(2) counts milliseconds in an int
 _EXPECTED = (
     "None, 'docker', 'podman', a URL (unix:///path, tcp://host:port, http(s)://host:port, ssh://user@host), "
     "the name of a docker context or podman connection, an Endpoint or a Backend"
@@ -141,9 +141,9 @@ def open_backend(endpoint: Endpoint, timeout: float) -> Backend:
 
 
 def _check_timeout(timeout: object) -> None:
-    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and math.isfinite(timeout) and timeout > 0:
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 < timeout <= _LONGEST:
         return
-    raise InvalidOption("timeout", timeout, "seconds, more than 0")
+    raise InvalidOption("timeout", timeout, "seconds, more than 0, at most 24 days")
 
 
 def _checked_target(target: object) -> str | None:

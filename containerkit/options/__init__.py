@@ -15,7 +15,23 @@ from .network import network_attachment
 from .others import build_spec, filters, network_spec, volume_spec
 from .resources import limits
 from .resources import restart as restart_policy
-from .values import command, env, labels, object_name, signal_name, timeout_seconds
+from .values import (
+    command,
+    env,
+    flag,
+    integer,
+    items,
+    labels,
+    local_path,
+    moment,
+    object_name,
+    object_ref,
+    one_of,
+    payload,
+    signal_name,
+    text,
+    timeout_seconds,
+)
 from .values import size as size_bytes
 
 if TYPE_CHECKING:
@@ -46,16 +62,25 @@ __all__ = [
     "env",
     "exec_spec",
     "filters",
+    "flag",
     "image_name",
+    "integer",
+    "items",
     "labels",
     "limits",
+    "local_path",
+    "moment",
     "network_attachment",
     "network_spec",
     "object_name",
+    "object_ref",
+    "one_of",
+    "payload",
     "platform_name",
     "restart_policy",
     "signal_name",
     "size_bytes",
+    "text",
     "timeout_seconds",
     "volume_spec",
 ]

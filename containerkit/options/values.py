@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import NoReturn, TypeVar
 
@@ -358,3 +358,44 @@ def command(value: object, name: str = "command") -> tuple[str, ...] | None:
     if not argv or isinstance(value, int):
         fail(name, value, f"{expected}, not empty")
     return argv
+
+
+# ---------------------------------------------------------------- what verbs take beside options
+def object_ref(name: str, value: object, what: str = "a name or an ID") -> str:
+    """What may name something that exists: a name, an ID or the start of one. As it is; the engine knows the rest."""
+    found = text(name, value, what)
+    if not found.strip() or len(found) > 255 or "/" in found.strip("/") or not found.isprintable():
+        fail(name, value, what)
+    return found
+
+
+def moment(name: str, value: object) -> float | None:
+    """Seconds since the epoch, from a number or a datetime; None is None."""
+    expected = "seconds since the epoch, or a datetime"
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, str):
+        fail(name, value, expected)
+    return number(name, value, expected)
+
+
+def local_path(name: str, value: object, what: str = "the path of a file or folder") -> str:
+    """A path of this machine, as it is given."""
+    found = text(name, plain_path(value), what)
+    if any(len(os.fsencode(part)) > 255 for part in found.split("/")) or len(os.fsencode(found)) > 4095:
+        fail(name, value, f"{what}, no longer than one can be")
+    return found
+
+
+def payload(name: str, value: object) -> bytes:
+    """Text, as UTF-8, or bytes."""
+    if isinstance(value, str):
+        try:
+            return value.encode()
+        except UnicodeEncodeError:
+            fail(name, value, "text that UTF-8 can hold, or bytes")
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        fail(name, value, "text or bytes")
+    return bytes(value)
