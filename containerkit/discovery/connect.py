@@ -218,6 +218,8 @@ def _commands(host: Host, kind: str | None) -> Iterator[tuple[str, str]]:
         if host.which("podman") is None:
             yield f"{sudo}apt install podman", "Podman needs no daemon: connect() starts it by itself"
         else:
+            if host.uid != 0 and host.which("newuidmap") is None:
+                yield f"{sudo}apt install uidmap", "a podman is here, and cannot run rootless without it"
             yield f"systemctl {user}start podman.socket", "Podman as a service, by systemd"
             yield "podman system service --time=0 &", "the same, without systemd"
     if kind != "podman":

@@ -346,3 +346,15 @@ def test_podman_at_docker_host_is_podman_for_connect_podman(folder: Path, serve:
     url = serve("x.sock", PODMAN)
     serve("run/podman/podman.sock", PODMAN)
     assert search(host(folder, DOCKER_HOST=url), "podman").url == url
+
+
+@pytest.mark.parametrize(("programs", "told"), [(("podman",), True), (("podman", "newuidmap"), False)])
+def test_what_rootless_podman_lacks_is_told(folder: Path, programs: tuple[str, ...], told: bool) -> None:
+    """A podman that cannot map users without its helper: the package to install is named first."""
+    (folder / "bin").mkdir()
+    for name in programs:
+        (folder / "bin" / name).write_text("#!/bin/sh\necho cannot >&2; exit 1\n")
+        (folder / "bin" / name).chmod(0o755)
+    with pytest.raises(EngineUnavailable) as caught:
+        search(host(folder, PATH=str(folder / "bin")))
+    assert ("apt install uidmap" in str(caught.value)) is told
