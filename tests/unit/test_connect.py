@@ -303,6 +303,7 @@ def test_an_unknown_name_says_which_there_are(monkeypatch: pytest.MonkeyPatch, f
     """Neither a docker context nor a podman connection: the known ones are listed."""
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    monkeypatch.setenv("CONTAINERS_CONF", os.devnull)  # this machine may have connections of its own
     with pytest.raises(EngineUnavailable, match="no docker context and no podman connection is named 'lab'"):
         room.connect("lab")
 
