@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from containerkit.layers.contents import Contents, Reader, Sizes, Verification
 from containerkit.layers.readers import BlobReader
@@ -16,6 +16,9 @@ from containerkit.oci.digest import chain_ids, sha256
 from containerkit.oci.layer import FileEntry
 from containerkit.oci.problems import Limits
 from containerkit.oci.tree import Diff, Tree, compare, stack
+
+if TYPE_CHECKING:
+    from ..display import Table
 
 __all__ = ["Layer", "LayerStack", "build_stack", "open_archive"]
 
@@ -105,6 +108,23 @@ class LayerStack(Sequence[Layer]):
 
     def __repr__(self) -> str:
         return f"<LayerStack {self.ref} {self.image_id[:19]} {len(self.layers)} layers>"
+
+    def table(self) -> Table:
+        """One row a layer, base first.
+
+        Raises:
+            InvalidImage: the sizes must be read from a layer that cannot be read.
+        """
+        from ..display import Table, bytes_cell
+
+        rows = [
+            (layer.index, layer.created_by or "unknown", layer.diff_id[:19], bytes_cell(layer.sizes.content))
+            for layer in self.layers
+        ]
+        return Table(f"Layers of {self.ref}", ("layer", "instruction", "diff_id", "file bytes"), rows)
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
 
     @property
     def sizes(self) -> Sizes:

@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from containerkit.layers.dive import dive_numbers
 from containerkit.oci.layer import FileEntry
 from containerkit.oci.tree import Cause, Node, Stack
 
+if TYPE_CHECKING:
+    from ..display import Table
+
 __all__ = ["ContentIds", "Waste", "WasteCause", "WasteItem", "find_waste"]
 
 WasteCause = Literal["deleted", "opaque", "overwritten", "copied unchanged", "type change"]
 ContentIds = Callable[[int, Collection[str]], Mapping[str, str]]
+
+_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,27 @@ class Waste:
         for item in self.items:
             sums[item.layer] = sums.get(item.layer, 0) + item.bytes
         return sums
+
+    def table(self) -> Table:
+        """The largest files, each with its cause; the sums below."""
+        from ..display import Table, bytes_cell, human_bytes
+
+        rows = [(bytes_cell(item.bytes), str(item.cause), item.layer, item.path) for item in self.items[:_ROWS]]
+        wasted, total = human_bytes(self.wasted_bytes), human_bytes(self.total_bytes)
+        notes = [
+            f"{wasted} of {total} wasted: {self.efficiency:.1%} efficient",
+            *(f"{cause}: {human_bytes(size)}" for cause, size in self.by_cause.items()),
+            f"dive says {self.dive_efficiency:.1%} and {human_bytes(self.dive_wasted_bytes)}",
+        ]
+        if len(self.items) > _ROWS:
+            notes.insert(0, f"{len(self.items) - _ROWS} smaller files not shown")
+        return Table("Waste", ("wasted", "cause", "by layer", "path"), rows, notes=notes)
+
+    def __str__(self) -> str:
+        return self.table().to_text()
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
 
     def __repr__(self) -> str:
         return (
