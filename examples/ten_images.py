@@ -30,6 +30,50 @@ def layers_table(stack: ck.LayerStack, title: str) -> Table:
     return Table(title, ("layer", "instruction", "diff_id", "file bytes"), rows)
 
 
+def when_it_fails(savings: ck.Savings, count: int, base: int) -> Table:
+    """The rule for other sizes of what each image adds, and whether this storage driver shares at all."""
+    rows = []
+    for share in (0.01, 0.1, 0.5, 1, 5):
+        added = base * share
+        rows.append((f"{share:.0%} of the base", f"{count * (base + added) / (base + count * added):.2f}"))
+    notes = ["it never exceeds (B+d) / d, however many images there are: a big d leaves nothing to share"]
+    if savings.shares_layers is False:
+        notes.append("this storage driver (as vfs does) copies every layer in full: on disk the ratio is 1 or less")
+    return Table(f"The rule for {count} images", ("each image adds", "times less"), rows, notes=notes)
+
+
+def show_memory(engine: ck.Engine, refs: list[str]) -> None:
+    """Programs of shared layers are in memory once: Pss counts each page divided by those who map it."""
+    started = []
+    rows = []
+    try:
+        for ref in refs:
+            container = engine.start(ref, ["sleep", "300"])
+            started.append(container)
+        for ref, container in zip(refs, started, strict=True):
+            rows.append((ref, *library_memory(container)))
+        note = "Rss: pages it maps. Pss: the same pages, each divided by the number of processes that map it"
+        say(Table("The C library in memory", ("container", "Rss", "Pss"), rows, notes=[note]).to_text())
+    except ck.ContainerKitError as exc:
+        say(f"Memory is not shown: the images have no `sleep` and `cat` that could be run ({type(exc).__name__}).\n")
+    finally:
+        for container in started:
+            container.remove(force=True)
+
+
+def library_memory(container: ck.Container) -> tuple[str, str]:
+    """Rss and Pss of the C library in a container's first process, which the container itself may always read."""
+    sums = {"Rss": 0, "Pss": 0}
+    inside = False
+    for line in container.exec(["cat", "/proc/1/smaps"], check=True).stdout.splitlines():
+        name, _, rest = line.partition(":")
+        if name in sums and inside:
+            sums[name] += int(rest.split()[0]) * 1024
+        elif "-" in line.split(" ")[0]:  # "7f12-7f34 r-xp 0000 fe:01 1234 /lib/libc.so.6" begins a mapping
+            inside = "/libc" in line or "/ld-musl" in line
+    return human_bytes(sums["Rss"]), human_bytes(sums["Pss"])
+
+
 def show(engine: ck.Engine, base: Path, count: int, added: int) -> None:
     """Load the base, derive the images, print the figures."""
     info = engine.info()
@@ -67,6 +111,8 @@ def show(engine: ck.Engine, base: Path, count: int, added: int) -> None:
         ]
         say(Table("What they cost", ("", "bytes", ""), rows).to_text())
         say(f"The rule N(B+d) / (B+Nd) says {rule:.2f}; measured {savings.ratio:.2f}.\n")
+        say(when_it_fails(savings, count, one.shared_bytes).to_text())
+        show_memory(engine, refs[:5])
     finally:
         for ref in (*refs, base_ref):
             if engine.images.exists(ref):
