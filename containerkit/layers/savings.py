@@ -44,8 +44,8 @@ class ContainerCost(Value):
         layer_bytes: its read-write layer.
         log_bytes: what it wrote to its standard streams, where the engine keeps that.
         overhead_bytes: the engine's records of it, and Docker's init layer.
-        copied_bytes: a full copy of the image, made because its user namespace maps other ids (rootless keep-id);
-            counted in the first container that has it.
+        copied_bytes: a full copy of the image, made because its user namespace maps other ids (rootless keep-id). It
+            stays with the image, which it is counted with; not in disk_bytes.
     """
 
     name: str
@@ -179,7 +179,6 @@ def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: 
 def _containers(engine: Engine, index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
     """The containers of these images, and why one of them could not be weighed."""
     costs, why = [], ""
-    copied: set[str] = set()
     for record in engine.backend.list_containers(all=True, filters={}):
         if record.image_id not in images:
             continue
@@ -187,11 +186,8 @@ def _containers(engine: Engine, index: Index, images: Mapping[str, int]) -> tupl
         try:
             if own is None:
                 raise FileNotFoundError("its read-write layer is not in the store that can be read")
-            new = [path for path in own.copies if str(path) not in copied]
-            copied.update(map(str, own.copies))
-            again = own.copied if new else 0
-            parts = (own.disk, own.log_bytes, own.overhead, again)
-            costs.append(ContainerCost(record.name, record.image_id, sum(parts), *parts))
+            parts = (own.disk, own.log_bytes, own.overhead)
+            costs.append(ContainerCost(record.name, record.image_id, sum(parts), *parts, own.copied))
         except OSError as exc:
             why = f"bytes on disk of container {record.name}: {exc.strerror or exc}"
             costs.append(ContainerCost(record.name, record.image_id, None))

@@ -87,7 +87,7 @@ class RwDir:
 
     @cached_property
     def copied(self) -> int:
-        """Bytes on disk of the full copies made for it; shared by containers of the same mapping."""
+        """Bytes on disk of the full copies made for it. They are the image's, and stay when the container goes."""
         return _disk(self.copies)
 
 
@@ -97,7 +97,7 @@ class Store:
 
     Attributes:
         shares_layers: whether a layer that several images have lies there once (overlay), or is a full copy (vfs).
-        images: image ID -> the engine's own records of it.
+        images: image ID -> the engine's own records of it, and the full copies made of it for user namespaces.
     """
 
     root: Path
@@ -108,7 +108,7 @@ class Store:
     images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
     def image_disk(self, image_id: str) -> int:
-        """Bytes on disk of an image's own records, without its layers."""
+        """Bytes on disk of an image's own records and mapped copies, without its layers."""
         return _disk(self.images.get(image_id, ()))
 
 
@@ -151,7 +151,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def podman_store(root: Path, driver: str) -> Store:
     """DRIVER-layers/layers.json: layers by an ID that is not the chain ID, with their parents. Raises OSError."""
     records = root / f"{driver}-layers"
-    rows = {row["id"]: row for row in json.loads((records / "layers.json").read_bytes())}
+    records.lstat()  # raises where this is no such store; one that never held a layer has no file in it
+    rows = {row["id"]: row for row in _rows(records / "layers.json")}
     vfs = driver == "vfs"
     data = root / "vfs" / "dir" if vfs else root / driver
     mapped = {
@@ -183,7 +184,10 @@ def podman_store(root: Path, driver: str) -> Store:
         logs = tuple((own / "userdata").glob("ctr.log*")) if (own / "userdata").is_dir() else ()
         containers[row["id"]] = RwDir(row["id"], place, place if vfs else place / "diff", logs, (own,), copies)
     folder = root / f"{driver}-images"
-    images = {f"sha256:{row['id']}": (folder / row["id"],) for row in _rows(folder / "images.json")}
+    images = {
+        f"sha256:{row['id']}": (folder / row["id"], *(data / top for top in row.get("mapped-layers") or ()))
+        for row in _rows(folder / "images.json")
+    }
     return Store(root, driver, not vfs, layers, containers, images)
 
 

@@ -186,3 +186,21 @@ def test_disk_usage_stands_beside_the_engines_word(engine: ck.Engine, family: tu
         if claim.engine_bytes is not None and ours is not None and claim.engine_bytes > 2 * max(ours, 1):
             assert claim.explanation
     assert usage.to_dict()["claims"][0]["what"] == "images"
+
+
+def test_a_copy_for_a_user_namespace_is_seen(engine: ck.Engine, store: Any, load: Callable[..., str]) -> None:
+    """keep-id copies the whole image where the kernel cannot map it: it counts with the image, and goes with it."""
+    if ck.Capability.KEEP_ID not in engine.capabilities:
+        with pytest.raises(ck.Unsupported):
+            engine.containers.create("none:1", userns="keep-id")
+        return
+    ref = load(ImageBuilder().layer(files=files(100, 50_000)))
+    before = measured(store.root)
+    engine.containers.create(ref, ["/none"], userns="keep-id").remove()
+    grown = measured(store.root) - before
+    savings = engine.savings(ref)
+    assert savings.disk_bytes == pytest.approx(100 * 53_248 + grown, rel=0.05)
+    predicted = engine.reclaimable(ref)
+    before = measured(store.root)
+    engine.images.remove(ref)
+    assert before - measured(store.root) == pytest.approx(predicted.disk_bytes, rel=0.01)

@@ -1,0 +1,126 @@
+"""Stores on disk, written by hand as the engines lay them out: which folder is which layer's, and what it takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from containerkit.oci.digest import chain_ids, sha256
+from containerkit.store.disk import disk_bytes
+from containerkit.store.graph import docker_store, podman_store
+
+DIFFS = (sha256(b"base"), sha256(b"top"))
+CHAINS = chain_ids(DIFFS)
+
+
+def write(path: Path, size: int = 0, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * size or text.encode())
+    return path
+
+
+def docker(root: Path, driver: str) -> Path:
+    database = root / "image" / driver / "layerdb"
+    data = root / "vfs" / "dir" if driver == "vfs" else root / driver
+    for number, (chain, diff) in enumerate(zip(CHAINS, DIFFS, strict=True)):
+        folder = database / "sha256" / chain.removeprefix("sha256:")
+        write(folder / "cache-id", text=f"cache{number}")
+        write(folder / "diff", text=diff)
+        write(folder / "tar-split.json.gz", 5000)
+        write(data / f"cache{number}" / ("" if driver == "vfs" else "diff") / "file", 9000 * (number + 1))
+    write(database / "mounts" / "c1" / "mount-id", text="rw1")
+    write(data / "rw1" / ("" if driver == "vfs" else "diff") / "new", 3000)
+    write(data / "rw1-init" / "diff" / "etc" / "hosts", 1)
+    write(root / "containers" / "c1" / "c1-json.log", 20_000)
+    write(root / "containers" / "c1" / "config.v2.json", 100)
+    write(root / "image" / driver / "imagedb" / "content" / "sha256" / "a", 700)
+    return root
+
+
+@pytest.mark.parametrize("driver", ["overlay2", "vfs"])
+def test_dockers_layers_by_chain_id(tmp_path: Path, driver: str) -> None:
+    """layerdb names a layer's folder; its records count with it; vfs shares nothing."""
+    store = docker_store(docker(tmp_path, driver), driver)
+    assert set(store.layers) == set(CHAINS)
+    top = store.layers[CHAINS[1]]
+    assert top.diff_id == DIFFS[1]
+    assert (top.files / "file").stat().st_size == 18_000
+    assert top.disk == disk_bytes(top.folder) + disk_bytes(top.beside[0])
+    assert store.shares_layers == (driver != "vfs")
+    assert store.image_disk("sha256:a") == 4096
+
+
+def test_a_dockers_container_with_what_it_hides(tmp_path: Path) -> None:
+    """Log, init layer and records lie beside a container's layer, each counted once."""
+    store = docker_store(docker(tmp_path, "overlay2"), "overlay2")
+    own = store.containers["c1"]
+    assert own.log_bytes == 20_480
+    assert own.disk == disk_bytes(tmp_path / "overlay2" / "rw1")
+    together = sum(disk_bytes(path) for path in own.beside)
+    assert own.overhead == together - own.log_bytes
+    assert own.copied == 0
+
+
+def podman(root: Path, driver: str) -> Path:
+    layers = [
+        {"id": "l0", "diff-digest": DIFFS[0], "diff-size": 10_240},
+        {"id": "l1", "parent": "l0", "diff-digest": DIFFS[1], "diff-size": 20_480},
+        {"id": "mapped", "parent": "l0", "diff-digest": DIFFS[1], "diff-size": 20_480},
+        {"id": "rw", "parent": "mapped"},
+    ]
+    write(root / f"{driver}-layers" / "layers.json", text=json.dumps(layers))
+    write(root / f"{driver}-layers" / "l0.tar-split.gz", 100)
+    data = root / "vfs" / "dir" if driver == "vfs" else root / driver
+    for name, size in (("l0", 10_000), ("l1", 20_000), ("mapped", 30_000), ("rw", 10)):
+        write(data / name / ("" if driver == "vfs" else "diff") / "file", size)
+    images = [{"id": "i", "layer": "l1", "mapped-layers": ["mapped"]}]
+    write(root / f"{driver}-images" / "images.json", text=json.dumps(images))
+    write(root / f"{driver}-images" / "i" / "manifest", 10)
+    write(root / f"{driver}-containers" / "containers.json", text=json.dumps([{"id": "c", "layer": "rw"}]))
+    write(root / f"{driver}-containers" / "c" / "userdata" / "ctr.log", 5000)
+    return root
+
+
+@pytest.mark.parametrize("driver", ["overlay", "vfs"])
+def test_podmans_layers_by_their_parents(tmp_path: Path, driver: str) -> None:
+    """layers.json has IDs of its own; a mapped copy is no layer of the image, but counts with it."""
+    store = podman_store(podman(tmp_path, driver), driver)
+    assert set(store.layers) == set(CHAINS)
+    assert store.layers[CHAINS[1]].folder.name == "l1"
+    assert store.layers[CHAINS[0]].tar_split is not None
+    assert store.layers[CHAINS[1]].tar_split is None
+    copy = disk_bytes(store.layers[CHAINS[1]].folder.with_name("mapped"))
+    assert store.image_disk("sha256:i") == copy + disk_bytes(tmp_path / f"{driver}-images" / "i")
+    own = store.containers["c"]
+    assert (own.copied, own.log_bytes) == (copy, 8192)
+
+
+def test_an_empty_store_is_one(tmp_path: Path) -> None:
+    """A store that never held a layer has no file of them; a folder that is no store is an error."""
+    (tmp_path / "overlay-layers").mkdir()
+    assert podman_store(tmp_path, "overlay").layers == {}
+    with pytest.raises(FileNotFoundError):
+        podman_store(tmp_path / "none", "overlay")
+
+
+def test_layers_are_many(tmp_path: Path) -> None:
+    """A stack of 3,000 layers is walked without recursion."""
+    rows = [
+        {"id": f"l{n}", "parent": f"l{n - 1}" if n else "", "diff-digest": sha256(str(n).encode())} for n in range(3000)
+    ]
+    write(tmp_path / "overlay-layers" / "layers.json", text=json.dumps(rows[::-1]))
+    chains = chain_ids([sha256(str(n).encode()) for n in range(3000)])
+    assert set(podman_store(tmp_path, "overlay").layers) == set(chains)
+
+
+def test_blocks_are_counted_as_the_disk_does(tmp_path: Path) -> None:
+    """A hole takes nothing, a hardlink nothing more, a link is not followed."""
+    write(tmp_path / "d" / "file", 10_000)
+    (tmp_path / "d" / "again").hardlink_to(tmp_path / "d" / "file")
+    (tmp_path / "d" / "link").symlink_to("/usr")
+    with (tmp_path / "d" / "hole").open("wb") as file:
+        file.truncate(1 << 30)
+    assert disk_bytes(tmp_path / "d") == 12_288 + (tmp_path / "d").lstat().st_blocks * 512
+    assert disk_bytes(tmp_path / "d" / "file") == 12_288
