@@ -8,7 +8,7 @@ import stat
 import struct
 from pathlib import Path, PurePosixPath
 
-__all__ = ["engine_process", "surely_missing"]
+__all__ = ["engine_process", "engine_root", "surely_missing"]
 
 #: Programs that answer for an engine of this very machine; systemd holds the socket until one is needed. Others (ssh,
 #: a machine's proxy) pass it on to another machine, whose files are not ours to see.
@@ -33,6 +33,25 @@ def _names(process: Path) -> set[str]:
     """What a process is called; a rootless Podman starts itself again as /proc/self/exe, and is "exe" to the kernel."""
     first = (process / "cmdline").read_bytes().partition(b"\0")[0]
     return {(process / "comm").read_text().strip(), os.path.basename(os.fsdecode(first))}
+
+
+def engine_root(url: str) -> tuple[Path | None, str]:
+    """(the root folder as the engine's process sees it, reached from here; or None, and why not)."""
+    if not url.startswith("unix://"):
+        return None, "the engine is not reached through a socket of this machine"
+    pid = engine_process(url)
+    if pid is None:
+        return None, "the engine's process cannot be seen from here"
+    process = Path("/proc", str(pid))
+    try:
+        if not _names(process) & _LOCAL:
+            return None, "what answers at the socket is no engine of this machine, but passes on to one"
+        os.stat(process / "root" / ".")
+    except OSError as exc:
+        if process.exists() and process.stat().st_uid == os.getuid() != 0:
+            return Path("/"), ""  # one's own engine, whose root is hidden: its files are at the same place
+        return None, f"the engine's files cannot be seen by this user: {exc.strerror or exc}"
+    return process / "root", ""
 
 
 def surely_missing(url: str, path: str) -> bool:

@@ -89,6 +89,16 @@ class Index:
         return found
 
     # ---------------------------------------------------------------- disk
+    def image_disk(self, records: Iterable[ImageRecord]) -> int | None:
+        """Blocks of the engine's records of images, and of copies for user namespaces; None, and `why`."""
+        if self.store is None:
+            return None
+        try:
+            return sum(self.store.image_disk(record.id) for record in records)
+        except OSError as exc:
+            self.why = f"this user may not read all of the store: {exc.strerror or exc}"
+            return None
+
     def disk(self, records: Iterable[ImageRecord]) -> Mapping[str, int] | None:
         """Chain ID -> blocks that the layer takes, in bytes; None, and `why`, where that cannot be known."""
         if self.store is None:

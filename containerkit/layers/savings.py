@@ -143,17 +143,17 @@ def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True) 
             count[chain] = count.get(chain, 0) + 1
     images = tuple(_cost(record, index, count, content) for record in records)
     copies = {cost.image_id: cost.full_copy_bytes for cost in images}
-    total = None
-    if disk is not None and index.store is not None:
-        total = sum(disk.values()) + sum(index.store.image_disk(record.id) for record in records)
-    unknown = [] if disk is not None else [f"bytes on disk: {index.why}"]
+    records_disk = index.image_disk(records)
+    total = None if disk is None or records_disk is None else sum(disk.values()) + records_disk
+    unknown = [] if total is not None else [f"bytes on disk: {index.why}"]
     costs: tuple[ContainerCost, ...] = ()
     if containers:
         costs, why = _containers(engine, index, copies)
         parts = [cost.disk_bytes for cost in costs]
         if None in parts:
+            unknown += [why] if total is not None else []
+            unknown.append("full copies are counted without what the containers wrote")
             total = None
-            unknown += [why] if disk is not None else []
         elif total is not None:
             total += sum(part for part in parts if part is not None)
     return Savings(

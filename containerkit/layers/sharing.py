@@ -140,9 +140,8 @@ def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
     content = index.content(going)
     gone = [chain for chain in content if chain not in stays]
     disk = index.disk(going)
-    freed = None
-    if disk is not None and index.store is not None:
-        freed = sum(disk[chain] for chain in gone) + sum(index.store.image_disk(record.id) for record in going)
+    records_disk = index.image_disk(going)
+    freed = None if disk is None or records_disk is None else sum(disk[chain] for chain in gone) + records_disk
     return Reclaim(sum(content[c] for c in gone), freed, tuple(r.id for r in going), tuple(gone), tuple(kept))
 
 

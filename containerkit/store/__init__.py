@@ -6,12 +6,9 @@ this user may. Nothing here writes, mounts or executes.
 
 from __future__ import annotations
 
-import os
-import socket
-import struct
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..backends._peer import engine_root
 from .disk import disk_bytes
 from .graph import RwDir, Store, StoreLayer, docker_store, podman_store
 
@@ -29,7 +26,7 @@ def open_store(backend: Backend, info: EngineInfo | None = None) -> tuple[Store 
     info = info or backend.info()
     if info.image_store != "graphdriver":
         return None, f"the {info.image_store} image store keeps no layer folders of the engine's own"
-    root, why = _host_root(backend.url)
+    root, why = engine_root(backend.url)
     if root is None:
         return None, why
     folder = root / info.root_dir.lstrip("/")
@@ -41,24 +38,3 @@ def open_store(backend: Backend, info: EngineInfo | None = None) -> tuple[Store 
         return None, f"this user may not read the store: {exc.strerror or exc} ({info.root_dir})"
     except (ValueError, KeyError, TypeError) as exc:
         return None, f"the store at {info.root_dir} is laid out in a way not known here: {exc!r}"
-
-
-def _host_root(url: str) -> tuple[Path | None, str]:
-    """The root folder as the engine's process sees it, reached from here."""
-    if not url.startswith("unix://"):
-        return None, "the engine is not reached through a socket of this machine"
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.settimeout(5.0)
-            peer.connect(url.removeprefix("unix://"))
-            pid, _, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    except OSError as exc:
-        return None, f"the engine's process is not known: {exc}"
-    if pid <= 0:
-        return None, "the engine's process is in a PID namespace that cannot be seen from here"
-    root = Path(f"/proc/{pid}/root")
-    try:
-        os.stat(root / ".")
-    except OSError:
-        root = Path("/")  # another user's process may hide its root; a store of one's own is often at the same path
-    return root, ""

@@ -36,7 +36,7 @@ def run(*command: str) -> str:
 def test_ten_images_keep_the_rule(engine_url: str, tmp_path: Path) -> None:
     """The ratio that is measured is the one that N(B+d) / (B+Nd) gives, and the disk agrees within 2 %."""
     base = tmp_path / "base.tar"
-    image = ImageBuilder().layer(files={"data": os.urandom(BASE)}).tag(f"containerkit/base:{os.getpid()}")
+    image = ImageBuilder().layer(files={"base": os.urandom(BASE)}).tag(f"containerkit/base:{os.getpid()}")
     base.write_bytes(image.to_docker_archive())
     told = run(str(EXAMPLES / "ten_images.py"), str(base), "--engine", engine_url, "--added", str(ADDED))
     rule = 10 * (BASE + ADDED) / (BASE + 10 * ADDED)

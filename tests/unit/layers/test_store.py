@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from containerkit.backends.base import ImageRecord
+from containerkit.layers.index import Index
 from containerkit.oci.digest import chain_ids, sha256
 from containerkit.store.disk import disk_bytes
 from containerkit.store.graph import docker_store, podman_store
@@ -124,3 +126,18 @@ def test_blocks_are_counted_as_the_disk_does(tmp_path: Path) -> None:
         file.truncate(1 << 30)
     assert disk_bytes(tmp_path / "d") == 12_288 + (tmp_path / "d").lstat().st_blocks * 512
     assert disk_bytes(tmp_path / "d" / "file") == 12_288
+
+
+def test_what_may_not_be_read_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rootless store holds folders of other uids, its own user too: None and the reason, never an OSError."""
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    index = Index.__new__(Index)
+    index.store, index.why = podman_store(podman(tmp_path, "overlay"), "overlay"), ""
+    monkeypatch.setattr("containerkit.store.graph.disk_bytes", refused)
+    record = ImageRecord("sha256:i", (), (), 0, 0.0, {}, diff_ids=DIFFS)
+    assert index.image_disk([record]) is None
+    assert "Permission denied" in index.why
+    assert index.disk([record]) is None
