@@ -357,7 +357,10 @@ def test_ctrl_c(engine: ck.Engine, shell_image: str, tmp_path: Path, what: str) 
             pytest.fail(script.communicate()[1])
         time.sleep(0.3)
         script.send_signal(signal.SIGINT)
-        _, errors = script.communicate(timeout=60)
+        try:
+            _, errors = script.communicate(timeout=60)
+        finally:
+            script.kill()  # `with` would wait for one that does not end
     assert "KeyboardInterrupt" in errors.splitlines()[-1], errors
     assert script.returncode == -signal.SIGINT
     assert ours(engine, session) == []
