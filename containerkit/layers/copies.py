@@ -1,4 +1,4 @@
-"""What a full copy of an image's merged tree takes on disk: the virtual machine way."""
+"""What an image's merged tree holds, and what a full copy of it takes on disk: the virtual machine way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ..oci.layer import FileEntry
 from ..oci.tree import Stack, walk
 
-__all__ = ["copy_bytes"]
+__all__ = ["merged_bytes"]
 
 _BLOCK = 4096
 #: A longer link target takes a block of its own on ext4 (Linux, fs/ext4/ext4.h: fast symlinks).
@@ -16,26 +16,30 @@ _FAST_LINK = 60
 _NAME, _OWN_NAMES = 8, 24
 
 
-def copy_bytes(layers: Sequence[Iterable[FileEntry]]) -> int:
-    """Bytes in blocks of 4 KiB on a file system like ext4: files rounded up, holes left out, hardlinks once, folders by
-    the names in them. Computed from the headers: nothing is copied for it."""
+def merged_bytes(layers: Sequence[Iterable[FileEntry]]) -> tuple[int, int]:
+    """(Σ size of the files that a container sees, hardlinks once; bytes of a full copy).
+
+    A copy is counted in blocks of 4 KiB on a file system like ext4: files rounded up, holes left out, folders by the
+    names in them. Computed from the headers: nothing is copied for it.
+    """
     built = Stack()
     for number, entries in enumerate(layers):
         built.apply(entries, number)
-    total = _folder(built.root.children or {})
+    visible, copied = 0, _folder(built.root.children or {})
     seen: set[int] = set()
     for _, node in walk(built):
         entry = node.inode.entry
         if node.children is not None:
-            total += _folder(node.children)
+            copied += _folder(node.children)
         elif entry is None or id(node.inode) in seen:
             continue
         elif entry.type == "file":
             seen.add(id(node.inode))
-            total += _blocks(entry.stored)
+            visible += entry.size
+            copied += _blocks(entry.stored)
         elif entry.type == "symlink" and len(entry.link_target) >= _FAST_LINK:
-            total += _BLOCK
-    return total
+            copied += _BLOCK
+    return visible, copied
 
 
 def _folder(names: Iterable[str]) -> int:

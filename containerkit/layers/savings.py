@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..values import Value
-from .copies import copy_bytes
+from .copies import merged_bytes
 from .index import Index
 from .of_engine import records_of
 
@@ -24,7 +24,8 @@ class ImageCost(Value):
     """One image's part, in bytes of file content. shared: in layers that another of these images has too.
 
     Attributes:
-        full_copy_bytes: blocks that a full copy of its merged tree would take.
+        visible_bytes: of its merged tree: what a container sees.
+        full_copy_bytes: blocks that a full copy of that tree would take.
     """
 
     ref: str
@@ -32,7 +33,18 @@ class ImageCost(Value):
     logical_bytes: int
     shared_bytes: int
     unique_bytes: int
+    visible_bytes: int = 0
     full_copy_bytes: int = 0
+
+    @property
+    def squash_saves(self) -> int:
+        """Bytes that flattening it into one layer would save among these images; negative where it would cost more,
+        since what it shares would be stored again."""
+        return self.unique_bytes - self.visible_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**Value.to_dict(self), "squash_saves": self.squash_saves}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,8 @@ class Savings(Value):
             f"sum of the images {human_bytes(self.logical_bytes)}; distinct layers {distinct}",
             f"full copies {human_bytes(self.full_copies_bytes)}; on disk {disk}",
         ]
+        worth = [image for image in self.images if image.squash_saves > 0.1 * image.logical_bytes]
+        notes += [f"flattening {image.ref} would save {human_bytes(image.squash_saves)}" for image in worth]
         if self.shares_layers is False:
             notes.append("this storage driver shares nothing: on disk every layer is a full copy of all below it")
         return Table(
@@ -173,7 +187,8 @@ def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: 
     logical = sum(content[chain] for chain in chains)
     shared = sum(content[chain] for chain in chains if count[chain] > 1)
     name = record.refs[0] if record.refs else record.id
-    return ImageCost(name, record.id, logical, shared, logical - shared, copy_bytes(index.layers(record)))
+    visible, copied = merged_bytes(index.layers(record))
+    return ImageCost(name, record.id, logical, shared, logical - shared, visible, copied)
 
 
 def _containers(engine: Engine, index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:

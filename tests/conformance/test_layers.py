@@ -204,3 +204,14 @@ def test_a_copy_for_a_user_namespace_is_seen(engine: ck.Engine, store: Any, load
     before = measured(store.root)
     engine.images.remove(ref)
     assert before - measured(store.root) == pytest.approx(predicted.disk_bytes, rel=0.01)
+
+
+def test_flattening_is_weighed_over_the_store(engine: ck.Engine, load: Callable[..., str]) -> None:
+    """Flattening saves what an image wastes alone, and costs what it shares with another."""
+    base = ImageBuilder().layer(files={"big": os.urandom(400_000), "gone": os.urandom(300_000)})
+    ref = load(base.layer(whiteouts=["gone"]), "alone")
+    (cost,) = engine.savings(ref, containers=False).images
+    assert (cost.visible_bytes, cost.squash_saves) == (400_000, 300_000)
+    other = load(base.layer(files={"x": os.urandom(1000)}), "other")
+    first, _ = engine.savings([ref, other], containers=False).images
+    assert first.squash_saves == -400_000
