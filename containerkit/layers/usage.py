@@ -193,7 +193,7 @@ def _near(one: int, other: int) -> bool:
 def _images_differ(claimed: int, unique: int, each: int) -> str:
     if _near(claimed, unique):
         return "" if claimed == unique else "the engine counts in another unit: tar bytes, or links and folders too"
-    if claimed > unique and claimed > 0.9 * each:
+    if not _near(each, unique) and 0.9 * each < claimed < 1.3 * each:
         return "the engine adds up whole images, and counts a shared layer once for each of them"
     if claimed > unique:
         return "the engine also counts what only a build left, or content beside what is unpacked"
