@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidOption
 from ..oci.config import History, ImageConfig
-from ..oci.digest import chain_ids
+from ..oci.digest import chain_ids, sha256
 from ..oci.layer import LayerContents
 from ..oci.tarsplit import read_tar_split
 from ..store import Store, StoreLayer, open_store
@@ -35,23 +35,26 @@ def image_layers(engine: Engine, ref: str) -> LayerStack:
     chains = chain_ids(record.diff_ids)
     found = [store.layers.get(chain) if store else None for chain in chains]
     known = [layer for layer in found if layer is not None and layer.tar_split is not None]
+    raw, config = _config(record, store) or (None, None)
     return build_stack(
         ref,
         diff_ids=record.diff_ids,
-        history=_exact_history(engine, record, store) or history,
+        history=config.history if config else history,
         image_id=record.id,
-        config_digest=record.id if info.image_store == "graphdriver" else None,
+        config_digest=sha256(raw) if raw else record.id if info.image_store == "graphdriver" else None,
+        config=config,
         reader=_records(known) if known and len(known) == len(chains) else _save(engine, record.id),
     )
 
 
-def _exact_history(engine: Engine, record: ImageRecord, store: Store | None) -> tuple[History, ...] | None:
-    """The image's own config says which line made no layer; Docker keeps it beside its layerdb."""
-    if store is None:
+def _config(record: ImageRecord, store: Store | None) -> tuple[bytes, ImageConfig] | None:
+    """The image's own config, which says which line made no layer; Docker's stores keep it as a file."""
+    path = store.configs.get(record.id) if store else None
+    if path is None:
         return None
-    config = store.root / "image" / store.driver / "imagedb" / "content" / "sha256" / record.id.removeprefix("sha256:")
     try:
-        return ImageConfig.parse(config.read_bytes()).history
+        raw = path.read_bytes()
+        return raw, ImageConfig.parse(raw)
     except (OSError, ValueError):
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..backends._peer import engine_root
+from .containerd import containerd_store
 from .disk import disk_bytes
 from .graph import RwDir, Store, StoreLayer, docker_store, podman_store
 
@@ -19,18 +20,15 @@ __all__ = ["RwDir", "Store", "StoreLayer", "disk_bytes", "open_store"]
 
 
 def open_store(backend: Backend, info: EngineInfo | None = None) -> tuple[Store | None, str]:
-    """(the store of an engine on this machine, or None; and why not).
-
-    The containerd image store is not read: it has no layer folders of the engine's own.
-    """
+    """(the store of an engine on this machine, or None; and why not)."""
     info = info or backend.info()
-    if info.image_store != "graphdriver":
-        return None, f"the {info.image_store} image store keeps no layer folders of the engine's own"
     root, why = engine_root(backend.url)
     if root is None:
         return None, why
     folder = root / info.root_dir.lstrip("/")
     try:
+        if info.image_store == "containerd":
+            return containerd_store(root, folder, info.storage_driver), ""
         if info.kind == "docker":
             return docker_store(folder, info.storage_driver), ""
         return podman_store(folder, info.storage_driver), ""

@@ -98,6 +98,7 @@ class Store:
     Attributes:
         shares_layers: whether a layer that several images have lies there once (overlay), or is a full copy (vfs).
         images: image ID -> the engine's own records of it, and the full copies made of it for user namespaces.
+        configs: image ID -> its config document, where the store has it as a file.
     """
 
     root: Path
@@ -106,6 +107,7 @@ class Store:
     layers: Mapping[str, StoreLayer]
     containers: Mapping[str, RwDir]
     images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    configs: Mapping[str, Path] = field(default_factory=dict)
 
     def image_disk(self, image_id: str) -> int:
         """Bytes on disk of an image's own records and mapped copies, without its layers."""
@@ -137,11 +139,12 @@ def docker_store(root: Path, driver: str) -> Store:
         logs = tuple(own.glob(f"{folder.name}-json.log*")) if own.is_dir() else ()
         beside = (data / f"{place.name}-init", own, folder)
         containers[folder.name] = RwDir(folder.name, place, place if vfs else place / "diff", logs, beside)
-    images = {}
+    images, configs = {}, {}
     content = root / "image" / driver / "imagedb" / "content" / "sha256"
     for file in content.iterdir() if content.is_dir() else ():
+        configs[f"sha256:{file.name}"] = file
         images[f"sha256:{file.name}"] = (file, content.parents[1] / "metadata" / "sha256" / file.name)
-    return Store(root, driver, not vfs, layers, containers, images)
+    return Store(root, driver, not vfs, layers, containers, images, configs)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

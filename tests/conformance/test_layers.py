@@ -38,7 +38,7 @@ def files(count: int, size: int) -> dict[str, Any]:
 def store(engine: ck.Engine) -> Any:
     found, why = open_store(engine.backend)
     if found is None:
-        assert engine.info().image_store == "containerd" or os.geteuid() != 0, why
+        assert os.geteuid() != 0 or not engine.url.startswith("unix:"), why
         pytest.skip(why)
     return found
 

@@ -1,0 +1,103 @@
+"""Docker's containerd image store: content blobs by digest, and snapshots whose folders a small database names."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..oci.digest import chain_ids, is_digest
+from .bolt import Bucket, open_bolt
+from .graph import RwDir, Store, StoreLayer
+
+__all__ = ["containerd_store"]
+
+_SMALL = 1 << 20  # bytes; manifests and configs are far smaller, and no layer is looked into
+#: Where containerd lies: in Docker's own root, or beside it where it runs as a service of its own.
+_PLACES = ("{docker}/containerd/daemon", "{root}/var/lib/containerd")
+
+
+def containerd_store(root: Path, docker: Path, driver: str) -> Store:
+    """Layers are snapshots and the blobs they were unpacked from. Raises OSError, ValueError, KeyError.
+
+    Args:
+        root: the engine's root folder.  docker: its data folder.  driver: the snapshotter ("overlayfs").
+    """
+    name = f"io.containerd.snapshotter.v1.{driver}"
+    places = [Path(place.format(docker=docker, root=root)) for place in _PLACES]
+    place = next((one for one in places if (one / name / "metadata.db").exists()), places[0])
+    try:
+        snapshots = _snapshots(place / name)
+    except (struct.error, IndexError, RecursionError) as exc:
+        raise ValueError(f"the snapshotter's database is not sound: {exc}") from exc
+    blobs = place / "io.containerd.content.v1.content" / "blobs" / "sha256"
+    documents = _documents(blobs)
+    diffs: dict[str, tuple[str, Path]] = {}  # chain ID -> (diff ID, blob)
+    images: dict[str, tuple[Path, ...]] = {}
+    configs: dict[str, Path] = {}
+    for digest in documents:
+        found: list[Path] = []
+        for manifest, document in _manifests(digest, documents):
+            config = documents.get(document["config"]["digest"])
+            if config is None:
+                continue
+            ids = config.get("rootfs", {}).get("diff_ids", [])
+            for chain, diff, layer in zip(chain_ids(ids), ids, document["layers"], strict=False):
+                diffs.setdefault(chain, (diff, blobs / layer["digest"].removeprefix("sha256:")))
+            configs.setdefault(digest, blobs / document["config"]["digest"].removeprefix("sha256:"))
+            found += [blobs / one.removeprefix("sha256:") for one in (manifest, document["config"]["digest"])]
+        if found:
+            images[digest] = tuple(dict.fromkeys((blobs / digest.removeprefix("sha256:"), *found)))
+    layers, containers = {}, {}
+    for snapshot, folder in snapshots.items():
+        if is_digest(snapshot):
+            diff, blob = diffs.get(snapshot, ("", None))
+            beside = (blob,) if blob is not None else ()
+            layers[snapshot] = StoreLayer(snapshot, diff, folder, folder / "fs", None, beside)
+        elif not snapshot.endswith("-init"):
+            own = docker / "containers" / snapshot
+            logs = tuple(own.glob(f"{snapshot}-json.log*")) if own.is_dir() else ()
+            first = snapshots.get(f"{snapshot}-init")
+            containers[snapshot] = RwDir(snapshot, folder, folder / "fs", logs, (own, first) if first else (own,))
+    return Store(docker, driver, True, layers, containers, images, configs)
+
+
+def _snapshots(folder: Path) -> dict[str, Path]:
+    """Name, without namespace and number ("moby/12/sha256:…"), -> its folder."""
+    found = {}
+    for key, value in open_bolt(folder / "metadata.db").bucket("v1", "snapshots").items():
+        if isinstance(value, Bucket) and isinstance(number := value.get(b"id"), bytes):
+            found[key.decode().split("/", 2)[-1]] = folder / "snapshots" / str(_uvarint(number))
+    return found
+
+
+def _uvarint(data: bytes) -> int:
+    """Go's encoding/binary: seven bits a byte, the lowest first."""
+    return sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(data))
+
+
+def _documents(blobs: Path) -> dict[str, dict[str, Any]]:
+    """Digest -> document, of every small blob that is one."""
+    found = {}
+    for path in blobs.iterdir():
+        if path.stat().st_size > _SMALL:
+            continue
+        try:
+            document = json.loads(path.read_bytes())
+        except ValueError:
+            continue
+        if isinstance(document, dict):
+            found[f"sha256:{path.name}"] = document
+    return found
+
+
+def _manifests(digest: str, documents: Mapping[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """The manifests that a digest names: itself, or those of an index that are here."""
+    document = documents[digest]
+    if "layers" in document and "config" in document:
+        return [(digest, document)]
+    listed = [str(row.get("digest")) for row in document.get("manifests") or () if isinstance(row, dict)]
+    below = ((one, documents[one]) for one in listed if one in documents)
+    return [(one, found) for one, found in below if "layers" in found and "config" in found]
