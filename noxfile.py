@@ -161,7 +161,7 @@ def discovered(session: nox.Session) -> list[Engine]:
 
 
 def each_engine(session: nox.Session, found: Sequence[Engine], *command: str, with_junit: bool = False) -> None:
-    """Run the command once per engine, all of them even if one fails; tests on a few at once: they mostly wait."""
+    """Run the command once per engine, all of them even if one fails; tests on as many at once as there are cores."""
     python = str(Path(session.bin) / "python")
     logs = Path(session.create_tmp()).resolve()
 
@@ -183,7 +183,7 @@ def each_engine(session: nox.Session, found: Sequence[Engine], *command: str, wi
                 session.log(f"--- {engine.name}\n{(logs / f'{engine.name}.log').read_text()}")
         return True
 
-    with ThreadPoolExecutor((os.cpu_count() or 1) + 1 if with_junit else 1) as pool:
+    with ThreadPoolExecutor((os.cpu_count() or 1) if with_junit else 1) as pool:
         passed = list(pool.map(run, found))
     if not all(passed):
         names = (engine.name for engine, good in zip(found, passed, strict=True) if not good)
