@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..oci.digest import chain_ids
+from ..oci.image import LayerBlob
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import invalid
 from ..oci.tarsplit import read_tar_split
 from ..store import Store, StoreLayer, open_store
-from .readers import RecordReader, StreamReader
+from .readers import BlobReader, RecordReader, StreamReader
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
@@ -43,13 +45,18 @@ class Index:
         return chain_ids(record.diff_ids)
 
     def reader(self, record: ImageRecord) -> Reader:
-        """tar-split where every layer of the image has a record, else the save stream."""
+        """The records of headers where every layer has one, else the content blobs, else the save stream."""
         if record.id not in self._readers:
             found = [self.store.layers.get(chain) if self.store else None for chain in self.chains(record)]
-            known = [layer for layer in found if layer is not None and layer.tar_split is not None]
-            if known and len(known) == len(found):
+            known = [layer for layer in found if layer is not None]
+            blobs = [layer.blob for layer in known if layer.blob is not None]
+            whole = bool(found) and len(known) == len(found)
+            if whole and all(layer.tar_split is not None for layer in known):
                 load = [partial(self._load, layer) for layer in known]
-                self._readers[record.id] = RecordReader("tar-split", load)
+                self._readers[record.id] = RecordReader("tar-split", load, disk=lambda number: _disk(known[number]))
+            elif whole and len(blobs) == len(known) and all(os.access(blob, os.R_OK) for blob in blobs):
+                layers = [LayerBlob.at(blob) for blob in blobs]
+                self._readers[record.id] = BlobReader("content store", layers, diff_ids=record.diff_ids)
             else:
                 self._readers[record.id] = self.stream(record)
         return self._readers[record.id]
@@ -116,3 +123,10 @@ class Index:
             self.why = "the store does not name every layer"
             return None
         return found
+
+
+def _disk(layer: StoreLayer) -> int | None:
+    try:
+        return layer.disk
+    except OSError:
+        return None  # a rootless store holds folders of other uids

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidOption
 from ..oci.config import History, ImageConfig
-from ..oci.digest import chain_ids, sha256
-from ..oci.layer import LayerContents
-from ..oci.tarsplit import read_tar_split
-from ..store import Store, StoreLayer, open_store
-from .contents import Reader, Sizes
-from .readers import RecordReader, StreamReader
+from ..oci.digest import sha256
+from ..store import Store
+from .index import Index
 from .stack import LayerStack, build_stack
 
 if TYPE_CHECKING:
@@ -26,24 +22,20 @@ __all__ = ["image_layers", "records_of"]
 def image_layers(engine: Engine, ref: str) -> LayerStack:
     """See Engine.layers: three questions to the engine; contents are read when first looked at."""
     record = engine.images.get(ref).record
-    info = engine.backend.info()
-    store, _ = open_store(engine.backend, info)
+    index = Index(engine)
     history = [
         History(created_by=line.created_by, empty_layer=line.empty_layer, comment=line.comment, size=line.size)
         for line in engine.backend.image_history(record.id)
     ]
-    chains = chain_ids(record.diff_ids)
-    found = [store.layers.get(chain) if store else None for chain in chains]
-    known = [layer for layer in found if layer is not None and layer.tar_split is not None]
-    raw, config = _config(record, store) or (None, None)
+    raw, config = _config(record, index.store) or (None, None)
     return build_stack(
         ref,
         diff_ids=record.diff_ids,
         history=config.history if config else history,
         image_id=record.id,
-        config_digest=sha256(raw) if raw else record.id if info.image_store == "graphdriver" else None,
+        config_digest=sha256(raw) if raw else record.id if index.info.image_store == "graphdriver" else None,
         config=config,
-        reader=_records(known) if known and len(known) == len(chains) else _save(engine, record.id),
+        reader=lambda: index.reader(record),
     )
 
 
@@ -57,29 +49,6 @@ def _config(record: ImageRecord, store: Store | None) -> tuple[bytes, ImageConfi
         return raw, ImageConfig.parse(raw)
     except (OSError, ValueError):
         return None
-
-
-def _records(layers: list[StoreLayer]) -> Callable[[], Reader]:
-    def reader() -> Reader:
-        sizes = [Sizes(disk=_disk(layer), source={"disk": "st_blocks"}) for layer in layers]
-        return RecordReader("tar-split", [partial(_read_record, layer) for layer in layers], sizes=sizes)
-
-    return reader
-
-
-def _read_record(layer: StoreLayer) -> LayerContents:
-    return read_tar_split(layer.record())
-
-
-def _disk(layer: StoreLayer) -> int | None:
-    try:
-        return layer.disk
-    except OSError:
-        return None  # a rootless store holds folders of other uids
-
-
-def _save(engine: Engine, identity: str) -> Callable[[], Reader]:
-    return lambda: StreamReader(lambda: engine.backend.save_images([identity]))
 
 
 def records_of(engine: Engine, refs: str | Iterable[str] | None, *, all: bool = False) -> list[ImageRecord]:

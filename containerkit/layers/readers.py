@@ -88,7 +88,7 @@ class RecordReader:
 
     Args:
         load: for each layer, base first, what reads its record.
-        sizes: adds what else is known (compressed, disk) to a layer's content and tar.
+        disk: tells the blocks that a layer takes, or None; asked when a layer's sizes are.
     """
 
     def __init__(
@@ -96,32 +96,31 @@ class RecordReader:
         name: str,
         load: Sequence[Callable[[], LayerContents]],
         *,
-        sizes: Sequence[Sizes] = (),
+        disk: Callable[[int], int | None] | None = None,
     ) -> None:
         self.name = name
         self._load = tuple(load)
-        self._extra = tuple(sizes)
+        self._disk = disk
+        self._read: dict[int, tuple[int, int]] = {}
         self._sizes: dict[int, Sizes] = {}
 
     def read(self, index: int, /) -> LayerContents:
         """The layer's entries."""
         contents = self._load[index]()
-        extra = self._extra[index] if index < len(self._extra) else Sizes()
-        self._sizes[index] = Sizes(
-            content=contents.content_bytes,
-            tar=contents.tar_bytes,
-            compressed=extra.compressed,
-            disk=extra.disk,
-            source={**extra.source, "content": self.name, "tar": self.name},
-        )
+        self._read[index] = contents.content_bytes, contents.tar_bytes
         return contents
 
     def sizes(self, index: int, /) -> Sizes:
-        """Content and tar from the record, which is read for it if it has not been."""
+        """Content and tar from the record, which is read for it if it has not been, and blocks from the store."""
         if index not in self._sizes:
-            contents = self.read(index)
-            if contents.problems:
-                raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
+            if index not in self._read:
+                contents = self.read(index)
+                if contents.problems:
+                    raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
+            content, tar = self._read[index]
+            disk = self._disk(index) if self._disk else None
+            source = {"content": self.name, "tar": self.name} | ({} if disk is None else {"disk": "st_blocks"})
+            self._sizes[index] = Sizes(content=content, tar=tar, disk=disk, source=source)
         return self._sizes[index]
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:

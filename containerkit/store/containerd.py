@@ -55,7 +55,7 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
         if is_digest(snapshot):
             diff, blob = diffs.get(snapshot, ("", None))
             beside = (blob,) if blob is not None else ()
-            layers[snapshot] = StoreLayer(snapshot, diff, folder, folder / "fs", None, beside)
+            layers[snapshot] = StoreLayer(snapshot, diff, folder, folder / "fs", None, beside, blob=blob)
         elif not snapshot.endswith("-init"):
             own = docker / "containers" / snapshot
             logs = tuple(own.glob(f"{snapshot}-json.log*")) if own.is_dir() else ()

@@ -29,6 +29,7 @@ class StoreLayer:
         files: where its files lie in that.
         tar_split: its record of headers, or None.
         beside: the engine's own records of it.
+        blob: the content that it was unpacked from, where the store keeps that.
         tar_bytes: of its uncompressed tar, where the store says.
     """
 
@@ -39,6 +40,7 @@ class StoreLayer:
     tar_split: Path | None
     beside: tuple[Path, ...] = ()
     tar_bytes: int | None = None
+    blob: Path | None = None
 
     @cached_property
     def disk(self) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import containerkit as ck
-from containerkit.layers import of_engine
+from containerkit.layers import index
 from containerkit.testing.archives import ImageBuilder
 
 #: Docker's init layer and the engines' own mounts replace these.
@@ -78,7 +78,7 @@ def test_files_are_those_that_the_engine_exports(
         stack = ck.open_archive(engine.images.save(ref, tmp_path / "image.tar"))
     else:
         if reader == "save stream":
-            monkeypatch.setattr(of_engine, "open_store", lambda *args: (None, "not asked"))
+            monkeypatch.setattr(index, "open_store", lambda *args: (None, "not asked"))
         stack = engine.layers(ref)
     files = {entry.path: entry.size for entry in stack.files() if entry.type == "file"}
     files = {path: size for path, size in files.items() if path not in ENGINES_OWN}
@@ -96,7 +96,7 @@ def test_every_reader_sees_the_same(
     best = engine.layers(ref)
     told = [(entry.path, entry.type, entry.size, entry.mode, entry.link_target) for entry in best.files()]
     waste, diff = best.waste(), [(change.path, change.kind) for change in best.diff(-1)]
-    monkeypatch.setattr(of_engine, "open_store", lambda *args: (None, "not asked"))
+    monkeypatch.setattr(index, "open_store", lambda *args: (None, "not asked"))
     other = engine.layers(ref)
     assert [(entry.path, entry.type, entry.size, entry.mode, entry.link_target) for entry in other.files()] == told
     assert other.waste().visible_bytes == waste.visible_bytes
