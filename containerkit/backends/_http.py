@@ -47,7 +47,7 @@ def is_transient(exc: BaseException) -> bool:
 
 
 def retrying(once: Callable[[], T]) -> T:
-    """For requests that change nothing: three tries in all, a fraction of a second apart.
+    """For requests that change nothing: three tries in all, the second at once, the third a fraction of a second later.
 
     Whoever needs no second try does not pay for tenacity, which brings asyncio along (70 ms, 6 MiB).
     """

@@ -138,14 +138,7 @@ def savings(ctx: click.Context, refs: tuple[str, ...], containers: bool, form: s
 def sharing(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
     """Which images (all, or REFS) have which layers in common."""
     with open_engine(ctx) as engine:
-        found = engine.sharing(refs or None)
-        rows = [
-            (layer.chain_id.partition(":")[2][:12], len(layer.images),
-             [name for image in layer.images for name in (found.refs.get(image) or (image[:19],))])
-            for layer in sorted(found.layers, key=lambda layer: -len(layer.images))
-        ]  # fmt: skip
-        columns = ("chain_id", "images", "names")
-        show(found, form, tables=[table("Layers, most shared first", columns, rows)])
+        show(engine.sharing(refs or None), form)
 
 
 @click.command(short_help="What removing images would really free.")
@@ -158,17 +151,7 @@ def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
     with open_engine(ctx) as engine:
         with working("weighing layers"):
             found = engine.reclaimable(refs or None)
-        facts = [
-            ("file content freed", cell("bytes", found.bytes)),
-            ("disk freed", cell("bytes", found.disk_bytes)),
-            ("images", len(found.images)),
-            ("layers", len(found.layers)),
-        ]
-        tables = [table("Removing them would free", ("what", "how much"), facts)]
-        if found.kept:
-            rows = [(image.partition(":")[2][:12] or image, why) for image, why in found.kept]
-            tables.append(table("What stays", ("image", "because"), rows))
-        show(found, form, tables=tables)
+        show(found, form)
 
 
 @click.command(short_help="The same content in layers that are not shared.")

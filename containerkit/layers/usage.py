@@ -158,12 +158,12 @@ def engine_usage(engine: Engine) -> DiskUsage:
     saved = image_savings(engine)
     free = image_reclaim(engine)
     images = [row for row in said.get("Images") or () if isinstance(row, Mapping)]
-    claimed = _number(said.get("LayersSize")) or sum(_number(row.get("Size")) or 0 for row in images)
+    claimed = _number(said.get("LayersSize")) or _sum(images, "Size")
     sizes = [cost.disk_bytes for cost in saved.containers]
     in_containers = None if None in sizes else sum(size for size in sizes if size is not None)
     on_disk = None if saved.disk_bytes is None or in_containers is None else saved.disk_bytes - in_containers
     rows = [row for row in said.get("Containers") or () if isinstance(row, Mapping)]
-    written = sum(_number(row.get("SizeRw")) or 0 for row in rows)
+    written = _sum(rows, "SizeRw", missing=0)  # Docker leaves it out where nothing was written
     reclaimable = _reclaimable(claimed, images)
     why = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes)
     return DiskUsage(
@@ -180,8 +180,16 @@ def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _reclaimable(total: int, images: list[Any]) -> int:
+def _sum(rows: list[Any], key: str, *, missing: int | None = None) -> int | None:
+    """Σ of a figure; None where a row has none and nothing stands in for it."""
+    found = [missing if (value := _number(row.get(key))) is None else value for row in rows]
+    return None if None in found else sum(value for value in found if value is not None)
+
+
+def _reclaimable(total: int | None, images: list[Any]) -> int | None:
     """What the command lines print as RECLAIMABLE: all, less the unique bytes of the images that containers use."""
+    if total is None:
+        return None
     used = [row for row in images if (_number(row.get("Containers")) or 0) > 0]
     return total - sum((_number(row.get("Size")) or 0) - (_number(row.get("SharedSize")) or 0) for row in used)
 
@@ -190,7 +198,9 @@ def _near(one: int, other: int) -> bool:
     return abs(one - other) <= _NEAR * max(one, other)
 
 
-def _images_differ(claimed: int, unique: int, each: int) -> str:
+def _images_differ(claimed: int | None, unique: int, each: int) -> str:
+    if claimed is None:
+        return ""
     if _near(claimed, unique):
         return "" if claimed == unique else "the engine counts in another unit: tar bytes, or links and folders too"
     if not _near(each, unique) and 0.9 * each < claimed < 1.3 * each:
@@ -200,16 +210,16 @@ def _images_differ(claimed: int, unique: int, each: int) -> str:
     return "the engine does not count layers that it has"
 
 
-def _containers_differ(claimed: int, disk: int | None) -> str:
-    if disk is None or _near(claimed, disk):
+def _containers_differ(claimed: int | None, disk: int | None) -> str:
+    if claimed is None or disk is None or _near(claimed, disk):
         return ""
     if claimed > disk:
         return "the engine counts the length of sparse files, the disk only what is written"
     return "the engine leaves out logs, its own records, init layers and copies for user namespaces"
 
 
-def _free(claimed: int, free: int) -> str:
-    if _near(claimed, free):
+def _free(claimed: int | None, free: int) -> str:
+    if claimed is None or _near(claimed, free):
         return ""
     if claimed > free:
         return "the engine subtracts only what images in use have for themselves: layers they share stay all the same"

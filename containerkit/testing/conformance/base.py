@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from ...backends._peer import engine_root
 from ...backends.base import Capability
 from ...containers import Container
 from ...engine import Engine
@@ -145,12 +146,18 @@ def fetches(address: str) -> str:
 
 @functools.cache
 def shares_files(engine: Engine, shell_image: str) -> bool:
-    """Whether a folder of this machine can be bound: not on an engine in a machine of its own."""
+    """Whether a folder of this machine can be bound: not on an engine in a machine of its own.
+
+    On an engine whose own files can be seen from here it has to be, and is not passed over where it is not.
+    """
     with tempfile.TemporaryDirectory(prefix="ck-bind-") as path:
         os.chmod(path, 0o755)  # a rootless engine is another user
         Path(path, "here").touch()
         with contextlib.suppress(EngineError):
-            return engine.run(shell_image, ["ls", "/m/here"], volumes=f"{path}:/m").exit_code == 0
+            if engine.run(shell_image, ["ls", "/m/here"], volumes=f"{path}:/m").exit_code == 0:
+                return True
+    here, _ = engine_root(engine.url)
+    assert here is None, f"the engine at {engine.url} is of this machine, and shows no folder of it"
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -209,9 +210,9 @@ class ContainerVerbs(ContentVerbs, NetworkVerbs):
                 self._end(found, 137)
             self._forget(found, volumes=volumes)
 
+    @abstractmethod
     def _end(self, container: FakeContainer, exit_code: int) -> None:
         """It does not run any more; the room of processes knows what that takes."""
-        raise NotImplementedError
 
     def _forget(self, container: FakeContainer, *, volumes: bool) -> None:
         if self._containers.pop(container.id, None) is None:
