@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DiskClaim", "DiskUsage", "RwLayer", "container_usage", "engine_usage"]
 
-_NEAR = 0.05  # claims that differ by less are of one opinion: units of meaning differ by about that
+_NEAR = 0.1  # claims that differ by less are of one opinion: units of meaning (file or tar bytes) differ by about that
 
 
 @dataclass(frozen=True, slots=True)
