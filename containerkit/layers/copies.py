@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..oci.layer import FileEntry
-from ..oci.tree import Stack, walk
+from ..oci.tree import Stack, visible_bytes, walk
 
 __all__ = ["merged_bytes"]
 
@@ -25,25 +25,25 @@ def merged_bytes(layers: Sequence[Iterable[FileEntry]]) -> tuple[int, int]:
     built = Stack()
     for number, entries in enumerate(layers):
         built.apply(entries, number)
-    visible, copied = 0, _folder(built.root.children or {})
-    seen: set[int] = set()
-    for _, node in walk(built):
+    copied = _folder(built.root.children or {})
+    linked: set[int] = set()
+    for _, node in walk(built.root):
         entry = node.inode.entry
         if node.children is not None:
             copied += _folder(node.children)
-        elif entry is None or id(node.inode) in seen:
+        elif entry is None or id(node.inode) in linked:
             continue
         elif entry.type == "file":
-            seen.add(id(node.inode))
-            visible += entry.size
+            linked.add(id(node.inode))
             copied += _blocks(entry.stored)
         elif entry.type == "symlink" and len(entry.link_target) >= _FAST_LINK:
             copied += _BLOCK
-    return visible, copied
+    return visible_bytes(built.root), copied
 
 
-def _folder(names: Iterable[str]) -> int:
-    return _blocks(_OWN_NAMES + sum(_NAME + len(name.encode("utf-8", "surrogateescape")) + 3 & ~3 for name in names))
+def _folder(paths: Iterable[str]) -> int:
+    names = (path.rpartition("/")[2].encode("utf-8", "surrogateescape") for path in paths)
+    return _blocks(_OWN_NAMES + sum(_NAME + len(name) + 3 & ~3 for name in names))
 
 
 def _blocks(size: int) -> int:

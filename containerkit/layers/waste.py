@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from containerkit.layers.dive import dive_numbers
 from containerkit.oci.layer import FileEntry
-from containerkit.oci.tree import Cause, Node, Stack
+from containerkit.oci.tree import Cause, Node, Stack, visible_bytes
 
 if TYPE_CHECKING:
     from ..display import Table
@@ -181,7 +181,7 @@ def find_waste(
         if one.entry.size
     ]
     items.sort(key=lambda item: (-item.bytes, item.path, item.stored_in))
-    visible = _visible_bytes(stack)
+    visible = visible_bytes(stack.root)
     efficiency, wasted = dive_numbers(layers)
     return Waste(visible + sum(item.bytes for item in items), visible, tuple(items), efficiency, wasted, known)
 
@@ -209,21 +209,6 @@ class _Ledger:
         # A file that its own layer replaces never reaches a disk: neither total nor waste.
         if inode.links == 0 and entry is not None and entry.type == "file" and inode.layer != layer:
             self.lost.append(_Lost(entry, cause, layer, inode.layer, by))
-
-
-def _visible_bytes(stack: Stack) -> int:
-    total = 0
-    seen: set[int] = set()
-    pending = [stack.root]
-    for node in pending:
-        if node.children is not None:
-            pending += node.children.values()
-            continue
-        entry = node.inode.entry
-        if entry is not None and entry.type == "file" and id(node.inode) not in seen:
-            seen.add(id(node.inode))
-            total += entry.size
-    return total
 
 
 def _unchanged(lost: Sequence[_Lost], content_ids: ContentIds | None) -> tuple[set[int], bool]:

@@ -15,32 +15,32 @@ import msgspec
 
 from containerkit.oci.layer import FileEntry
 
-__all__ = ["Cause", "Diff", "FileChange", "Node", "Stack", "Tree", "compare", "stack", "walk"]
+__all__ = ["Cause", "Diff", "FileChange", "Node", "Stack", "Tree", "compare", "stack", "visible_bytes", "walk"]
 
 Cause = Literal["deleted", "opaque", "overwritten", "type change"]
 
 
-class Inode:
-    """What hardlinks share: the entry that brought the bytes, the layer it lies in, how many names it has."""
+class Node(msgspec.Struct, gc=False, eq=False):
+    """A name in the tree.
 
-    __slots__ = ("entry", "layer", "links")
+    Attributes:
+        entry: what its layer says of it; None for a folder that nobody described.
+        layer: the index of the layer that brought it.
+        children: of a folder, by their paths from the root; None for what is no folder.
+        links: how many names have its bytes; counted at the node that brought them.
+        source: of a hardlink the node that brought the bytes, which may have lost its own name since.
+    """
 
-    def __init__(self, entry: FileEntry | None, layer: int) -> None:
-        self.entry = entry
-        self.layer = layer
-        self.links = 0
+    entry: FileEntry | None
+    layer: int
+    children: dict[str, Node] | None = None
+    links: int = 1
+    source: Node | None = None
 
-
-class Node:
-    """A name in the tree. ``children`` is None for what is not a folder; a folder nobody described has no entry."""
-
-    __slots__ = ("children", "inode", "layer")
-
-    def __init__(self, inode: Inode, layer: int, children: dict[str, Node] | None) -> None:
-        self.inode = inode
-        self.layer = layer
-        self.children = children
-        inode.links += 1
+    @property
+    def inode(self) -> Node:
+        """What hardlinks share: the node that brought the bytes, and for most that is the name itself."""
+        return self if self.source is None else self.source
 
 
 Dropped = Callable[[str, Node, Cause, int, "FileEntry | None"], None]
@@ -56,7 +56,7 @@ class Stack:
 
     def __init__(self, dropped: Dropped | None = None) -> None:
         self._dropped = dropped
-        self.root = Node(Inode(None, 0), 0, {})
+        self.root = Node(None, 0, {})
 
     def apply(self, entries: Iterable[FileEntry], layer: int) -> None:
         """Puts one layer on top."""
@@ -72,26 +72,18 @@ class Stack:
         for path in opaque:
             node = self.find(path)
             if node is not None and node.children:
-                self._drop_children(path.rstrip("/"), node, "opaque", layer)
+                self._drop_children(node, "opaque", layer)
         for entry in own:
             self._put(entry, layer)
 
     def find(self, path: str) -> Node | None:
         """The node of a path, or None."""
-        node = self.root
-        for name in path.split("/"):
-            if name:
-                child = node.children.get(name) if node.children is not None else None
-                if child is None:
-                    return None
-                node = child
-        return node
+        return _find(self.root, path)
 
     def _remove(self, path: str, cause: Cause, layer: int) -> None:
-        folder, _, name = path.rpartition("/")
-        parent = self.find(folder)
+        parent = self.find(path.rpartition("/")[0])
         if parent is not None and parent.children is not None:
-            node = parent.children.pop(name, None)
+            node = parent.children.pop(path, None)
             if node is not None:
                 self._drop(path, node, cause, layer, None)
 
@@ -102,29 +94,25 @@ class Stack:
             at, gone = pending.pop()
             gone.inode.links -= 1
             if gone.children is not None:
-                pending += ((f"{at}/{name}", child) for name, child in gone.children.items())
+                pending += gone.children.items()
             elif self._dropped is not None:
                 self._dropped(at, gone, cause, layer, by if gone is node else None)
 
-    def _drop_children(self, path: str, node: Node, cause: Cause, layer: int) -> None:
+    def _drop_children(self, node: Node, cause: Cause, layer: int) -> None:
         children, node.children = node.children or {}, {}
-        for name, child in children.items():
-            self._drop(f"{path}/{name}", child, cause, layer, None)
+        for path, child in children.items():
+            self._drop(path, child, cause, layer, None)
 
     def _folder(self, path: str, layer: int) -> dict[str, Node]:
         """The children of a folder, made on the way where it is missing, as engines do when they unpack."""
         children = self.root.children
         assert children is not None
-        at = ""
-        for name in path.split("/"):
-            if not name:
-                continue
-            at = f"{at}/{name}"
-            node = children.get(name)
+        for at in _prefixes(path):
+            node = children.get(at)
             if node is None or node.children is None:
                 if node is not None:
                     self._drop(at, node, "type change", layer, None)
-                node = children[name] = Node(Inode(None, layer), layer, {})
+                node = children[at] = Node(None, layer, {})
             children = node.children
             assert children is not None
         return children
@@ -133,26 +121,45 @@ class Stack:
         path = entry.path
         if path == "/":
             if entry.type == "dir":
-                self.root.inode, self.root.layer = Inode(entry, layer), layer
+                self.root.entry, self.root.layer = entry, layer
             return
-        folder, _, name = path.rpartition("/")
-        siblings = self._folder(folder, layer)
-        old = siblings.get(name)
+        siblings = self._folder(path.rpartition("/")[0], layer)
+        old = siblings.get(path)
         if entry.type == "dir":
             if old is not None and old.children is not None:
-                old.inode, old.layer = Inode(entry, layer), layer
+                old.entry, old.layer = entry, layer
                 return
-            new = Node(Inode(entry, layer), layer, {})
+            new = Node(entry, layer, {})
         else:
-            inode = Inode(entry, layer)
+            new = Node(entry, layer)
             if entry.type == "hardlink":
                 target = self.find(entry.link_target)
                 if target is not None and target.children is None:
-                    inode = target.inode
-            new = Node(inode, layer, None)
-        siblings[name] = new
+                    new.source = target.inode
+                    new.source.links += 1
+        siblings[path] = new
         if old is not None:
             self._drop(path, old, _replacement(old, new), layer, entry)
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """``/a``, ``/a/b``, ``/a/b/c`` of the last."""
+    end = 0
+    while end < len(path):
+        end = path.find("/", end + 1)
+        if end < 0:
+            end = len(path)
+        yield path[:end]
+
+
+def _find(root: Node, path: str) -> Node | None:
+    node = root
+    for at in _prefixes(path if path != "/" else ""):
+        child = node.children.get(at) if node.children is not None else None
+        if child is None:
+            return None
+        node = child
+    return node
 
 
 def _replacement(old: Node, new: Node) -> Cause:
@@ -173,32 +180,38 @@ class Tree(Mapping[str, FileEntry]):
 
     height: int
     visible_bytes: int
-    _entries: Mapping[str, FileEntry] = field(repr=False)
-    _layers: Mapping[str, int] = field(repr=False)
+    _root: Node = field(repr=False)
+    _count: int = field(repr=False)
+
+    def _node(self, path: str) -> Node:
+        node = _find(self._root, _absolute(path))
+        if node is None or node is self._root:
+            raise KeyError(path)
+        return node
 
     def __getitem__(self, path: str) -> FileEntry:
-        return self._entries[_absolute(path)]
+        return _shown(_absolute(path), self._node(path))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return (path for path, _ in walk(self._root))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._count
 
     def layer_of(self, path: str) -> int:
         """The index of the layer that a path comes from. Raises KeyError."""
-        return self._layers[_absolute(path)]
+        return self._node(path).layer
 
     def files(self) -> tuple[FileEntry, ...]:
         """All entries, folders too, in path order."""
-        return tuple(self._entries.values())
+        return tuple(_shown(path, node) for path, node in walk(self._root))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: height, visible_bytes, and the entries, each with its ``layer``."""
         return {
             "height": self.height,
             "visible_bytes": self.visible_bytes,
-            "entries": [{**entry.to_dict(), "layer": self._layers[path]} for path, entry in self._entries.items()],
+            "entries": [{**_shown(path, node).to_dict(), "layer": node.layer} for path, node in walk(self._root)],
         }
 
 
@@ -206,35 +219,38 @@ def _absolute(path: str) -> str:
     return "/" + path.strip("/")
 
 
-def freeze(built: Stack, height: int) -> Tree:
-    """The tree as it stands now. A hardlink shows as the file it is; a folder nobody described as 0755, root's."""
-    entries: dict[str, FileEntry] = {}
-    layers: dict[str, int] = {}
-    seen: set[int] = set()
-    visible = 0
-    for path, node in walk(built):
-        entry = node.inode.entry
-        if entry is None:
-            entry = FileEntry(path, "dir", mode=0o755)
-        elif entry.path != path:
-            entry = msgspec.structs.replace(entry, path=path)
-        entries[path] = entry
-        layers[path] = node.layer
-        if node.children is None and entry.type == "file" and id(node.inode) not in seen:
-            seen.add(id(node.inode))
-            visible += entry.size
-    return Tree(height, visible, entries, layers)
+def _shown(path: str, node: Node) -> FileEntry:
+    """A hardlink shows as the file it is; a folder nobody described as 0755, root's."""
+    entry = node.inode.entry
+    if entry is None:
+        return FileEntry(path, "dir", mode=0o755)
+    return entry if entry.path == path else msgspec.structs.replace(entry, path=path)
 
 
-def walk(built: Stack) -> Iterator[tuple[str, Node]]:
-    """Every name in a stack with its node, in path order, without the root."""
-    pending: list[tuple[str, Node]] = [("", built.root)]
+def walk(root: Node) -> Iterator[tuple[str, Node]]:
+    """Every name below a folder with its node, in path order."""
+    pending: list[tuple[str, Node]] = [("", root)]
     while pending:
         path, node = pending.pop()
-        if node is not built.root:
+        if node is not root:
             yield path, node
-        if node.children is not None:
-            pending += ((f"{path}/{name}", node.children[name]) for name in sorted(node.children, reverse=True))
+        if node.children:
+            pending += sorted(node.children.items(), reverse=True)
+
+
+def visible_bytes(root: Node) -> int:
+    """Σ size of the regular files below a folder, hardlinks once."""
+    total = 0
+    linked: set[int] = set()
+    for _, node in walk(root):
+        inode = node.inode
+        if node.children is None and inode.entry is not None and inode.entry.type == "file":
+            if inode.links > 1:
+                if id(inode) in linked:
+                    continue
+                linked.add(id(inode))
+            total += inode.entry.size
+    return total
 
 
 def stack(layers: Sequence[Iterable[FileEntry]]) -> Tree:
@@ -242,7 +258,7 @@ def stack(layers: Sequence[Iterable[FileEntry]]) -> Tree:
     built = Stack()
     for index, entries in enumerate(layers):
         built.apply(entries, index)
-    return freeze(built, len(layers))
+    return Tree(len(layers), visible_bytes(built.root), built.root, sum(1 for _ in walk(built.root)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,13 +313,16 @@ def compare(before: Tree, after: Tree) -> Diff:
     bytes are not known to be the same. A folder counts only for its mode, owner and attributes: layers repeat the
     parents of all they touch.
     """
-    added = [FileChange(path, "added", None, after[path]) for path in after if path not in before]
-    removed = [FileChange(path, "removed", before[path], None) for path in before if path not in after]
-    modified = [
-        FileChange(path, "modified", before[path], entry)
-        for path, entry in after.items()
-        if path in before and _differs(before[path], entry, before.layer_of(path) != after.layer_of(path))
-    ]
+    added, modified = [], []
+    left = dict(walk(before._root))
+    for path, node in walk(after._root):
+        old = left.pop(path, None)
+        new = _shown(path, node)
+        if old is None:
+            added.append(FileChange(path, "added", None, new))
+        elif _differs(was := _shown(path, old), new, old.layer != node.layer):
+            modified.append(FileChange(path, "modified", was, new))
+    removed = [FileChange(path, "removed", _shown(path, node), None) for path, node in left.items()]
     return Diff(tuple(added), tuple(modified), tuple(removed))
 
 
