@@ -22,6 +22,7 @@ from ._render import auth_header, endpoint_body
 from ._resources import ResourceVerbs
 from ._translate import recast, translated
 from .base import Capability, EngineInfo, Raw
+from .tls import TLS
 
 __all__ = ["DockerBackend"]
 
@@ -71,14 +72,15 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         *,
         timeout: float,
         address: str | None = None,
-        tls: TLSConfig | None = None,
+        tls: TLS | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(url, timeout=timeout, on_close=on_close)
         self._logins = {}
         with translated("connecting", url, timeout):
+            secure = TLSConfig(client_cert=tls.client, ca_cert=tls.ca, verify=tls.verify) if tls else False
             self._client = docker.APIClient(
-                address or url, version="1.24", timeout=int(timeout) or 1, tls=tls or False, max_pool_size=64
+                address or url, version="1.24", timeout=int(timeout) or 1, tls=secure, max_pool_size=64
             )
         self._client.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
         self._api = "1.24"

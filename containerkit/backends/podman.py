@@ -36,6 +36,7 @@ from ._render import endpoint_body
 from ._resources import ResourceVerbs
 from ._translate import recast, translated
 from .base import Capability, EngineInfo, HistoryEntry, ImageRecord, Raw
+from .tls import TLS
 
 __all__ = ["PodmanBackend"]
 
@@ -65,7 +66,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     Args:
         url: what users call it.
         address: where the client connects, if that is another place (the near end of a tunnel, a private socket).
-        tls: docker-py's TLSConfig for a tcp address; podman-py has none of its own.
+        tls: certificates for a tcp address.
         on_close: called once, when the backend is closed.
 
     Raises:
@@ -80,7 +81,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         *,
         timeout: float,
         address: str | None = None,
-        tls: Any = None,
+        tls: TLS | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(url, timeout=timeout, on_close=on_close)
@@ -90,8 +91,8 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
                 base_url=address or url, timeout=timeout, version=_NATIVE_API, max_pool_size=64
             )
         api = self._client.api
-        if tls is not None:
-            tls.configure_client(api)
+        if tls is not None:  # podman-py has no words for it; its client is a session of requests
+            api.verify, api.cert = tls.trusted, tls.client
         api.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
         self._base = f"{'https' if tls else 'http'}://{api.base_url.netloc}"
         info = self.info()

@@ -308,14 +308,12 @@ def _advice(endpoint: Endpoint) -> str:
 
 def _backend(route: Route, timeout: float) -> Backend:
     """The backend of the kind that answered."""
-    from .probe import vendor_tls
-
     endpoint = route.endpoint
     if endpoint.note:
         _log.info("%s: %s", endpoint.url, endpoint.note)
     address = route.address if route.address != endpoint.url else None
     try:
-        tls = vendor_tls(endpoint.tls) if endpoint.tls and route.address.startswith("tcp:") else None
+        tls = endpoint.tls if route.address.startswith("tcp:") else None
         if route.kind == "podman":
             from ..backends.podman import PodmanBackend
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
+from ..backends.tls import TLS
 from ..errors import InvalidOption
 
 __all__ = ["TLS", "Address", "Endpoint", "parse_url"]
@@ -19,25 +20,6 @@ EMBEDDED = "embedded"  # the scheme of our own `podman system service`: embedded
 # ssh(1) puts these into a command line of its own (ProxyCommand %h, %r): nothing that a shell would read.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\+-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class TLS:
-    """How to speak TLS with an engine: paths of PEM files, and whether the server's certificate is checked.
-
-    Attributes:
-        ca: the authorities to check against; None: those of the system.
-        cert, key: who we are; both or neither.
-        verify: False accepts any server.
-    """
-
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
-    verify: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"ca": self.ca, "cert": self.cert, "key": self.key, "verify": self.verify}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,26 +1,23 @@
-"""One question to an address: which engine are you? Through the transports of docker-py, which every engine answers."""
+"""One question to an address: which engine are you? In plain HTTP, so that no vendor is imported before it is known."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import re
 import socket
 import ssl
 import stat
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from ..errors import InvalidOption
 from .endpoints import TLS, Address, Kind, parse_url
 
-if TYPE_CHECKING:
-    from docker.tls import TLSConfig
-    from requests import Session
-
-__all__ = ["Answer", "Unreachable", "ask", "ask_rootless", "vendor_tls"]
+__all__ = ["Answer", "Unreachable", "ask", "ask_rootless"]
 
 _MAX_ANSWER = 4 << 20  # bytes; Podman's /libpod/info is about 4 KiB
 
@@ -40,12 +37,7 @@ class Answer:
 
 def ask(url: str, tls: TLS | None = None, *, timeout: float) -> Answer:
     """Which engine answers at a unix, tcp or http address, within `timeout` seconds. Raises Unreachable."""
-    address = parse_url(url)
-    if address.scheme == "unix":
-        _connect(address.path, timeout)  # first by hand: errno says why, and no vendor is imported for a dead socket
-    elif tls:
-        _check_files(tls)
-    return _identify(_get(address, tls, "/version", timeout))
+    return _identify(_get(parse_url(url), tls, "/version", timeout))
 
 
 def ask_rootless(url: str, kind: Kind, tls: TLS | None = None, *, timeout: float) -> bool | None:
@@ -61,14 +53,6 @@ def ask_rootless(url: str, kind: Kind, tls: TLS | None = None, *, timeout: float
         return None
 
 
-def vendor_tls(tls: TLS) -> TLSConfig:
-    """The same in docker-py's words, which both backends take."""
-    from docker.tls import TLSConfig
-
-    cert = (tls.cert, tls.key) if tls.cert and tls.key else None
-    return TLSConfig(client_cert=cert, ca_cert=tls.ca, verify=tls.verify)
-
-
 def _identify(said: dict[str, Any]) -> Answer:
     components = said.get("Components") or []
     names = [c.get("Name") for c in components if isinstance(c, dict)] if isinstance(components, list) else []
@@ -81,19 +65,61 @@ def _identify(said: dict[str, Any]) -> Answer:
     raise Unreachable(f"something answers that is neither Docker nor Podman ({what})")
 
 
-def _connect(path: str, timeout: float) -> None:
+def _unix_socket(path: str, timeout: float) -> socket.socket:
     try:
         mode = os.stat(path)
     except OSError as exc:
         raise Unreachable(_why(exc, path)) from exc
     if not stat.S_ISSOCK(mode.st_mode):
         raise Unreachable("a file is there that is not a socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
         sock.settimeout(timeout)
-        try:
-            sock.connect(path)
-        except (OSError, ValueError) as exc:
-            raise Unreachable(_why(exc, path)) from exc
+        sock.connect(path)
+    except (OSError, ValueError) as exc:
+        sock.close()
+        raise Unreachable(_why(exc, path)) from exc
+    return sock
+
+
+def _tcp_socket(address: Address, tls: TLS | None, timeout: float) -> socket.socket:
+    context = _context(tls) if tls else None
+    place = urlsplit(address.tcp(tls=tls is not None))
+    try:
+        sock = socket.create_connection((place.hostname, place.port), timeout)
+    except TimeoutError as exc:
+        raise Unreachable(f"no connection within {timeout:g} s") from exc
+    except (OSError, ValueError) as exc:
+        raise Unreachable(_words(exc)) from exc
+    if context is None:
+        return sock
+    try:
+        return context.wrap_socket(sock, server_hostname=place.hostname)
+    except ssl.SSLError as exc:
+        sock.close()
+        raise Unreachable(_tls_failed(exc, tls)) from exc
+    except (OSError, ValueError) as exc:
+        sock.close()
+        raise Unreachable(_words(exc)) from exc
+
+
+def _context(tls: TLS) -> ssl.SSLContext:
+    _check_files(tls)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        if tls.verify:
+            from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+            context.load_verify_locations(tls.ca or DEFAULT_CA_BUNDLE_PATH)  # the backends' own default
+        if tls.cert and tls.key:
+            context.load_cert_chain(tls.cert, tls.key)
+    except (ssl.SSLError, OSError) as exc:
+        files = ", ".join(path for path in (tls.cert, tls.key, tls.ca) if path)
+        raise Unreachable(f"TLS: the files do not hold a certificate and its key: {_words(exc)} ({files})") from exc
+    return context
 
 
 def _why(exc: Exception, path: str) -> str:
@@ -145,87 +171,51 @@ def _check_files(tls: TLS) -> None:
         raise Unreachable("TLS is asked for with a certificate or a key alone: it takes both, or neither")
 
 
-def _session(address: Address, tls: TLS | None, timeout: float) -> tuple[Session, str]:
-    import requests
-
-    session = requests.Session()
-    # No proxy and no ~/.netrc, as the backends; and REQUESTS_CA_BUNDLE would win over session.verify (requests#3829).
-    session.trust_env = False
-    if address.scheme == "unix":
-        from docker.transport import UnixHTTPAdapter
-
-        session.mount("http+docker://", UnixHTTPAdapter(f"http+unix://{address.path}", timeout=cast(int, timeout)))
-        return session, "http+docker://localhost"
-    if tls:
-        session.verify = (tls.ca or True) if tls.verify else False
-        if tls.cert and tls.key:
-            session.cert = (tls.cert, tls.key)
-    return session, ("https" if tls else "http") + address.tcp(tls=tls is not None)[len("tcp") :]
-
-
 def _get(address: Address, tls: TLS | None, path: str, timeout: float) -> dict[str, Any]:
-    from requests.exceptions import ReadTimeout, RequestException, SSLError, Timeout
-    from urllib3.exceptions import HTTPError
-
     if address.scheme not in ("unix", "tcp", "http", "https"):
         raise InvalidOption("url", address.url, "unix, tcp or http(s)")
     ends = time.monotonic() + timeout
-    session, base = _session(address, tls, timeout)
+    unix = address.scheme == "unix"
+    connection = HTTPConnection(address.host or "localhost", address.port)
+    connection.sock = _unix_socket(address.path, timeout) if unix else _tcp_socket(address, tls, timeout)
     try:
-        with session, session.get(base + path, timeout=timeout, stream=True, allow_redirects=False) as response:
-            body = b""
-            for piece in response.iter_content(1 << 16):
-                body += piece
-                if len(body) > _MAX_ANSWER:
-                    raise Unreachable("something answers, at a length no engine does")
-                if time.monotonic() > ends:
-                    raise Unreachable(f"no full answer within {timeout:g} s")
-            status = response.status_code
-        said = json.loads(body) if status == 200 else None
-    except ReadTimeout as exc:
+        prefix = "" if unix else quote(address.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
+        connection.request("GET", prefix + path, headers={"Connection": "close"})
+        response = connection.getresponse()
+        body = b""
+        while piece := response.read1(1 << 16):
+            body += piece
+            if len(body) > _MAX_ANSWER:
+                raise Unreachable("something answers, at a length no engine does")
+            if time.monotonic() > ends:
+                raise Unreachable(f"no full answer within {timeout:g} s")
+        said = json.loads(body) if response.status == 200 else None
+    except TimeoutError as exc:
         raise Unreachable(f"it accepts a connection, and gives no answer within {timeout:g} s") from exc
-    except Timeout as exc:
-        raise Unreachable(f"no connection within {timeout:g} s") from exc
-    except SSLError as exc:
+    except ssl.SSLError as exc:
         raise Unreachable(_tls_failed(exc, tls)) from exc
-    except (RequestException, HTTPError, OSError) as exc:
-        raise Unreachable(_last(exc)) from exc
+    except (HTTPException, OSError) as exc:
+        raise Unreachable(_words(exc)) from exc
     except ValueError as exc:  # not JSON
         raise Unreachable("something answers that is not an engine's API (no JSON)") from exc
+    finally:
+        connection.close()
     if not isinstance(said, dict):
-        raise Unreachable(f"something answers that is not an engine's API (HTTP {status} to GET {path})")
+        raise Unreachable(f"something answers that is not an engine's API (HTTP {response.status} to GET {path})")
     return said
 
 
-def _tls_failed(exc: BaseException, tls: TLS | None) -> str:
+def _tls_failed(exc: ssl.SSLError, tls: TLS | None) -> str:
     """What of TLS did not fit, and where to look."""
-    found: BaseException = exc
-    while not isinstance(found, ssl.SSLError):
-        inner = getattr(found, "reason", None) or next((a for a in found.args if isinstance(a, BaseException)), None)
-        if not isinstance(inner, BaseException):
-            return f"TLS: {_last(exc)}"
-        found = inner
-    words = found.strerror or str(found)
-    if isinstance(found, ssl.SSLCertVerificationError):
-        against = (tls and tls.ca) or "the system's authorities"
-        return f"TLS: the engine's certificate is not accepted: {found.verify_message} (checked against {against})"
-    if found.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+    words = _words(exc)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        against = (tls and tls.ca) or "the usual authorities"
+        return f"TLS: the engine's certificate is not accepted: {exc.verify_message} (checked against {against})"
+    if exc.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
         return "TLS is asked for, and what answers there does not speak it (unset DOCKER_TLS_VERIFY; tcp:, not https:)"
-    if found.library != "SSL" and found.reason and found.reason != "UNEXPECTED_EOF_WHILE_READING":
-        files = ", ".join(path for path in ((tls.cert, tls.key, tls.ca) if tls else ()) if path)
-        return f"TLS: the files do not hold a certificate and its key: {words} ({files})"
     who = f"the one in {tls.cert}" if tls and tls.cert else "none was given (DOCKER_CERT_PATH: cert.pem and key.pem)"
     return f"TLS: the engine broke off, as one does that wants a client certificate it trusts; {who}: {words}"
 
 
-def _last(exc: BaseException) -> str:
-    """The words at the bottom of requests' and urllib3's wrappings."""
-    seen = exc
-    while True:
-        inner = getattr(seen, "reason", None) or next((a for a in seen.args if isinstance(a, BaseException)), None)
-        if not isinstance(inner, BaseException):
-            break
-        seen = inner
-    words = next((str(a) for a in reversed(seen.args) if isinstance(a, str)), str(seen)) or type(seen).__name__
-    # "HTTPConnection(host='…', port=1): Failed to …"; before urllib3 2.4 "<…HTTPConnection object at 0x…>: Failed to …"
-    return re.sub(r"^(<[^>]*>|HTTPS?Connection(Pool)?\([^)]*\)): ", "", words)
+def _words(exc: Exception) -> str:
+    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or type(exc).__name__
