@@ -1,0 +1,37 @@
+"""How to speak TLS with an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["TLS"]
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """How to speak TLS with an engine: paths of PEM files, and whether the server's certificate is checked.
+
+    Attributes:
+        ca: the authorities to check against; None: those that requests trusts (certifi's).
+        cert, key: who we are; both or neither.
+        verify: False accepts any server.
+    """
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    verify: bool = True
+
+    @property
+    def client(self) -> tuple[str, str] | None:
+        """Certificate and key, as requests takes them."""
+        return (self.cert, self.key) if self.cert and self.key else None
+
+    @property
+    def trusted(self) -> str | bool:
+        """What the server is checked against, as requests takes it."""
+        return (self.ca or True) if self.verify else False
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"ca": self.ca, "cert": self.cert, "key": self.key, "verify": self.verify}
