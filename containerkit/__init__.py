@@ -5,8 +5,9 @@ The public names, each loaded when it is first used: importing containerkit impo
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ._lazy import loading
 
 __version__ = "0.1.0"
 
@@ -73,8 +74,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "spec": ("HealthCheck", "Mount", "NetworkAttachment", "PortBinding", "RegistryAuth", "Ulimit"),
     "streams": ("ByteStream", "Output", "OutputStream"),
     "volumes": ("Volume",),
+    "wait": ("wait",),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 if TYPE_CHECKING:
     from . import wait
@@ -216,15 +217,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _ROOM_OF:
-        value = getattr(importlib.import_module(f".{_ROOM_OF[name]}", __name__), name)
-    elif name == "wait":
-        value = importlib.import_module(".wait", __name__)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+__getattr__ = loading(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, overload
 
 from containerkit.layers.contents import Contents, Reader, Sizes, Verification
 from containerkit.layers.readers import BlobReader
-from containerkit.layers.waste import Waste, find_waste
 from containerkit.oci.archive import open_image
 from containerkit.oci.config import History, ImageConfig, Mapped, map_history
 from containerkit.oci.digest import chain_ids, sha256
@@ -19,6 +18,7 @@ from containerkit.oci.tree import Diff, Tree, compare, stack
 
 if TYPE_CHECKING:
     from ..display import Table
+    from .waste import Waste
 
 __all__ = ["Layer", "LayerStack", "build_stack", "open_archive"]
 
@@ -172,6 +172,8 @@ class LayerStack(Sequence[Layer]):
 
     def waste(self) -> Waste:
         """Every byte the image carries and no container of it sees, with its cause."""
+        from .waste import find_waste
+
         return find_waste(
             [layer.files() for layer in self.layers],
             [layer.created_by for layer in self.layers],

@@ -46,7 +46,6 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
         link_target: of a symlink as written; of a hardlink the absolute path it shares its bytes with. Else empty.
         device: (major, minor) of a device.
         content_id: names the content: equal IDs, equal bytes. None where the reader saw no content.
-        offset: where the bytes begin in the layer's uncompressed tar; None where there is no tar to look at.
         stored: bytes in the tar; less than ``size`` for a sparse file, 0 for links.
         xattrs: (name, value) of extended attributes.
     """
@@ -61,7 +60,6 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
     link_target: str = ""
     device: tuple[int, int] | None = None
     content_id: str | None = None
-    offset: int | None = None
     stored: int = 0
     xattrs: tuple[tuple[str, str], ...] = ()
 
@@ -193,7 +191,6 @@ def entry_of(member: Member, problems: list[str], content_id: str | None = None)
         link,
         member.device,
         content_id,
-        member.offset,
         member.stored,
         member.xattrs,
     )
@@ -201,16 +198,17 @@ def entry_of(member: Member, problems: list[str], content_id: str | None = None)
 
 def hash_files(source: Source, entries: Iterable[FileEntry]) -> dict[str, str]:
     """Path -> ``sha256:`` digest of the content of these files, all of one layer; of a sparse file, of its data as
-    stored.
+    stored. Of a path that comes twice, of its last content.
 
     Args:
         source: the layer's uncompressed tar, at its start.
     """
+    wanted = {entry.path for entry in entries if entry.type == "file"}
     found: dict[str, str] = {}
-    files = [entry for entry in entries if entry.type == "file" and entry.offset is not None]
-    for entry in sorted(files, key=lambda entry: entry.offset or 0):
-        source.skip((entry.offset or 0) - source.position)
-        found[entry.path] = sha256_of(source.chunks(entry.stored))[0]
+    for member in scan(source, []):
+        path = clean_path(member.name) if member.kind == "file" else None
+        if path in wanted:
+            found[path] = sha256_of(source.chunks(member.stored))[0]
     return found
 
 
