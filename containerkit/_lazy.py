@@ -1,0 +1,25 @@
+"""Names of a package that are loaded from their rooms when they are first used (PEP 562)."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["loading"]
+
+
+def loading(package: str, rooms: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package whose names lie in these rooms; a room called by its own name is a module."""
+    room_of = {name: room for room, names in rooms.items() for name in names}
+
+    def __getattr__(name: str) -> Any:  # noqa: N807  (it becomes the package's)
+        if name not in room_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        room = importlib.import_module(f".{room_of[name]}", package)
+        value = room if room_of[name] == name else getattr(room, name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return __getattr__
