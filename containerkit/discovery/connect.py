@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import EngineUnavailable, InvalidOption
-from .endpoints import EMBEDDED, TLS, Address, Endpoint, Kind, parse_url
+from .endpoints import EMBEDDED, TLS, Address, Endpoint, Kind, Unreachable, parse_url
 from .places import Host, Place, find, find_named, from_url, wanted
 
 if TYPE_CHECKING:
     from ..backends.base import Backend
     from ..engine import Engine
+    from .helper import Helper
 
 __all__ = ["TLS", "Endpoint", "connect", "discover", "open_backend"]
 
@@ -69,16 +70,16 @@ def _discover(host: Host) -> tuple[Endpoint, ...]:
 
 
 def _look(place: Place, host: Host) -> Endpoint:
-    from .embedded import program_version
-    from .helper import HelperFailed
     from .probe import ask_rootless
 
     endpoint = place.endpoint
     address = parse_url(endpoint.url)
     if address.scheme == EMBEDDED:
+        from .embedded import program_version
+
         try:
             version = program_version(address.path, timeout=_LOOK)
-        except HelperFailed as exc:
+        except Unreachable as exc:
             return replace(endpoint, reason=str(exc))
         note = "not running; connect() starts it if nothing else answers"
         return replace(endpoint, kind="podman", version=version, rootless=host.uid != 0, reachable=True, note=note)
@@ -249,10 +250,7 @@ class Route:
 
 def _open(place: Place, host: Host, *, timeout: float) -> Route:
     """Ask one place, through ssh or our own podman if that is what it takes. Raises EngineUnavailable."""
-    from .embedded import start_service
-    from .helper import Helper, HelperFailed
-    from .probe import Unreachable, ask
-    from .tunnel import find_remote_socket, open_tunnel
+    from .probe import ask
 
     endpoint = place.endpoint
     helper: Helper | None = None
@@ -265,8 +263,12 @@ def _open(place: Place, host: Host, *, timeout: float) -> Route:
             raise Unreachable(endpoint.reason or str(exc)) from exc
         runtime, start, real = host.get("XDG_RUNTIME_DIR"), min(max(timeout, 5.0), _START), endpoint.url
         if address.scheme == EMBEDDED:
+            from .embedded import start_service
+
             helper = start_service(address.path, runtime=runtime, timeout=_START)
         elif address.scheme == "ssh":
+            from .tunnel import find_remote_socket, open_tunnel
+
             key = endpoint.identity
             remote = address.path or find_remote_socket(address, identity=key, prefer=place.says, timeout=start)
             helper = open_tunnel(address, remote, identity=key, timeout=start, runtime=runtime)
@@ -280,7 +282,7 @@ def _open(place: Place, host: Host, *, timeout: float) -> Route:
             if helper and (said := helper.words()):
                 raise Unreachable(f"{exc}; {helper.name} says: {said}") from exc
             raise
-    except (Unreachable, HelperFailed) as exc:
+    except Unreachable as exc:
         if helper:
             helper.close()
         reason = "; ".join(line.strip() for line in str(exc).splitlines() if line.strip())

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ..backends.tls import TLS
 from ..errors import InvalidOption
 
-__all__ = ["TLS", "Address", "Endpoint", "parse_url"]
+__all__ = ["TLS", "Address", "Endpoint", "Unreachable", "parse_url"]
 
 Kind = Literal["docker", "podman"]
 
@@ -20,6 +20,10 @@ EMBEDDED = "embedded"  # the scheme of our own `podman system service`: embedded
 # ssh(1) puts these into a command line of its own (ProxyCommand %h, %r): nothing that a shell would read.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\+-]*")
+
+
+class Unreachable(Exception):
+    """No engine answers at an address; the message says why, for one line of a list."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .endpoints import Unreachable
+
 __all__ = ["Helper", "HelperFailed", "private_folder"]
 
 _MAX_SOCKET = 107  # bytes, sun_path of unix(7) without its final NUL
@@ -32,7 +34,7 @@ rm -rf -- "$2"
 """
 
 
-class HelperFailed(Exception):
+class HelperFailed(Unreachable):
     """The helper ended, or its socket did not come up; the message holds its own last words."""
 
 

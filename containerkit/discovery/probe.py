@@ -15,15 +15,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..errors import InvalidOption
-from .endpoints import TLS, Address, Kind, parse_url
+from .endpoints import TLS, Address, Kind, Unreachable, parse_url
 
-__all__ = ["Answer", "Unreachable", "ask", "ask_rootless"]
+__all__ = ["Answer", "ask", "ask_rootless"]
 
 _MAX_ANSWER = 4 << 20  # bytes; Podman's /libpod/info is about 4 KiB
-
-
-class Unreachable(Exception):
-    """No engine answers at an address; the message says why, for one line of a list."""
 
 
 @dataclass(frozen=True, slots=True)

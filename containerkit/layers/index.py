@@ -11,13 +11,13 @@ from ..oci.digest import chain_ids
 from ..oci.image import LayerBlob
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import invalid
-from ..oci.tarsplit import read_tar_split
-from ..store import Store, StoreLayer, open_store
+from ..store import open_store
 from .readers import BlobReader, RecordReader, StreamReader
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
     from ..engine import Engine
+    from ..store import Store, StoreLayer
     from .contents import Reader
 
 __all__ = ["Index"]
@@ -68,6 +68,8 @@ class Index:
         return self._streams[record.id]
 
     def _load(self, layer: StoreLayer) -> LayerContents:
+        from ..oci.tarsplit import read_tar_split
+
         if layer.chain_id not in self._read:
             self._read[layer.chain_id] = read_tar_split(layer.record())
         return self._read[layer.chain_id]

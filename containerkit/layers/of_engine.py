@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidOption
 from ..oci.config import History, ImageConfig
 from ..oci.digest import sha256
-from ..store import Store
 from .index import Index
 from .stack import LayerStack, build_stack
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
     from ..engine import Engine
+    from ..store import Store
 
 __all__ = ["image_layers", "records_of"]
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._lazy import loading
 from ..backends._peer import engine_root
-from .containerd import containerd_store
-from .disk import disk_bytes
-from .graph import RwDir, Store, StoreLayer, docker_store, podman_store
 
 if TYPE_CHECKING:
     from ..backends.base import Backend, EngineInfo
+    from .disk import disk_bytes
+    from .graph import RwDir, Store, StoreLayer
 
 __all__ = ["RwDir", "Store", "StoreLayer", "disk_bytes", "open_store"]
+
+__getattr__ = loading(__name__, {"disk": ("disk_bytes",), "graph": ("RwDir", "Store", "StoreLayer")})
 
 
 def open_store(backend: Backend, info: EngineInfo | None = None) -> tuple[Store | None, str]:
@@ -28,7 +30,11 @@ def open_store(backend: Backend, info: EngineInfo | None = None) -> tuple[Store 
     folder = root / info.root_dir.lstrip("/")
     try:
         if info.image_store == "containerd":
+            from .containerd import containerd_store
+
             return containerd_store(root, folder, info.storage_driver), ""
+        from .graph import docker_store, podman_store
+
         if info.kind == "docker":
             return docker_store(folder, info.storage_driver), ""
         return podman_store(folder, info.storage_driver), ""

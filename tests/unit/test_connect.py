@@ -212,7 +212,8 @@ def test_permission_denied_names_the_uid_and_what_the_group_means(folder: Path, 
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            from containerkit.discovery.probe import Unreachable, ask
+            from containerkit.discovery.endpoints import Unreachable
+            from containerkit.discovery.probe import ask
 
             os.setgroups([])
             os.setgid(65534)
