@@ -20,7 +20,7 @@ import requests
 from ..errors import ContainerKitError, EngineError, EngineUnavailable, Unsupported
 from ..streams import Attachment, ByteStream
 from ._translate import chain, refusal, translated
-from .base import Backend, Capability
+from .base import Backend, Capability, EngineInfo
 
 log = logging.getLogger("containerkit")
 
@@ -98,10 +98,16 @@ def taken_over(response: requests.Response) -> tuple[socket.socket, bytes]:
 class HttpBackend(Backend):
     """What every request has in common, whatever it asks."""
 
+    _first: EngineInfo
+
     def __init__(self, url: str, *, timeout: float, on_close: Callable[[], None] | None = None) -> None:
         self.url = url
         self._timeout = timeout
         self._on_close = on_close
+
+    def first_info(self) -> EngineInfo:
+        """As the engine answered when the connection was made."""
+        return self._first
 
     @abstractmethod
     def _send(

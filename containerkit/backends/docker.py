@@ -86,7 +86,8 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         self._api = "1.24"
         version = self._version_answer()
         self._api = ".".join(map(str, min(_version(_parse.text(version.get("ApiVersion")) or "1.24"), _NEWEST)))
-        self._read_capabilities(self.info())
+        self._first = self.info()
+        self._read_capabilities(self._first)
 
     def _send(
         self,

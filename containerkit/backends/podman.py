@@ -95,7 +95,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             api.verify, api.cert = tls.trusted, tls.client
         api.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
         self._base = f"{'https' if tls else 'http'}://{api.base_url.netloc}"
-        info = self.info()
+        info = self._first = self.info()
         self._version = _numbers(info.version)
         self._read_capabilities(info)
 

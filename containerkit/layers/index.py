@@ -32,9 +32,9 @@ class Index:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.info = engine.backend.info()
+        self.info = engine.backend.first_info()
         self.store: Store | None
-        self.store, self.why = open_store(engine.backend, self.info)
+        self.store, self.why = open_store(engine.backend)
         self._read: dict[str, LayerContents] = {}
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, StreamReader] = {}

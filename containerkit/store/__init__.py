@@ -12,7 +12,7 @@ from .._lazy import loading
 from ..backends._peer import engine_root
 
 if TYPE_CHECKING:
-    from ..backends.base import Backend, EngineInfo
+    from ..backends.base import Backend
     from .disk import disk_bytes
     from .graph import RwDir, Store, StoreLayer
 
@@ -21,9 +21,9 @@ __all__ = ["RwDir", "Store", "StoreLayer", "disk_bytes", "open_store"]
 __getattr__ = loading(__name__, {"disk": ("disk_bytes",), "graph": ("RwDir", "Store", "StoreLayer")})
 
 
-def open_store(backend: Backend, info: EngineInfo | None = None) -> tuple[Store | None, str]:
+def open_store(backend: Backend) -> tuple[Store | None, str]:
     """(the store of an engine on this machine, or None; and why not)."""
-    info = info or backend.info()
+    info = backend.first_info()
     root, why = engine_root(backend.url)
     if root is None:
         return None, why
