@@ -122,7 +122,9 @@ def docker_store(root: Path, driver: str) -> Store:
     vfs = driver == "vfs"
     data = root / "vfs" / "dir" if vfs else root / driver
     layers = {}
-    for folder in (database / "sha256").iterdir():
+    database.lstat()  # raises where this is no such store; one that never held a layer has no folder in it
+    found = database / "sha256"
+    for folder in found.iterdir() if found.is_dir() else ():
         chain = f"sha256:{folder.name}"
         place, split = data / (folder / "cache-id").read_text().strip(), folder / "tar-split.json.gz"
         layers[chain] = StoreLayer(
@@ -156,7 +158,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def podman_store(root: Path, driver: str) -> Store:
     """DRIVER-layers/layers.json: layers by an ID that is not the chain ID, with their parents. Raises OSError."""
     records = root / f"{driver}-layers"
-    records.lstat()  # raises where this is no such store; one that never held a layer has no file in it
+    records.lstat()  # as above
     rows = {row["id"]: row for row in _rows(records / "layers.json")}
     vfs = driver == "vfs"
     data = root / "vfs" / "dir" if vfs else root / driver

@@ -102,9 +102,12 @@ def test_podmans_layers_by_their_parents(tmp_path: Path, driver: str) -> None:
 def test_an_empty_store_is_one(tmp_path: Path) -> None:
     """A store that never held a layer has no file of them; a folder that is no store is an error."""
     (tmp_path / "overlay-layers").mkdir()
+    (tmp_path / "image" / "overlay2" / "layerdb").mkdir(parents=True)
     assert podman_store(tmp_path, "overlay").layers == {}
-    with pytest.raises(FileNotFoundError):
-        podman_store(tmp_path / "none", "overlay")
+    assert docker_store(tmp_path, "overlay2").layers == {}
+    for opened in (podman_store, docker_store):
+        with pytest.raises(FileNotFoundError):
+            opened(tmp_path / "none", "overlay2")
 
 
 def test_layers_are_many(tmp_path: Path) -> None:
