@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..oci.config import ImageConfig
 from ..oci.digest import chain_ids
-from ..oci.image import LayerBlob
+from ..oci.image import ImageArchive, LayerBlob, blob_name
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import invalid
 from ..store import open_store
@@ -50,16 +51,32 @@ class Index:
             found = [self.store.layers.get(chain) if self.store else None for chain in self.chains(record)]
             known = [layer for layer in found if layer is not None]
             blobs = [layer.blob for layer in known if layer.blob is not None]
+            disk = partial(_disk, known)
             whole = bool(found) and len(known) == len(found)
             if whole and all(layer.tar_split is not None for layer in known):
                 load = [partial(self._load, layer) for layer in known]
-                self._readers[record.id] = RecordReader("tar-split", load, disk=lambda number: _disk(known[number]))
+                self._readers[record.id] = RecordReader("tar-split", load, whole=self.stream(record), disk=disk)
             elif whole and len(blobs) == len(known) and all(os.access(blob, os.R_OK) for blob in blobs):
-                layers = [LayerBlob.at(blob) for blob in blobs]
-                self._readers[record.id] = BlobReader("content store", layers, diff_ids=record.diff_ids)
+                layers = tuple(LayerBlob.at(blob) for blob in blobs)
+                self._readers[record.id] = BlobReader(
+                    "content store", layers, diff_ids=record.diff_ids, image=self._image(record, layers), disk=disk
+                )
             else:
                 self._readers[record.id] = self.stream(record)
         return self._readers[record.id]
+
+    def config(self, record: ImageRecord) -> tuple[str, bytes, ImageConfig] | None:
+        """(its name, its bytes, what they say) of the image's own config; Docker's stores keep it as a file."""
+        path = self.store.configs.get(record.id) if self.store else None
+        try:
+            raw = path.read_bytes() if path else b""
+            return (blob_name(path), raw, ImageConfig.parse(raw)) if path else None
+        except (OSError, ValueError):
+            return None
+
+    def _image(self, record: ImageRecord, layers: tuple[LayerBlob, ...]) -> ImageArchive | None:
+        known = self.config(record)
+        return ImageArchive(record.refs, known[1], known[0], known[2], layers) if known else None
 
     def stream(self, record: ImageRecord) -> StreamReader:
         """The image as its save stream shows it, which any user of the engine may read."""
@@ -127,8 +144,8 @@ class Index:
         return found
 
 
-def _disk(layer: StoreLayer) -> int | None:
+def _disk(layers: Sequence[StoreLayer], number: int) -> int | None:
     try:
-        return layer.disk
+        return layers[number].disk
     except OSError:
         return None  # a rootless store holds folders of other uids

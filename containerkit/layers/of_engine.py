@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidOption
-from ..oci.config import History, ImageConfig
+from ..oci.config import History
 from ..oci.digest import sha256
 from .index import Index
 from .stack import LayerStack, build_stack
@@ -14,7 +14,6 @@ from .stack import LayerStack, build_stack
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
     from ..engine import Engine
-    from ..store import Store
 
 __all__ = ["image_layers", "records_of"]
 
@@ -27,7 +26,7 @@ def image_layers(engine: Engine, ref: str) -> LayerStack:
         History(created_by=line.created_by, empty_layer=line.empty_layer, comment=line.comment, size=line.size)
         for line in engine.backend.image_history(record.id)
     ]
-    raw, config = _config(record, index.store) or (None, None)
+    _, raw, config = index.config(record) or (None, None, None)
     return build_stack(
         ref,
         diff_ids=record.diff_ids,
@@ -37,18 +36,6 @@ def image_layers(engine: Engine, ref: str) -> LayerStack:
         config=config,
         reader=lambda: index.reader(record),
     )
-
-
-def _config(record: ImageRecord, store: Store | None) -> tuple[bytes, ImageConfig] | None:
-    """The image's own config, which says which line made no layer; Docker's stores keep it as a file."""
-    path = store.configs.get(record.id) if store else None
-    if path is None:
-        return None
-    try:
-        raw = path.read_bytes()
-        return raw, ImageConfig.parse(raw)
-    except (OSError, ValueError):
-        return None
 
 
 def records_of(engine: Engine, refs: str | Iterable[str] | None, *, all: bool = False) -> list[ImageRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from containerkit.errors import EngineError, NotFound
 from containerkit.layers.contents import Sizes, Verification
 from containerkit.oci.image import ImageArchive, LayerBlob
 from containerkit.oci.layer import FileEntry, LayerContents
@@ -17,12 +18,60 @@ __all__ = ["BlobReader", "RecordReader", "StreamReader"]
 _BYTES = ("config digest", "blob digests and sizes", "diff_ids", "history", "entries")
 
 
-class BlobReader:
+class _Layerwise:
+    """What readers have in common whose layers can be read one by one: what each weighs is remembered.
+
+    Args:
+        disk: tells the blocks that a layer takes in a store, or None; asked when a layer's sizes are.
+    """
+
+    #: Where the sizes of files come from.
+    _headers: str
+
+    def __init__(self, name: str, disk: Callable[[int], int | None] | None) -> None:
+        self.name = name
+        self._disk = disk
+        self._read: dict[int, tuple[int, int]] = {}
+        self._sizes: dict[int, Sizes] = {}
+
+    def _load(self, index: int) -> LayerContents:
+        raise NotImplementedError
+
+    def _compressed(self, index: int) -> int | None:
+        return None
+
+    def read(self, index: int, /) -> LayerContents:
+        """The layer's entries."""
+        contents = self._load(index)
+        if not contents.problems:
+            self._read[index] = contents.content_bytes, contents.tar_bytes
+        return contents
+
+    def sizes(self, index: int, /) -> Sizes:
+        """Content and tar from the layer's headers, which are read for it if they have not been; blocks of its store.
+
+        Raises:
+            InvalidImage: the layer cannot be read.
+        """
+        if index not in self._sizes:
+            if index not in self._read and (problems := self.read(index).problems):
+                raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in problems))
+            content, tar = self._read[index]
+            found = {"compressed": self._compressed(index), "disk": self._disk(index) if self._disk else None}
+            origin = {"content": self._headers, "tar": self.name, "compressed": self.name, "disk": "st_blocks"}
+            source = {what: origin[what] for what in origin if found.get(what, 0) is not None}
+            self._sizes[index] = Sizes(content, tar, **found, source=source)
+        return self._sizes[index]
+
+
+class BlobReader(_Layerwise):
     """Layers whose blobs are files: an archive's, or a content store's.
 
     Args:
         image: gives ``verify`` the config to check against; without it only the layers' blobs and diff_ids are checked.
     """
+
+    _headers = "tar headers"
 
     def __init__(
         self,
@@ -31,35 +80,21 @@ class BlobReader:
         *,
         diff_ids: Sequence[str] = (),
         image: ImageArchive | None = None,
+        disk: Callable[[int], int | None] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.name = name
+        super().__init__(name, disk)
         self._layers = tuple(layers)
         self._diff_ids = tuple(diff_ids)
         self._image = image
         self._limits = limits
-        self._sizes: dict[int, Sizes] = {}
 
-    def read(self, index: int, /) -> LayerContents:
-        """The layer's entries; its sizes are remembered on the way."""
+    def _load(self, index: int) -> LayerContents:
+        return self._layers[index].read(limits=self._limits)
+
+    def _compressed(self, index: int) -> int | None:
         layer = self._layers[index]
-        contents = layer.read(limits=self._limits)
-        if not contents.problems:
-            self._sizes[index] = Sizes(
-                content=contents.content_bytes,
-                tar=contents.tar_bytes,
-                compressed=None if layer.compression == "none" else layer.size,
-                source={"content": "tar headers", "tar": self.name, "compressed": self.name},
-            )
-        return contents
-
-    def sizes(self, index: int, /) -> Sizes:
-        """Content and tar from the layer's headers, which are read for it if they have not been."""
-        if index not in self._sizes:
-            contents = self.read(index)
-            if contents.problems:
-                raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
-        return self._sizes[index]
+        return None if layer.compression == "none" else layer.size
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
         """SHA-256 of the files' bytes."""
@@ -83,12 +118,12 @@ class BlobReader:
         return Verification(("blob digests", "diff_ids", "entries"), ("config digest",))
 
 
-class RecordReader:
+class RecordReader(_Layerwise):
     """Layers of which only the headers are at hand, such as tar-split: entries with content IDs, and no bytes.
 
     Args:
         load: for each layer, base first, what reads its record.
-        disk: tells the blocks that a layer takes, or None; asked when a layer's sizes are.
+        whole: reads the bytes all the same, where ``verify`` asks for them.
     """
 
     def __init__(
@@ -96,42 +131,29 @@ class RecordReader:
         name: str,
         load: Sequence[Callable[[], LayerContents]],
         *,
+        whole: StreamReader | None = None,
         disk: Callable[[int], int | None] | None = None,
     ) -> None:
-        self.name = name
-        self._load = tuple(load)
-        self._disk = disk
-        self._read: dict[int, tuple[int, int]] = {}
-        self._sizes: dict[int, Sizes] = {}
+        super().__init__(name, disk)
+        self._headers = name
+        self._records = tuple(load)
+        self._whole = whole
 
-    def read(self, index: int, /) -> LayerContents:
-        """The layer's entries."""
-        contents = self._load[index]()
-        self._read[index] = contents.content_bytes, contents.tar_bytes
-        return contents
-
-    def sizes(self, index: int, /) -> Sizes:
-        """Content and tar from the record, which is read for it if it has not been, and blocks from the store."""
-        if index not in self._sizes:
-            if index not in self._read:
-                contents = self.read(index)
-                if contents.problems:
-                    raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
-            content, tar = self._read[index]
-            disk = self._disk(index) if self._disk else None
-            source = {"content": self.name, "tar": self.name} | ({} if disk is None else {"disk": "st_blocks"})
-            self._sizes[index] = Sizes(content=content, tar=tar, disk=disk, source=source)
-        return self._sizes[index]
+    def _load(self, index: int) -> LayerContents:
+        return self._records[index]()
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
         """Those the record holds."""
         return {entry.path: entry.content_id for entry in entries if entry.content_id is not None}
 
     def verify(self) -> Verification:
-        """That every record can be read; digests need the bytes."""
-        problems = [f"layer {index}: {breach}" for index, load in enumerate(self._load) for breach in load().problems]
+        """Every record, and every byte of the image where there is a way to them; without one no digest is checked."""
+        read = (load() for load in self._records)
+        problems = [f"layer {index}: {breach}" for index, contents in enumerate(read) for breach in contents.problems]
         if problems:
             raise invalid(self.name, problems)
+        if self._whole is not None:
+            return self._whole.verify()
         return Verification(("entries",), ("config digest", "blob digests and sizes", "diff_ids"))
 
 
@@ -191,6 +213,11 @@ class StreamReader:
         return {one.path: one.content_id for one in found if one.path in wanted and one.content_id is not None}
 
     def verify(self) -> Verification:
-        """Every byte of another pass."""
-        scan_stream(self._save(), ref=self._ref, verify=True, limits=self._limits)
+        """Every byte of another pass. An engine that checks by itself, and refuses to save, has found a violation."""
+        try:
+            scan_stream(self._save(), ref=self._ref, verify=True, limits=self._limits)
+        except NotFound:
+            raise
+        except EngineError as exc:
+            raise invalid(self.name, [f"the engine cannot read it whole: {exc}"]) from exc
         return Verification(_BYTES)

@@ -14,7 +14,12 @@ from containerkit.oci.members import Blob, Extent
 from containerkit.oci.problems import Limits
 from containerkit.oci.sources import StreamSource
 
-__all__ = ["ImageArchive", "LayerBlob"]
+__all__ = ["ImageArchive", "LayerBlob", "blob_name"]
+
+
+def blob_name(path: str | os.PathLike[str]) -> str:
+    """``blobs/sha256/HEX``, as an OCI layout calls what a content store keeps in a file of that name."""
+    return "/".join(os.fspath(path).rsplit("/", 3)[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,10 @@ class LayerBlob:
 
     @classmethod
     def at(cls, path: str | os.PathLike[str], descriptor: Descriptor | None = None) -> LayerBlob:
-        """The blob that a file is, as a content store keeps it. Raises OSError."""
+        """The blob that a file is, as a content store keeps it: named by its digest. Raises OSError."""
         extent = Extent.whole(path)
         with extent.open() as source:
-            return cls(extent.path, extent, sniff(source.take(4)), descriptor)
+            return cls(blob_name(path), extent, sniff(source.take(4)), descriptor)
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ import pytest
 
 import containerkit as ck
 from containerkit.layers import index
+from containerkit.store import open_store
 from containerkit.testing.archives import ImageBuilder
 
 #: Docker's init layer and the engines' own mounts replace these.
@@ -105,4 +106,20 @@ def test_every_reader_sees_the_same(
         waste.dive_wasted_bytes,
     )
     assert [(change.path, change.kind) for change in other.diff(-1)] == diff
-    assert other.verify().checked
+    assert best.verify() == other.verify()
+    assert best.verify().unchecked == ()
+
+
+def test_a_byte_that_changed_in_the_store_is_found(engine: ck.Engine, load: Callable[[ImageBuilder], str]) -> None:
+    """verify() reads the bytes, whatever the contents are read from: a file or blob that rotted is InvalidImage."""
+    ref = load(ImageBuilder().layer(files={"a": b"x" * 1000, "b": os.urandom(3000)}))
+    stack = engine.layers(ref)
+    store, why = open_store(engine.backend)
+    if store is None:
+        pytest.skip(why)
+    stored = store.layers[stack[0].chain_id]
+    place = stored.blob or stored.files / "a"
+    place.chmod(0o644)
+    place.write_bytes(place.read_bytes().replace(b"x" * 1000, b"y" * 1000))
+    with pytest.raises(ck.InvalidImage):
+        stack.verify()
