@@ -123,8 +123,9 @@ def image_sharing(engine: Engine, refs: Any = None) -> Sharing:
 def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
     """See Engine.reclaimable: the layers reachable from no image that stays, and from no container."""
     everything = records_of(engine, None, all=True)
+    containers = engine.backend.list_containers(all=True, filters={})
     used: dict[str, str] = {}
-    for row in engine.backend.list_containers(all=True, filters={}):
+    for row in containers:
         used.setdefault(row.image_id, row.name)
     named = {record.id for record in (everything if refs is None else records_of(engine, refs))}
     leaving = _with_parents(everything, {identity for identity in named if identity not in used}, used)
@@ -137,6 +138,11 @@ def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
             kept.append((record.id, "not asked for"))
     index = Index(engine)
     stays = {chain for record in everything if record.id not in leaving for chain in index.chains(record)}
+    known = {record.id for record in everything}
+    for row in containers:
+        if row.image_id not in known:  # its image was removed by force; the layers that it stands on were not
+            stays.update(index.store.under(row.id) if index.store else ())
+            kept.append((row.image_id, f"container {row.name} still has its layers"))
     content = index.content(going)
     gone = [chain for chain in content if chain not in stays]
     disk = index.disk(going)

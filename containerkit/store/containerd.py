@@ -51,26 +51,34 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
         if found:
             images[digest] = tuple(dict.fromkeys((blobs / digest.removeprefix("sha256:"), *found)))
     layers, containers = {}, {}
-    for snapshot, folder in snapshots.items():
+    for snapshot, (folder, parent) in snapshots.items():
         if is_digest(snapshot):
             diff, blob = diffs.get(snapshot, ("", None))
             beside = (blob,) if blob is not None else ()
-            layers[snapshot] = StoreLayer(snapshot, diff, folder, folder / "fs", None, beside, blob=blob)
+            layers[snapshot] = StoreLayer(snapshot, diff, folder, folder / "fs", None, beside, blob=blob, parent=parent)
         elif not snapshot.endswith("-init"):
             own = docker / "containers" / snapshot
             logs = tuple(own.glob(f"{snapshot}-json.log*")) if own.is_dir() else ()
-            first = snapshots.get(f"{snapshot}-init")
-            containers[snapshot] = RwDir(snapshot, folder, folder / "fs", logs, (own, first) if first else (own,))
+            first, below = snapshots.get(f"{snapshot}-init", (None, parent))
+            own_records = (own, first) if first else (own,)
+            containers[snapshot] = RwDir(snapshot, folder, folder / "fs", logs, own_records, parent=below)
     return Store(docker, driver, True, layers, containers, images, configs)
 
 
-def _snapshots(folder: Path) -> dict[str, Path]:
-    """Name, without namespace and number ("moby/12/sha256:…"), -> its folder."""
+def _snapshots(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Name -> (its folder, the name of the one below)."""
     found = {}
     for key, value in open_bolt(folder / "metadata.db").bucket("v1", "snapshots").items():
         if isinstance(value, Bucket) and isinstance(number := value.get(b"id"), bytes):
-            found[key.decode().split("/", 2)[-1]] = folder / "snapshots" / str(_uvarint(number))
+            parent = value.get(b"parent")
+            below = _name(parent) if isinstance(parent, bytes) else ""
+            found[_name(key)] = folder / "snapshots" / str(_uvarint(number)), below
     return found
+
+
+def _name(key: bytes) -> str:
+    """Without namespace and number: "moby/12/sha256:…"."""
+    return key.decode().split("/", 2)[-1]
 
 
 def _uvarint(data: bytes) -> int:

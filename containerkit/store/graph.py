@@ -31,6 +31,7 @@ class StoreLayer:
         beside: the engine's own records of it.
         blob: the content that it was unpacked from, where the store keeps that.
         tar_bytes: of its uncompressed tar, where the store says.
+        parent: chain ID of the layer below; "" for a base.
     """
 
     chain_id: str
@@ -41,6 +42,7 @@ class StoreLayer:
     beside: tuple[Path, ...] = ()
     tar_bytes: int | None = None
     blob: Path | None = None
+    parent: str = ""
 
     @cached_property
     def disk(self) -> int:
@@ -63,6 +65,7 @@ class RwDir:
         logs: files of what it wrote to its standard streams.
         beside: the engine's own records, and Docker's init layer.
         copies: full copies of the image that were made for its user namespace.
+        parent: chain ID of the layer that it stands on, which the store keeps as long as the container is there.
     """
 
     container: str
@@ -71,6 +74,7 @@ class RwDir:
     logs: tuple[Path, ...] = ()
     beside: tuple[Path, ...] = ()
     copies: tuple[Path, ...] = ()
+    parent: str = ""
 
     @cached_property
     def disk(self) -> int:
@@ -111,6 +115,13 @@ class Store:
     images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     configs: Mapping[str, Path] = field(default_factory=dict)
 
+    def under(self, container: str) -> Iterator[str]:
+        """The chain IDs of the layers that a container stands on, the top one first."""
+        at = self.containers[container].parent if container in self.containers else ""
+        while at:
+            yield at
+            at = self.layers[at].parent if at in self.layers else ""
+
     def image_disk(self, image_id: str) -> int:
         """Bytes on disk of an image's own records and mapped copies, without its layers."""
         return _disk(self.images.get(image_id, ()))
@@ -134,6 +145,7 @@ def docker_store(root: Path, driver: str) -> Store:
             place if vfs else place / "diff",
             split if split.is_file() else None,
             beside=(folder,),
+            parent=_word(folder / "parent"),
         )
     containers = {}
     mounts = database / "mounts"
@@ -142,13 +154,19 @@ def docker_store(root: Path, driver: str) -> Store:
         own = root / "containers" / folder.name
         logs = tuple(own.glob(f"{folder.name}-json.log*")) if own.is_dir() else ()
         beside = (data / f"{place.name}-init", own, folder)
-        containers[folder.name] = RwDir(folder.name, place, place if vfs else place / "diff", logs, beside)
+        containers[folder.name] = RwDir(
+            folder.name, place, place if vfs else place / "diff", logs, beside, parent=_word(folder / "parent")
+        )
     images, configs = {}, {}
     content = root / "image" / driver / "imagedb" / "content" / "sha256"
     for file in content.iterdir() if content.is_dir() else ():
         configs[f"sha256:{file.name}"] = file
         images[f"sha256:{file.name}"] = (file, content.parents[1] / "metadata" / "sha256" / file.name)
     return Store(root, driver, not vfs, layers, containers, images, configs)
+
+
+def _word(path: Path) -> str:
+    return path.read_text().strip() if path.is_file() else ""
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -181,6 +199,7 @@ def podman_store(root: Path, driver: str) -> Store:
             split if split.is_file() else None,
             beside=(split,),
             tar_bytes=row.get("diff-size"),
+            parent=chains.get(row.get("parent", ""), ""),
         )
         layers.setdefault(chain, found)
     containers = {}
@@ -189,7 +208,9 @@ def podman_store(root: Path, driver: str) -> Store:
         parent = rows.get(row["layer"], {}).get("parent", "")
         copies = (data / parent,) if parent in mapped else ()
         logs = tuple((own / "userdata").glob("ctr.log*")) if (own / "userdata").is_dir() else ()
-        containers[row["id"]] = RwDir(row["id"], place, place if vfs else place / "diff", logs, (own,), copies)
+        containers[row["id"]] = RwDir(
+            row["id"], place, place if vfs else place / "diff", logs, (own,), copies, chains.get(parent, "")
+        )
     folder = root / f"{driver}-images"
     images = {
         f"sha256:{row['id']}": (folder / row["id"], *(data / top for top in row.get("mapped-layers") or ()))

@@ -113,6 +113,25 @@ def test_reclaim_is_what_removal_frees(
     assert before - measured(store.root) == pytest.approx(predicted.disk_bytes, rel=0.01)
 
 
+def test_layers_outlive_an_image_that_was_removed_by_force(
+    engine: ck.Engine, store: Any, load: Callable[..., str], family: tuple[ImageBuilder, list[str]]
+) -> None:
+    """Docker keeps the layers of a stopped container whose image is gone: no other image's removal frees them."""
+    _, refs = family
+    for ref in refs[2:]:
+        engine.images.remove(ref)
+    container = engine.containers.create(refs[0], ["/x"])
+    try:
+        engine.images.remove(refs[0], force=True)
+        predicted = engine.reclaimable(refs[1])
+        before = measured(store.root)
+        engine.images.remove(refs[1])
+        assert before - measured(store.root) == pytest.approx(predicted.disk_bytes, rel=0.01)
+    finally:
+        if engine.containers.list(all=True, filters={"id": container.id}):
+            container.remove(force=True)
+
+
 def test_what_a_container_has_is_not_reclaimable(engine: ck.Engine, load: Callable[..., str]) -> None:
     """An image with a container, running or not, is kept, and the report says because of whom."""
     ref = load(ImageBuilder().layer(files={"x": 1000}))
