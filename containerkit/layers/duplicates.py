@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ..oci.layer import FileEntry
 from ..values import Value
 from .index import Index
-from .of_engine import records_of
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
@@ -89,8 +88,8 @@ class Duplicates(Value):
 
 def image_duplicates(engine: Engine, refs: Any = None, *, verify: bool = False) -> Duplicates:
     """See Engine.duplicates. One look at each distinct layer; linear in files."""
-    records = records_of(engine, refs)
     index = Index(engine)
+    records = index.records(refs)
     owner: dict[str, tuple[ImageRecord, int]] = {}
     for record in records:
         for number, chain in enumerate(index.chains(record)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from ..errors import InvalidOption
 from ..oci.config import ImageConfig
 from ..oci.digest import chain_ids
 from ..oci.image import ImageArchive, LayerBlob, blob_name
@@ -25,20 +26,46 @@ __all__ = ["Index"]
 
 
 class Index:
-    """The layers of an engine's images, by chain ID.
+    """The images of an engine, and their layers by chain ID.
 
     Attributes:
-        store: the engine's store on disk, or None; `why` then says why not.
+        why: what could not be had of the store, in words.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.info = engine.backend.first_info()
-        self.store: Store | None
-        self.store, self.why = open_store(engine.backend)
+        self.why = ""
+        self._records: dict[str, ImageRecord] = {}
         self._read: dict[str, LayerContents] = {}
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, StreamReader] = {}
+
+    @cached_property
+    def store(self) -> Store | None:
+        """The engine's store on disk, or None; `why` then says why not."""
+        found, self.why = open_store(self._engine.backend)
+        return found
+
+    # ---------------------------------------------------------------- images
+    def records(self, refs: str | Iterable[str] | None, *, all: bool = False) -> list[ImageRecord]:
+        """The images that are meant, each once; None for all of them, with `all` also those that only a build left.
+
+        Raises:
+            ImageNotFound, InvalidOption.
+        """
+        backend = self._engine.backend
+        if refs is None:
+            listed = dict.fromkeys(record.id for record in backend.list_images(all=all, filters={}))
+            found = [self._records.get(identity) or backend.inspect_image(identity) for identity in listed]
+        else:
+            names = [refs] if isinstance(refs, str) else refs
+            if not isinstance(names, Iterable):
+                raise InvalidOption("refs", refs, "an image's name, several, or None for all")
+            found = [self._engine.images.get(name).record for name in names]
+        meant = {record.id: record for record in found}
+        self._records.update(meant)
+        return list(meant.values())
 
     # ---------------------------------------------------------------- contents
     def chains(self, record: ImageRecord) -> tuple[str, ...]:

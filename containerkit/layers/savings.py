@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ..values import Value
 from .copies import merged_bytes
 from .index import Index
-from .of_engine import records_of
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
@@ -145,10 +144,10 @@ class Savings(Value):
         return self.table().to_html()
 
 
-def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True) -> Savings:
-    """See Engine.savings."""
-    records = records_of(engine, refs)
-    index = Index(engine)
+def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True, index: Index | None = None) -> Savings:
+    """See Engine.savings. `index`: what another question has read already."""
+    index = index or Index(engine)
+    records = index.records(refs)
     content = index.content(records)
     disk = index.disk(records)
     count: dict[str, int] = {}

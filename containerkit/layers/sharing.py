@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ..oci.digest import chain_ids
 from ..values import Value
 from .index import Index
-from .of_engine import records_of
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
@@ -109,7 +108,7 @@ class Reclaim(Value):
 
 def image_sharing(engine: Engine, refs: Any = None) -> Sharing:
     """See Engine.sharing."""
-    records = records_of(engine, refs)
+    records = Index(engine).records(refs)
     index_of: dict[str, tuple[str, list[str]]] = {}
     for record in records:
         for chain, diff in zip(chain_ids(record.diff_ids), record.diff_ids, strict=True):
@@ -120,14 +119,20 @@ def image_sharing(engine: Engine, refs: Any = None) -> Sharing:
     return Sharing(layers, names, {row.name: row.image_id for row in listed if row.image_id in names})
 
 
-def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
-    """See Engine.reclaimable: the layers reachable from no image that stays, and from no container."""
-    everything = records_of(engine, None, all=True)
+def image_reclaim(engine: Engine, refs: Any = None, *, index: Index | None = None) -> Reclaim:
+    """See Engine.reclaimable: the layers reachable from no image that stays, and from no container.
+
+    Args:
+        index: what another question has read already.
+    """
+    index = index or Index(engine)
+    asked = None if refs is None else index.records(refs)
+    everything = index.records(None, all=True)
     containers = engine.backend.list_containers(all=True, filters={})
     used: dict[str, str] = {}
     for row in containers:
         used.setdefault(row.image_id, row.name)
-    named = {record.id for record in (everything if refs is None else records_of(engine, refs))}
+    named = {record.id for record in (everything if asked is None else asked)}
     leaving = _with_parents(everything, {identity for identity in named if identity not in used}, used)
     going = [record for record in everything if record.id in leaving]
     kept = []
@@ -136,7 +141,6 @@ def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
             kept.append((record.id, f"container {used[record.id]} uses it"))
         elif record.id not in leaving and record.refs:
             kept.append((record.id, "not asked for"))
-    index = Index(engine)
     stays = {chain for record in everything if record.id not in leaving for chain in index.chains(record)}
     known = {record.id for record in everything}
     for row in containers:

@@ -155,8 +155,9 @@ def _content(folder: Path) -> tuple[int, int]:
 def engine_usage(engine: Engine) -> DiskUsage:
     """See Engine.disk_usage."""
     said = engine.backend.engine_disk_usage()
-    saved = image_savings(engine)
-    free = image_reclaim(engine)
+    index = Index(engine)
+    saved = image_savings(engine, index=index)
+    free = image_reclaim(engine, index=index)
     images = [row for row in said.get("Images") or () if isinstance(row, Mapping)]
     claimed = _number(said.get("LayersSize")) or _sum(images, "Size")
     sizes = [cost.disk_bytes for cost in saved.containers]
