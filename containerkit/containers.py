@@ -276,8 +276,11 @@ class Container:
         """Change limits (memory, memory_swap, memory_reservation, cpus, cpu_shares, cpuset_cpus, pids_limit) or the
         restart policy; gives the engine's warnings.
 
+        With memory alone, swap stays as it is: no limit of it stays none, and a limit of both together is kept.
+
         Raises:
-            Unsupported, LimitNotEnforced, InvalidOption.
+            InvalidOption: also memory that is more than the limit of memory and swap together.
+            Unsupported, LimitNotEnforced.
         """
         asked = limits(new_limits)
         policy = restart_policy("restart", restart) if restart is not None else None

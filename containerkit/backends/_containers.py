@@ -15,6 +15,7 @@ from ..errors import (
     EngineUnavailable,
     ImageNotFound,
     InUse,
+    InvalidOption,
     NameInUse,
     NetworkNotFound,
     NotFound,
@@ -38,6 +39,9 @@ class ContainerVerbs(HttpBackend):
     """Containers: what both engines answer alike; the rest are hooks."""
 
     # ---------------------------------------------------------------- hooks
+    #: How "no limit of swap" is said at create, and at update.
+    _swap_at_create = _swap_at_update = -1
+
     @abstractmethod
     def _image_name(self, ref: str) -> str:
         """The name under which this engine's store is asked for a ref."""
@@ -57,7 +61,7 @@ class ContainerVerbs(HttpBackend):
     def create_container(self, spec: ContainerSpec) -> Created:
         doing = f"creating container {spec.name or ''} from {spec.image}".replace("  ", " ")
         self._refuse_missing_sources(spec, doing)
-        body = container_body(spec, self._stored_name(spec.image))
+        body = container_body(spec, self._stored_name(spec.image), unlimited_swap=self._swap_at_create)
         later = self._networking(spec, body)
         params = {"name": spec.name, "platform": spec.platform}
         try:
@@ -241,7 +245,9 @@ class ContainerVerbs(HttpBackend):
 
     def update_container(self, ref: str, limits: ResourceLimits, restart: str | None) -> tuple[str, ...]:
         doing = f"updating container {ref}"
-        body = limits_body(limits)
+        body = limits_body(limits, unlimited_swap=self._swap_at_update)
+        if limits.memory is not None and limits.memory_swap is None:
+            body |= self._swap_beside(ref, limits.memory)
         if restart is not None:
             name, _, retries = restart.partition(":")
             body["RestartPolicy"] = {"Name": name, "MaximumRetryCount": int(retries or 0)}
@@ -250,6 +256,18 @@ class ContainerVerbs(HttpBackend):
         except EngineError as exc:
             raise self._explain(exc, ref, doing) from exc
         return tuple(map(_parse.text, _parse.sequence(_parse.mapping(answer).get("Warnings"))))
+
+    def _swap_beside(self, ref: str, memory: int) -> dict[str, Any]:
+        """What an update of memory alone means for swap: no limit of it stays none, which Docker wants to be told, and
+        one that there is (memory and swap together) must hold what is asked."""
+        host = _parse.mapping(self.inspect_container(ref).raw.get("HostConfig"))
+        both = _parse.number(host.get("MemorySwap"))
+        if both <= 0:
+            return {"MemorySwap": self._swap_at_update}
+        if both < memory:
+            expected = f"{both} bytes or less, which is what container {ref} has with its swap; else memory_swap= too"
+            raise InvalidOption("memory", memory, expected)
+        return {}
 
     def wait_container(self, ref: str, *, timeout: float | None) -> int:
         doing = f"waiting for container {ref}"

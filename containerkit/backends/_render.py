@@ -22,6 +22,7 @@ from ..spec import (
 )
 
 __all__ = [
+    "ALL_SWAP",
     "auth_header",
     "container_body",
     "endpoint_body",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 _NANO = 1_000_000_000
+#: As much swap as there is, as a number: the largest that the kernel's page counter holds.
+ALL_SWAP = (1 << 63) - 4096
 #: The CLI's own defaults for a tmpfs, said in full because the engines' differ (Podman leaves noexec out).
 _TMPFS_DEFAULTS = ("rw", "noexec", "nosuid", "nodev")
 _TMPFS_OPPOSITES = {"exec": "noexec", "suid": "nosuid", "dev": "nodev", "ro": "rw"}
@@ -104,12 +107,12 @@ def _mount(mount: Mount) -> dict[str, Any]:
     return body
 
 
-def limits_body(limits: ResourceLimits) -> dict[str, Any]:
-    """The limits that are asked for, and nothing else."""
+def limits_body(limits: ResourceLimits, *, unlimited_swap: int = -1) -> dict[str, Any]:
+    """The limits that are asked for, and nothing else; `unlimited_swap` is how -1 is said."""
     return _without_none(
         {
             "Memory": limits.memory,
-            "MemorySwap": limits.memory_swap,
+            "MemorySwap": unlimited_swap if limits.memory_swap == -1 else limits.memory_swap,
             "MemoryReservation": limits.memory_reservation,
             "NanoCpus": None if limits.cpus is None else round(limits.cpus * _NANO),
             "CpuShares": limits.cpu_shares,
@@ -132,7 +135,7 @@ def endpoint_body(attachment: NetworkAttachment) -> dict[str, Any]:
     return body
 
 
-def container_body(spec: ContainerSpec, image: str) -> dict[str, Any]:
+def container_body(spec: ContainerSpec, image: str, *, unlimited_swap: int = -1) -> dict[str, Any]:
     """The body of a create, but for NetworkingConfig, which is the backend's own way."""
     binds = [mount for mount in spec.mounts if mount.relabel]
     tmpfs = [mount for mount in spec.mounts if mount.kind == "tmpfs"]
@@ -146,7 +149,7 @@ def container_body(spec: ContainerSpec, image: str) -> dict[str, Any]:
         _port(port.container_port, port.protocol): {} for port in (*spec.expose, *spec.publish)
     }
     host: dict[str, Any] = {
-        **limits_body(spec.limits),
+        **limits_body(spec.limits, unlimited_swap=unlimited_swap),
         "Binds": [_bind_string(mount) for mount in binds] or None,
         "Mounts": [_mount(mount) for mount in others] or None,
         "Tmpfs": {mount.target: tmpfs_options(mount) for mount in tmpfs} or None,

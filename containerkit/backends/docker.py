@@ -18,7 +18,7 @@ from . import _parse
 from ._containers import ContainerVerbs
 from ._http import path
 from ._images import ImageVerbs
-from ._render import auth_header, endpoint_body
+from ._render import ALL_SWAP, auth_header, endpoint_body
 from ._resources import ResourceVerbs
 from ._translate import recast, translated
 from .base import Capability, EngineInfo, Raw
@@ -65,6 +65,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     """
 
     kind = "docker"
+    _swap_at_update = ALL_SWAP  # once there was a limit, runc 1.3 refuses -1, or ignores it (cgroup v2)
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ from ._containers import ContainerVerbs, capability_name
 from ._follow import Followed
 from ._http import FOREVER, path
 from ._images import ImageVerbs
-from ._render import endpoint_body
+from ._render import ALL_SWAP, endpoint_body
 from ._resources import ResourceVerbs
 from ._translate import recast, translated
 from .base import Capability, EngineInfo, HistoryEntry, ImageRecord, Raw
@@ -74,6 +74,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     """
 
     kind = "podman"
+    _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and so for memory twice over
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     ContainerKitError,
+    InvalidOption,
     LimitNotEnforced,
     Unsupported,
 )
@@ -79,6 +80,41 @@ class LimitScenarios(Scenarios):
             box, "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true"
         )
         assert str(64 << 20) in shown.split()
+
+    @needs(Capability.PROCESSES, Capability.UPDATE, Capability.MEMORY_LIMIT)
+    @pytest.mark.parametrize(
+        ("first", "then", "memory", "swap"),
+        [
+            ({}, {"memory": "80m"}, 80, None),
+            ({"memory": "64m"}, {"memory": "80m"}, 80, 48),
+            ({"memory": "64m", "memory_swap": -1}, {"memory": "200m"}, 200, None),
+            ({"memory": "64m"}, {"memory": "200m", "memory_swap": "300m"}, 200, 100),
+            ({"memory": "64m"}, {"memory": "200m", "memory_swap": -1}, 200, None),
+            ({}, {"memory": "64m", "memory_swap": "64m"}, 64, 0),
+        ],
+        ids=["of none", "within swap", "swap unlimited", "both", "swap set free", "no swap"],
+    )
+    def test_memory_and_swap(
+        self, engine: Engine, shell_image: str, first: Any, then: Any, memory: int, swap: int | None
+    ) -> None:
+        """What update() makes of memory and swap is the same on every engine: no limit of swap stays none."""
+        with engine.start(shell_image, ["sleep", "600"], **first) as container:
+            container.update(**then)
+            line = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.swap.max 2>/dev/null; true"
+            shown = shell(container, line).split()
+        if len(shown) == 2:  # cgroup v2, with swap accounting
+            most = 1 << 60  # "max", or a number that no machine has
+            found = [most if word == "max" else min(int(word), most) for word in shown]
+            assert found == [memory << 20, most if swap is None else swap << 20]
+
+    @needs(Capability.PROCESSES, Capability.UPDATE, Capability.MEMORY_LIMIT)
+    def test_more_memory_than_memory_and_swap(self, engine: Engine, shell_image: str) -> None:
+        """Memory over what there is with swap: InvalidOption, which says how much that is; nothing is changed."""
+        with engine.start(shell_image, ["sleep", "600"], memory="64m", memory_swap="100m") as container:
+            with pytest.raises(InvalidOption, match=str(100 << 20)) as caught:
+                container.update(memory="200m")
+            assert caught.value.name == "memory"
+            assert container.inspect()["HostConfig"]["Memory"] == 64 << 20
 
     @pytest.mark.parametrize(
         ("option", "value", "capability", "files", "expected"),
