@@ -30,7 +30,7 @@ from ._http import FOREVER, REQUEST_LABEL, HttpBackend, path
 from ._peer import surely_missing
 from ._render import container_body, endpoint_body, exec_body, limits_body, query_filters
 from ._translate import recast, translated
-from .base import Change, ContainerRecord, Created, ExecState, PathStat, Processes, Raw, Stats
+from .base import Capability, Change, ContainerRecord, Created, ExecState, PathStat, Processes, Raw, Stats
 
 _RUNNING = ("running", "paused", "restarting")
 
@@ -50,8 +50,18 @@ class ContainerVerbs(HttpBackend):
     def _stored_name(self, ref: str) -> str: ...
 
     @abstractmethod
-    def _networking(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
-        """Put the networks into the body of a create; give those to connect afterwards."""
+    def _adapt(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
+        """Put what this engine wants said its own way into the body of a create; give the networks to connect after."""
+
+    def _left_out(self, spec: ContainerSpec) -> Iterator[str]:
+        """The options of the spec that this engine would take, and not apply."""
+        if spec.oom_kill_disable and (
+            self.first_info().cgroup_version != 1 or Capability.MEMORY_LIMIT not in self.capabilities
+        ):
+            yield "oom_kill_disable (it takes cgroup v1, and its memory controller)"
+        if self.first_info().rootless:  # no user namespace may filter devices
+            limited = (device for device in spec.devices if set(device.permissions) != set("rwm"))
+            yield from (f"permissions {device.permissions!r} of {device.host_path}" for device in limited)
 
     def _familiar(self, ref: str) -> str:
         """An image's name as users write it."""
@@ -60,9 +70,11 @@ class ContainerVerbs(HttpBackend):
     # ---------------------------------------------------------------- create and inspect
     def create_container(self, spec: ContainerSpec) -> Created:
         doing = f"creating container {spec.name or ''} from {spec.image}".replace("  ", " ")
+        if lost := list(self._left_out(spec)):
+            raise Unsupported(f"{doing}: this engine would leave out {', '.join(lost)}")
         self._refuse_missing_sources(spec, doing)
         body = container_body(spec, self._stored_name(spec.image), unlimited_swap=self._swap_at_create)
-        later = self._networking(spec, body)
+        later = self._adapt(spec, body)
         params = {"name": spec.name, "platform": spec.platform}
         try:
             answer = self._made(

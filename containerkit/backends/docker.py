@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ _LIMITS = {
     Capability.CPUSET_LIMIT: "CPUSet",
     Capability.PIDS_LIMIT: "PidsLimit",
 }
+
+
+#: Nothing of /proc and /sys is hidden or read-only: in the words of Docker's command line, and in Podman's.
+_UNMASKED = ("systempaths=unconfined", "unmask=ALL")
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -180,12 +184,20 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     def _familiar(self, ref: str) -> str:
         return display(ref)
 
-    def _networking(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
+    def _left_out(self, spec: ContainerSpec) -> Iterator[str]:
+        yield from super()._left_out(spec)
+        words = (option for option in spec.security_opt if option not in _UNMASKED)
+        yield from (f"security_opt {word}" for word in words if word.startswith(("mask=", "unmask=", "proc-opts=")))
+
+    def _adapt(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
         """One network at create, the others before start: more at once need API 1.44.
 
         Docker finds a missing network only at start; here it is found at create, as on Podman.
         """
-        body["HostConfig"]["SecurityOpt"] = [_with_profile(option) for option in spec.security_opt]
+        words = [_with_profile(option) for option in spec.security_opt if option not in _UNMASKED]
+        body["HostConfig"]["SecurityOpt"] = words
+        if len(words) < len(spec.security_opt):  # the command line says it with these, too
+            body["HostConfig"] |= {"MaskedPaths": [], "ReadonlyPaths": []}
         for attachment in spec.networks:
             self.inspect_network(attachment.name)
         if not spec.networks:

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import podman
@@ -53,6 +53,7 @@ _LIMITS = {
 _NATIVE_API = "4.0.0"
 _COMPAT_API = "1.41"
 _GRACE = 10  # seconds, as both command lines
+_LOG_OPTIONS = {"max-size", "path", "tag"}  # conmon knows no others
 _ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -245,7 +246,13 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return self.inspect_image(ref).id.removeprefix("sha256:")
 
     # ---------------------------------------------------------------- containers
-    def _networking(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
+    def _left_out(self, spec: ContainerSpec) -> Iterator[str]:
+        yield from super()._left_out(spec)
+        if spec.domainname:
+            yield "domainname (it can be part of hostname)"
+        yield from (f"log_opt {name}" for name in spec.log_opt if name not in _LOG_OPTIONS)
+
+    def _adapt(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
         """All networks at create. Rootless, the mode must say bridge, or the container is silently left out of them."""
         body.setdefault("StopTimeout", _GRACE)
         if spec.networks:

@@ -15,6 +15,7 @@ from ...errors import (
     InvalidOption,
     InvalidReference,
     NotFound,
+    StartFailed,
     Unsupported,
 )
 from .base import (
@@ -26,7 +27,7 @@ from .base import (
     http_get,
     needs,
 )
-from .tables import BAD_OPTIONS, PUBLISH, READ_ONLY, SHOWN
+from .tables import BAD_OPTIONS, PUBLISH, READ_ONLY, SHOWN, SHOWN_OR_REFUSED
 
 __all__ = ["OptionScenarios"]
 
@@ -43,6 +44,28 @@ class OptionScenarios(Scenarios):
         command = [line] if "entrypoint" in options else ["sh", "-c", line]
         result = engine.run(shell_image, command, **options)
         assert result.stdout.strip() == expected, result
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize(("options", "line", "expected"), SHOWN_OR_REFUSED.values(), ids=SHOWN_OR_REFUSED.keys())
+    def test_option_is_seen_or_refused(
+        self, engine: Engine, shell_image: str, options: dict[str, Any], line: str, expected: str
+    ) -> None:
+        """What some engine would take and leave out is Unsupported there, and never dropped."""
+        try:
+            result = engine.run(shell_image, ["sh", "-c", line], **options)
+        except (Unsupported, StartFailed):  # the latter: rootless Docker may not set a domainname
+            return
+        assert result.stdout.strip() == expected, result
+
+    @needs(Capability.PROCESSES)
+    def test_a_device_with_less_than_all_permissions(self, engine: Engine, shell_image: str) -> None:
+        """Where no cgroup can hold a container to them, permissions of a device are Unsupported, and not dropped."""
+        if not engine.info().rootless:
+            with engine.containers.create(shell_image, ["true"], devices="/dev/full:/dev/given:r") as container:
+                assert container.inspect()["HostConfig"]["Devices"]
+            return
+        with pytest.raises(Unsupported, match="/dev/full"):
+            engine.containers.create(shell_image, ["true"], devices="/dev/full:/dev/given:r")
 
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("spelling", READ_ONLY)

@@ -8,7 +8,7 @@ from typing import Any
 from ...spec import Mount, PortBinding
 from .base import kind_of
 
-__all__ = ["BAD_OPTIONS", "PUBLISH", "READ_ONLY", "SHOWN"]
+__all__ = ["BAD_OPTIONS", "PUBLISH", "READ_ONLY", "SHOWN", "SHOWN_OR_REFUSED"]
 
 READ_ONLY: dict[str, Callable[[str], dict[str, Any]]] = {
     "volumes-line": lambda source: {"volumes": [f"{source}:/m:ro"]},
@@ -52,6 +52,22 @@ PUBLISH: dict[str, Callable[[int], Any]] = {
     "free-text": lambda port: "8080",
     "free-int": lambda port: 8080,
     "free-address": lambda port: ["127.0.0.1::8080"],
+}
+
+_COVERED = "grep -c -E ' /(proc|sys/firmware)/' /proc/mounts; true"
+#: As SHOWN, of options that not every engine has.
+SHOWN_OR_REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "domainname": ({"domainname": "lab.example"}, "cat /proc/sys/kernel/domainname", "lab.example"),
+    "oom-kill-disable": (
+        {"oom_kill_disable": True, "memory": "64m", "limits": "best-effort"},
+        "head -n 1 /sys/fs/cgroup/memory/memory.oom_control",
+        "oom_kill_disable 1",
+    ),
+    "mask": ({"security_opt": "mask=/proc/uptime"}, "wc -c </proc/uptime", "0"),
+    "proc-opts": ({"security_opt": "proc-opts=hidepid=2"}, "grep ' /proc proc ' /proc/mounts | grep -c hidepid", "1"),
+    "systempaths": ({"security_opt": "systempaths=unconfined"}, _COVERED, "0"),
+    "unmask-all": ({"security_opt": ["unmask=ALL"]}, _COVERED, "0"),
+    "log-files": ({"log_driver": "json-file", "log_opt": {"max-size": "1m", "max-file": "2"}}, "echo x", "x"),
 }
 
 #: What a container shows of an option: the options, a shell line, and what it prints.
