@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from .errors import InvalidReference
 from .values import Value
 
-__all__ = ["Reference", "display", "looks_like_id", "parse", "same_image_name"]
+__all__ = ["Reference", "display", "familiar", "looks_like_id", "parse", "same_image_name"]
 
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_TAG = "latest"
@@ -113,6 +113,14 @@ def parse(text: str) -> Reference:
     if len(repository) > _PATH_MAX:
         raise _broken(text, f"the repository is longer than {_PATH_MAX} characters")
     return Reference(head, repository, tag or (None if digest else DEFAULT_TAG), digest or None)
+
+
+def familiar(text: str) -> str:
+    """An image name as `Reference.familiar`; what is no name (an ID, "<none>:<none>") comes back as it is."""
+    try:
+        return parse(text).familiar
+    except InvalidReference:
+        return text
 
 
 def display(text: str) -> str:

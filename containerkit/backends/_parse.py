@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from ..errors import EngineError
@@ -289,12 +290,12 @@ def network(raw: Raw) -> NetworkRecord:
 
 
 def changes(rows: Any) -> tuple[Change, ...]:
-    """What a container's read-write layer changes."""
-    return tuple(
-        Change(text(row.get("Path")), _CHANGES[row["Kind"]])
-        for row in map(mapping, sequence(rows))
-        if row.get("Kind") in _CHANGES
-    )
+    """What a container's read-write layer changes. A folder that was removed and made anew is modified: Podman calls it
+    deleted, beside what is in it now."""
+    known = (row for row in map(mapping, sequence(rows)) if row.get("Kind") in _CHANGES)
+    told = [(text(row.get("Path")), _CHANGES[row["Kind"]]) for row in known]
+    there = {parent.as_posix() for path, kind in told if kind != "deleted" for parent in PurePosixPath(path).parents}
+    return tuple(Change(path, "modified" if kind == "deleted" and path in there else kind) for path, kind in told)
 
 
 def path_stat(header: str) -> PathStat:

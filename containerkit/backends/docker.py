@@ -12,7 +12,7 @@ import requests
 from docker.tls import TLSConfig
 
 from ..errors import AuthenticationFailed, EngineError, InvalidOption
-from ..reference import display, parse
+from ..reference import familiar, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
 from . import _parse
 from ._containers import ContainerVerbs
@@ -182,7 +182,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return self.inspect_image(ref).id
 
     def _familiar(self, ref: str) -> str:
-        return display(ref)
+        return familiar(ref)  # "localhost/" is a registry here, and no home for names that came from none
 
     def _left_out(self, spec: ContainerSpec) -> Iterator[str]:
         yield from super()._left_out(spec)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +55,8 @@ _NATIVE_API = "4.0.0"
 _COMPAT_API = "1.41"
 _GRACE = 10  # seconds, as both command lines
 _LOG_OPTIONS = {"max-size", "path", "tag"}  # conmon knows no others
+_ID_DIGITS = 64
+_SHORT_ID = re.compile(r"[0-9a-f]{3,11}")
 _ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -206,7 +209,10 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     # ---------------------------------------------------------------- names
     def _image_name(self, ref: str) -> str:
         """Always in full: short names mean one thing to the compat endpoints and another to libpod's."""
-        return ref if looks_like_id(ref) else parse(ref).qualified
+        if not looks_like_id(ref):
+            return parse(ref).qualified
+        digits = ref.removeprefix("sha256:")  # a whole ID must have it, or is taken for a name; a part of one must not
+        return f"sha256:{digits}" if len(digits) == _ID_DIGITS else digits
 
     def _familiar(self, ref: str) -> str:
         return display(ref)
@@ -216,12 +222,19 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         try:
             return super().inspect_image(ref)
         except ImageNotFound:
-            local = self._local_name(ref)
-            if local is None:
-                raise
-            with contextlib.suppress(ImageNotFound):
-                return super().inspect_image(local)
+            for other in (self._local_name(ref), self._by_short_id(ref)):
+                if other is not None:
+                    with contextlib.suppress(ImageNotFound):
+                        return super().inspect_image(other)
             raise
+
+    def _by_short_id(self, ref: str) -> str | None:
+        """The ID that alone begins with so few digits that the engine takes them for a name only."""
+        if not _SHORT_ID.fullmatch(ref):
+            return None
+        found = {record.id for record in self.list_images(all=True, filters={})}
+        found = {identity for identity in found if identity.startswith(f"sha256:{ref}")}
+        return found.pop() if len(found) == 1 else None
 
     def _local_name(self, ref: str) -> str | None:
         if looks_like_id(ref):
@@ -240,7 +253,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             with contextlib.suppress(ImageNotFound):
                 super().inspect_image(name)
                 return name
-        return self._image_name(ref)
+        return self._by_short_id(ref) or self._image_name(ref)
 
     def _image_id(self, ref: str) -> str:
         return self.inspect_image(ref).id.removeprefix("sha256:")

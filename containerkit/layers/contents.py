@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from containerkit.errors import InvalidImage
 from containerkit.oci.layer import FileEntry, LayerContents
 from containerkit.oci.problems import invalid
 
@@ -93,17 +95,26 @@ class Contents:
 
     Args:
         choose: gives the reader; called when something is first looked at, never if nothing is.
-        sizes: what is known of each layer's sizes without reading it, if anything.
+        still_there: raises if the image is gone meanwhile; asked when a reading fails.
+        others: chain ID -> the other images that have it, by name.
     """
 
-    __slots__ = ("_choose", "_known", "_lock", "_read", "_reader")
+    __slots__ = ("_choose", "_lock", "_others", "_read", "_reader", "_shared", "_still_there")
 
-    def __init__(self, choose: Callable[[], Reader], sizes: Sequence[Sizes | None] = ()) -> None:
+    def __init__(
+        self,
+        choose: Callable[[], Reader],
+        *,
+        still_there: Callable[[], object] | None = None,
+        others: Callable[[], Mapping[str, tuple[str, ...]]] | None = None,
+    ) -> None:
         self._choose = choose
-        self._known = tuple(sizes)
+        self._still_there = still_there
+        self._others = others
         self._lock = threading.RLock()
         self._reader: Reader | None = None
         self._read: dict[int, tuple[FileEntry, ...]] = {}
+        self._shared: Mapping[str, tuple[str, ...]] | None = None
 
     @property
     def reader(self) -> Reader:
@@ -113,27 +124,47 @@ class Contents:
                 self._reader = self._choose()
             return self._reader
 
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        """The reader, for one look at it; of an image that is gone it is said that it is."""
+        with self._lock:
+            try:
+                yield self.reader
+            except (OSError, InvalidImage):
+                if self._still_there is not None:
+                    self._still_there()
+                raise
+
     def entries(self, index: int) -> tuple[FileEntry, ...]:
         """A layer's entries. Raises InvalidImage with every breach found in it."""
-        with self._lock:
-            if index not in self._read:
-                contents = self.reader.read(index)
+        if index not in self._read:
+            with self._reading() as reader:
+                contents = reader.read(index)
                 if contents.problems:
                     raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
                 self._read[index] = contents.entries
-            return self._read[index]
+        return self._read[index]
 
     def sizes(self, index: int) -> Sizes:
-        """What a layer weighs: as known beforehand, else as its reader finds."""
-        known = self._known[index] if index < len(self._known) else None
-        if known is not None:
-            return known
-        with self._lock:
-            return self.reader.sizes(index)
+        """What a layer weighs."""
+        with self._reading() as reader:
+            return reader.sizes(index)
 
     def content_ids(self, index: int, paths: Collection[str]) -> Mapping[str, str]:
         """The IDs of the contents of some files of a layer, as far as the reader can tell."""
         wanted = set(paths)
         last = {entry.path: entry for entry in self.entries(index) if entry.path in wanted}
+        with self._reading() as reader:
+            return reader.content_ids(index, last.values())
+
+    def verify(self) -> Verification:
+        """Checks every byte; raises InvalidImage with all violations."""
+        with self._reading() as reader:
+            return reader.verify()
+
+    def others(self, chain_id: str) -> tuple[str, ...]:
+        """The other images that have a layer, by name."""
         with self._lock:
-            return self.reader.content_ids(index, last.values())
+            if self._shared is None:
+                self._shared = self._others() if self._others else {}
+            return self._shared.get(chain_id, ())

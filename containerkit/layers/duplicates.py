@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..oci.layer import FileEntry
 from ..values import Value
-from .index import Index
+from .index import Index, steady
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
@@ -88,7 +88,10 @@ class Duplicates(Value):
 
 def image_duplicates(engine: Engine, refs: Any = None, *, verify: bool = False) -> Duplicates:
     """See Engine.duplicates. One look at each distinct layer; linear in files."""
-    index = Index(engine)
+    return steady(engine, refs, lambda index: _duplicates(index, refs, verify=verify))
+
+
+def _duplicates(index: Index, refs: Any, *, verify: bool) -> Duplicates:
     records = index.records(refs)
     owner: dict[str, tuple[ImageRecord, int]] = {}
     for record in records:

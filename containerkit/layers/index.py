@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import InvalidOption
+from ..errors import EngineError, ImageNotFound, InvalidImage, InvalidOption
 from ..oci.config import ImageConfig
 from ..oci.digest import chain_ids
 from ..oci.image import ImageArchive, LayerBlob, blob_name
@@ -22,20 +23,34 @@ if TYPE_CHECKING:
     from ..store import Store, StoreLayer
     from .contents import Reader
 
-__all__ = ["Index"]
+__all__ = ["Index", "steady"]
+
+T = TypeVar("T")
+_TURNS = 4
+
+
+def steady(engine: Engine, refs: object, question: Callable[[Index], T]) -> T:
+    """The answer to a question. Where all images are meant, and one goes meanwhile, it is asked anew."""
+    for _ in range(_TURNS if refs is None else 0):
+        with contextlib.suppress(ImageNotFound, InvalidImage):
+            return question(Index(engine))
+    return question(Index(engine))
 
 
 class Index:
     """The images of an engine, and their layers by chain ID.
 
     Attributes:
+        engine: whose they are.
         why: what could not be had of the store, in words.
+        asked: image ID -> the refs by which it was asked for.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self.info = engine.backend.first_info()
         self.why = ""
+        self.asked: dict[str, list[str]] = {}
         self._records: dict[str, ImageRecord] = {}
         self._read: dict[str, LayerContents] = {}
         self._readers: dict[str, Reader] = {}
@@ -44,7 +59,7 @@ class Index:
     @cached_property
     def store(self) -> Store | None:
         """The engine's store on disk, or None; `why` then says why not."""
-        found, self.why = open_store(self._engine.backend)
+        found, self.why = open_store(self.engine.backend)
         return found
 
     # ---------------------------------------------------------------- images
@@ -54,18 +69,44 @@ class Index:
         Raises:
             ImageNotFound, InvalidOption.
         """
-        backend = self._engine.backend
         if refs is None:
-            listed = dict.fromkeys(record.id for record in backend.list_images(all=all, filters={}))
-            found = [self._records.get(identity) or backend.inspect_image(identity) for identity in listed]
-        else:
-            names = [refs] if isinstance(refs, str) else refs
-            if not isinstance(names, Iterable):
-                raise InvalidOption("refs", refs, "an image's name, several, or None for all")
-            found = [self._engine.images.get(name).record for name in names]
-        meant = {record.id: record for record in found}
-        self._records.update(meant)
+            listed = self.engine.backend.list_images(all=all, filters={})
+            looked = (self._look(identity) for identity in dict.fromkeys(record.id for record in listed))
+            return [record for record in looked if record is not None]
+        names = [refs] if isinstance(refs, str) else refs
+        if not isinstance(names, Iterable) or isinstance(names, (bytes, Mapping)):
+            raise InvalidOption("refs", refs, "an image's name, several, or None for all")
+        meant: dict[str, ImageRecord] = {}
+        for name in names:
+            record = self.engine.images.get(name).record
+            self.asked.setdefault(record.id, []).append(name)
+            meant[record.id] = self._records[record.id] = record
         return list(meant.values())
+
+    def _look(self, identity: str) -> ImageRecord | None:
+        """An image that was listed; None if it went meanwhile."""
+        if identity not in self._records:
+            try:
+                self._records[identity] = self.engine.backend.inspect_image(identity)
+            except EngineError as exc:  # while it goes, Podman may answer with an error of another kind
+                if isinstance(exc, ImageNotFound) or not self.engine.images.exists(identity):
+                    return None
+                raise
+        return self._records[identity]
+
+    def name(self, record: ImageRecord) -> str:
+        """As it was asked for, else its first name, else its ID."""
+        return self.asked.get(record.id, record.refs or (record.id,))[0]
+
+    def others(self, record: ImageRecord) -> Mapping[str, tuple[str, ...]]:
+        """Chain ID -> the names of the other images that have this layer of it."""
+        mine = set(self.chains(record))
+        found: dict[str, list[str]] = {}
+        for other in self.records(None):
+            if other.id != record.id:
+                for chain in mine.intersection(self.chains(other)):
+                    found.setdefault(chain, []).append(self.name(other))
+        return {chain: tuple(names) for chain, names in found.items()}
 
     # ---------------------------------------------------------------- contents
     def chains(self, record: ImageRecord) -> tuple[str, ...]:
@@ -79,10 +120,20 @@ class Index:
             known = [layer for layer in found if layer is not None]
             blobs = [layer.blob for layer in known if layer.blob is not None]
             disk = partial(_disk, known)
-            whole = bool(found) and len(known) == len(found)
+            if not found:  # there is nothing to read, and Docker would refuse to save it
+                self._readers[record.id] = BlobReader("none", (), image=self._image(record, ()))
+                return self._readers[record.id]
+            whole = len(known) == len(found)
             if whole and all(layer.tar_split is not None for layer in known):
-                load = [partial(self._load, layer) for layer in known]
-                self._readers[record.id] = RecordReader("tar-split", load, whole=self.stream(record), disk=disk)
+                load = [partial(self._load, record, number, layer) for number, layer in enumerate(known)]
+                self._readers[record.id] = RecordReader(
+                    "tar-split",
+                    load,
+                    image=self._image(record, ()),
+                    rebuild=lambda number: known[number].rebuilt(),
+                    whole=self.stream(record),
+                    disk=disk,
+                )
             elif whole and len(blobs) == len(known) and all(os.access(blob, os.R_OK) for blob in blobs):
                 layers = tuple(LayerBlob.at(blob) for blob in blobs)
                 self._readers[record.id] = BlobReader(
@@ -93,11 +144,12 @@ class Index:
         return self._readers[record.id]
 
     def config(self, record: ImageRecord) -> tuple[str, bytes, ImageConfig] | None:
-        """(its name, its bytes, what they say) of the image's own config; Docker's stores keep it as a file."""
+        """(its name, its bytes, what they say) of the image's own config, which stores keep as a file."""
         path = self.store.configs.get(record.id) if self.store else None
         try:
             raw = path.read_bytes() if path else b""
-            return (blob_name(path), raw, ImageConfig.parse(raw)) if path else None
+            name = record.id if self.info.image_store == "graphdriver" else blob_name(path or "")
+            return (name, raw, ImageConfig.parse(raw)) if path else None
         except (OSError, ValueError):
             return None
 
@@ -108,14 +160,17 @@ class Index:
     def stream(self, record: ImageRecord) -> StreamReader:
         """The image as its save stream shows it, which any user of the engine may read."""
         if record.id not in self._streams:
-            self._streams[record.id] = StreamReader(lambda: self._engine.backend.save_images([record.id]))
+            self._streams[record.id] = StreamReader(lambda: self.engine.backend.save_images([record.id]))
         return self._streams[record.id]
 
-    def _load(self, layer: StoreLayer) -> LayerContents:
+    def _load(self, record: ImageRecord, number: int, layer: StoreLayer) -> LayerContents:
         from ..oci.tarsplit import read_tar_split
 
         if layer.chain_id not in self._read:
-            self._read[layer.chain_id] = read_tar_split(layer.record())
+            try:
+                self._read[layer.chain_id] = read_tar_split(layer.record())
+            except OSError:  # it went meanwhile, or may not be read: the engine knows
+                self._read[layer.chain_id] = self.stream(record).read(number)
         return self._read[layer.chain_id]
 
     def layer(self, record: ImageRecord, number: int) -> LayerContents:

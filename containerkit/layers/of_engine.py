@@ -16,9 +16,9 @@ __all__ = ["image_layers"]
 
 
 def image_layers(engine: Engine, ref: str) -> LayerStack:
-    """See Engine.layers: three questions to the engine; contents are read when first looked at."""
+    """See Engine.layers: three questions to the engine; contents, and who shares them, when first looked at."""
     index = Index(engine)
-    (record,) = index.records(ref)
+    record = engine.images.get(ref).record
     history = [
         History(created_by=line.created_by, empty_layer=line.empty_layer, comment=line.comment, size=line.size)
         for line in engine.backend.image_history(record.id)
@@ -32,4 +32,6 @@ def image_layers(engine: Engine, ref: str) -> LayerStack:
         config_digest=sha256(raw) if raw else record.id if index.info.image_store == "graphdriver" else None,
         config=config,
         reader=lambda: index.reader(record),
+        still_there=lambda: engine.backend.inspect_image(record.id),
+        others=lambda: index.others(record),
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from containerkit.errors import EngineError, NotFound
 from containerkit.layers.contents import Sizes, Verification
 from containerkit.oci.image import ImageArchive, LayerBlob
 from containerkit.oci.layer import FileEntry, LayerContents
 from containerkit.oci.problems import Limits, invalid
 from containerkit.oci.stream import ImageContents, scan_stream
-from containerkit.oci.verify import layer_violations, violations
+from containerkit.oci.verify import check_config, check_history, layer_violations, violations
 
 __all__ = ["BlobReader", "RecordReader", "StreamReader"]
 
@@ -123,7 +123,9 @@ class RecordReader(_Layerwise):
 
     Args:
         load: for each layer, base first, what reads its record.
-        whole: reads the bytes all the same, where ``verify`` asks for them.
+        image: its config, for ``verify`` to hold things against.
+        rebuild: computes a layer's diff_id from its record and its files; raises OSError where those may not be read.
+        whole: reads the bytes in another way, where ``verify`` has neither.
     """
 
     def __init__(
@@ -131,12 +133,16 @@ class RecordReader(_Layerwise):
         name: str,
         load: Sequence[Callable[[], LayerContents]],
         *,
+        image: ImageArchive | None = None,
+        rebuild: Callable[[int], str] | None = None,
         whole: StreamReader | None = None,
         disk: Callable[[int], int | None] | None = None,
     ) -> None:
         super().__init__(name, disk)
         self._headers = name
         self._records = tuple(load)
+        self._image = image
+        self._rebuild = rebuild
         self._whole = whole
 
     def _load(self, index: int) -> LayerContents:
@@ -147,14 +153,35 @@ class RecordReader(_Layerwise):
         return {entry.path: entry.content_id for entry in entries if entry.content_id is not None}
 
     def verify(self) -> Verification:
-        """Every record, and every byte of the image where there is a way to them; without one no digest is checked."""
+        """Every record, and every byte: of the files in the store, else of another way to them; without either no
+        digest is checked."""
         read = (load() for load in self._records)
         problems = [f"layer {index}: {breach}" for index, contents in enumerate(read) for breach in contents.problems]
         if problems:
             raise invalid(self.name, problems)
+        if self._image is not None and self._rebuild is not None:
+            with contextlib.suppress(PermissionError):
+                problems = [*check_config(self._image), *check_history(self._image.config)]
+                for index, stated in enumerate(self._image.config.diff_ids):
+                    problems += self._rebuilt(index, stated, self._rebuild)
+                if problems:
+                    raise invalid(self.name, problems)
+                return Verification(("config digest", "diff_ids", "history", "entries"))
         if self._whole is not None:
             return self._whole.verify()
         return Verification(("entries",), ("config digest", "blob digests and sizes", "diff_ids"))
+
+    @staticmethod
+    def _rebuilt(index: int, stated: str, rebuild: Callable[[int], str]) -> Iterator[str]:
+        try:
+            found = rebuild(index)
+        except PermissionError:
+            raise
+        except (OSError, ValueError) as exc:
+            yield f"layer {index}: {exc}"
+        else:
+            if found != stated:
+                yield f"layer {index}: the config states diff_id {stated}, and its files make {found}"
 
 
 class StreamReader:
@@ -213,11 +240,6 @@ class StreamReader:
         return {one.path: one.content_id for one in found if one.path in wanted and one.content_id is not None}
 
     def verify(self) -> Verification:
-        """Every byte of another pass. An engine that checks by itself, and refuses to save, has found a violation."""
-        try:
-            scan_stream(self._save(), ref=self._ref, verify=True, limits=self._limits)
-        except NotFound:
-            raise
-        except EngineError as exc:
-            raise invalid(self.name, [f"the engine cannot read it whole: {exc}"]) from exc
+        """Every byte of another pass. An engine that checks by itself refuses to save what is broken: EngineError."""
+        scan_stream(self._save(), ref=self._ref, verify=True, limits=self._limits)
         return Verification(_BYTES)

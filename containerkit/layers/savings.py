@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..values import Value
 from .copies import merged_bytes
-from .index import Index
+from .index import Index, steady
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
     from ..display import Table
     from ..engine import Engine
 
-__all__ = ["ContainerCost", "ImageCost", "Savings", "image_savings"]
+__all__ = ["ContainerCost", "ImageCost", "Savings", "image_savings", "savings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,13 @@ class Savings(Value):
         return self.table().to_html()
 
 
-def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True, index: Index | None = None) -> Savings:
-    """See Engine.savings. `index`: what another question has read already."""
-    index = index or Index(engine)
+def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True) -> Savings:
+    """See Engine.savings."""
+    return steady(engine, refs, lambda index: savings_of(index, refs, containers=containers))
+
+
+def savings_of(index: Index, refs: Any = None, *, containers: bool = True) -> Savings:
+    """The same, of what is read with an index."""
     records = index.records(refs)
     content = index.content(records)
     disk = index.disk(records)
@@ -161,7 +165,7 @@ def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True, 
     unknown = [] if total is not None else [f"bytes on disk: {index.why}"]
     costs: tuple[ContainerCost, ...] = ()
     if containers:
-        costs, why = _containers(engine, index, copies)
+        costs, why = _containers(index, copies)
         parts = [cost.disk_bytes for cost in costs]
         if None in parts:
             unknown += [why] if total is not None else []
@@ -185,15 +189,14 @@ def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: 
     chains = index.chains(record)
     logical = sum(content[chain] for chain in chains)
     shared = sum(content[chain] for chain in chains if count[chain] > 1)
-    name = record.refs[0] if record.refs else record.id
     visible, copied = merged_bytes(index.layers(record))
-    return ImageCost(name, record.id, logical, shared, logical - shared, visible, copied)
+    return ImageCost(index.name(record), record.id, logical, shared, logical - shared, visible, copied)
 
 
-def _containers(engine: Engine, index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
+def _containers(index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
     """The containers of these images, and why one of them could not be weighed."""
     costs, why = [], ""
-    for record in engine.backend.list_containers(all=True, filters={}):
+    for record in index.engine.backend.list_containers(all=True, filters={}):
         if record.image_id not in images:
             continue
         own = index.store.containers.get(record.id) if index.store else None

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..oci.digest import chain_ids
+from ..reference import looks_like_id, same_image_name
 from ..values import Value
-from .index import Index
+from .index import Index, steady
 
 if TYPE_CHECKING:
     from ..backends.base import ImageRecord
     from ..display import Table
     from ..engine import Engine
 
-__all__ = ["Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing"]
+__all__ = ["Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing", "reclaim_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +120,30 @@ def image_sharing(engine: Engine, refs: Any = None) -> Sharing:
     return Sharing(layers, names, {row.name: row.image_id for row in listed if row.image_id in names})
 
 
-def image_reclaim(engine: Engine, refs: Any = None, *, index: Index | None = None) -> Reclaim:
-    """See Engine.reclaimable: the layers reachable from no image that stays, and from no container.
+def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
+    """See Engine.reclaimable: the layers reachable from no image that stays, and from no container."""
+    return steady(engine, refs, lambda index: reclaim_of(index, refs))
 
-    Args:
-        index: what another question has read already.
-    """
-    index = index or Index(engine)
+
+def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
+    """The same, of what is read with an index."""
     asked = None if refs is None else index.records(refs)
     everything = index.records(None, all=True)
-    containers = engine.backend.list_containers(all=True, filters={})
+    containers = index.engine.backend.list_containers(all=True, filters={})
     used: dict[str, str] = {}
     for row in containers:
         used.setdefault(row.image_id, row.name)
     named = {record.id for record in (everything if asked is None else asked)}
-    leaving = _with_parents(everything, {identity for identity in named if identity not in used}, used)
+    named_else = {record.id: _other_names(record, index.asked[record.id]) for record in asked or ()}
+    free = {identity for identity in named if identity not in used and not named_else.get(identity)}
+    leaving = _with_parents(everything, free, used)
     going = [record for record in everything if record.id in leaving]
     kept = []
     for record in everything:
         if record.id in used:
             kept.append((record.id, f"container {used[record.id]} uses it"))
+        elif names := named_else.get(record.id):
+            kept.append((record.id, f"also named {', '.join(names)}"))
         elif record.id not in leaving and record.refs:
             kept.append((record.id, "not asked for"))
     stays = {chain for record in everything if record.id not in leaving for chain in index.chains(record)}
@@ -153,6 +158,13 @@ def image_reclaim(engine: Engine, refs: Any = None, *, index: Index | None = Non
     records_disk = index.image_disk(going)
     freed = None if disk is None or records_disk is None else sum(disk[chain] for chain in gone) + records_disk
     return Reclaim(sum(content[c] for c in gone), freed, tuple(r.id for r in going), tuple(gone), tuple(kept))
+
+
+def _other_names(record: ImageRecord, asked: Sequence[str]) -> list[str]:
+    """The names that an image has beside those by which it is meant; by its ID all of them are."""
+    if any(looks_like_id(ref) and record.id.startswith(("sha256:" + ref, ref)) for ref in asked):
+        return []
+    return [name for name in record.refs if not any(same_image_name(name, ref) for ref in asked)]
 
 
 def _with_parents(everything: Sequence[ImageRecord], leaving: set[str], used: Mapping[str, str]) -> set[str]:

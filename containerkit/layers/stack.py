@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
+from containerkit.errors import InvalidOption
 from containerkit.layers.contents import Contents, Reader, Sizes, Verification
 from containerkit.layers.readers import BlobReader
 from containerkit.oci.archive import open_image
@@ -34,7 +35,6 @@ class Layer:
         created_by: the instruction that made it, or None where no line of history can be told to be its own.
         mapping: ``exact`` if the image states which line is its own, ``inferred`` if that was concluded.
         history_index: the line of ``LayerStack.history``, or None.
-        shared_with: other images that have this chain_id, where an engine was asked; else empty.
     """
 
     index: int
@@ -43,8 +43,13 @@ class Layer:
     created_by: str | None
     mapping: Mapped
     history_index: int | None = field(default=None, repr=False)
-    shared_with: tuple[str, ...] = ()
     _contents: Contents | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def shared_with(self) -> tuple[str, ...]:
+        """The other images of the engine that have this chain_id now, by name (else ID); of an archive none. The first
+        look at it asks the engine for all its images."""
+        return () if self._contents is None else self._contents.others(self.chain_id)
 
     @property
     def sizes(self) -> Sizes:
@@ -145,10 +150,12 @@ class LayerStack(Sequence[Layer]):
         top.
 
         Raises:
-            IndexError: no such layer.
+            IndexError: no such layer. InvalidOption: no index.
             InvalidImage: a layer cannot be read.
         """
         count = len(self.layers)
+        if at is not None and (not isinstance(at, int) or isinstance(at, bool)):
+            raise InvalidOption("at", at, "the index of a layer, or None for all")
         if at is not None and not -count <= at < count:
             raise IndexError(f"layer {at} of {count}")
         height = count if at is None else at % count + 1
@@ -156,9 +163,11 @@ class LayerStack(Sequence[Layer]):
 
     def diff(self, index: int) -> Diff:
         """What layer ``index`` adds to, modifies in and removes from the tree below it."""
+        if not isinstance(index, int) or isinstance(index, bool):
+            raise InvalidOption("index", index, "the index of a layer")
         number = range(len(self.layers))[index]
         below = stack([layer.files() for layer in self.layers[:number]])
-        return compare(below, self.tree(number))
+        return compare(below, self.tree(number), None if self._contents is None else self._contents.content_ids)
 
     def verify(self) -> Verification:
         """Checks the image's bytes against all its digests and sizes, and every entry of every layer.
@@ -168,7 +177,7 @@ class LayerStack(Sequence[Layer]):
         """
         if self._contents is None:
             return Verification((), ("contents",))
-        return self._contents.reader.verify()
+        return self._contents.verify()
 
     def waste(self) -> Waste:
         """Every byte the image carries and no container of it sees, with its cause."""
@@ -201,18 +210,18 @@ def build_stack(
     config_digest: str | None = None,
     config: ImageConfig | None = None,
     reader: Callable[[], Reader] | None = None,
-    sizes: Sequence[Sizes | None] = (),
-    shared_with: Sequence[tuple[str, ...]] = (),
+    still_there: Callable[[], object] | None = None,
+    others: Callable[[], Mapping[str, tuple[str, ...]]] | None = None,
 ) -> LayerStack:
     """A stack from what an engine or an archive says; its contents are read when first looked at.
 
     Args:
         history: oldest first; flags that are missing are inferred, and the mapping is marked so.
         reader: chooses what to read contents from, or None if there is nothing to read.
-        sizes: for each layer what is known without reading, or None.
-        shared_with: for each layer the other images that have it.
+        still_there: raises if the image is gone; asked when a reading fails.
+        others: chain ID -> the other images that have it.
     """
-    contents = Contents(reader, sizes) if reader is not None else None
+    contents = Contents(reader, still_there=still_there, others=others) if reader is not None else None
     mapping, lines = map_history(history, len(diff_ids))
     layers = tuple(
         Layer(
@@ -222,7 +231,6 @@ def build_stack(
             created_by=_instruction(history, lines[index]),
             mapping=mapping,
             history_index=lines[index],
-            shared_with=shared_with[index] if index < len(shared_with) else (),
             _contents=contents,
         )
         for index, (diff_id, chain_id) in enumerate(zip(diff_ids, chain_ids(diff_ids), strict=True))
@@ -247,6 +255,10 @@ def open_archive(path: str | os.PathLike[str], *, ref: str | None = None, limits
         InvalidOption: the archive holds several images, or none of that name.
         OSError: the path cannot be read.
     """
+    if ref is not None and not isinstance(ref, str):
+        raise InvalidOption("ref", ref, "an image's name in the archive, or None")
+    if limits is not None and not isinstance(limits, Limits):
+        raise InvalidOption("limits", limits, "Limits, or None for the usual ones")
     image = open_image(path, ref=ref, limits=limits)
     digest = sha256(image.raw_config)
     return build_stack(

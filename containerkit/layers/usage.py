@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..values import Value
-from .index import Index
-from .savings import image_savings
-from .sharing import image_reclaim
+from .index import Index, steady
+from .savings import savings_of
+from .sharing import reclaim_of
 
 if TYPE_CHECKING:
     from ..display import Table
@@ -155,9 +155,7 @@ def _content(folder: Path) -> tuple[int, int]:
 def engine_usage(engine: Engine) -> DiskUsage:
     """See Engine.disk_usage."""
     said = engine.backend.engine_disk_usage()
-    index = Index(engine)
-    saved = image_savings(engine, index=index)
-    free = image_reclaim(engine, index=index)
+    saved, free = steady(engine, None, lambda index: (savings_of(index), reclaim_of(index)))
     images = [row for row in said.get("Images") or () if isinstance(row, Mapping)]
     claimed = _number(said.get("LayersSize")) or _sum(images, "Size")
     sizes = [cost.disk_bytes for cost in saved.containers]

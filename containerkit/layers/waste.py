@@ -8,21 +8,20 @@ away is the one to blame. Linear in files and whiteouts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from containerkit.layers.dive import dive_numbers
 from containerkit.oci.layer import FileEntry
-from containerkit.oci.tree import Cause, Node, Stack, visible_bytes
+from containerkit.oci.tree import Cause, ContentIds, Node, Stack, visible_bytes
 
 if TYPE_CHECKING:
     from ..display import Table
 
-__all__ = ["ContentIds", "Waste", "WasteCause", "WasteItem", "find_waste"]
+__all__ = ["Waste", "WasteCause", "WasteItem", "find_waste"]
 
 WasteCause = Literal["deleted", "opaque", "overwritten", "copied unchanged", "type change"]
-ContentIds = Callable[[int, Collection[str]], Mapping[str, str]]
 
 _ROWS = 20
 
@@ -194,7 +193,7 @@ class _Lost:
     cause: Cause
     layer: int
     stored_in: int
-    by: FileEntry | None
+    by: Node | None  # the file in its place
 
 
 class _Ledger:
@@ -203,27 +202,27 @@ class _Ledger:
     def __init__(self) -> None:
         self.lost: list[_Lost] = []
 
-    def dropped(self, path: str, node: Node, cause: Cause, layer: int, by: FileEntry | None) -> None:
+    def dropped(self, path: str, node: Node, cause: Cause, layer: int, by: Node | None) -> None:
         inode = node.inode
         entry = inode.entry
         # A file that its own layer replaces never reaches a disk: neither total nor waste.
         if inode.links == 0 and entry is not None and entry.type == "file" and inode.layer != layer:
-            self.lost.append(_Lost(entry, cause, layer, inode.layer, by))
+            self.lost.append(_Lost(entry, cause, layer, inode.layer, by.inode if by else None))
 
 
 def _unchanged(lost: Sequence[_Lost], content_ids: ContentIds | None) -> tuple[set[int], bool]:
     """Which of the lost were replaced by the same bytes, and whether that could be told for all."""
     pairs = {
-        number: (one, one.by)
+        number: (one, one.by.entry, one.by.layer)
         for number, one in enumerate(lost)
-        if one.cause == "overwritten" and one.by is not None and one.by.type == "file"
-        if one.entry.size == one.by.size and one.by.size > 0
+        if one.cause == "overwritten" and one.by is not None and one.by.entry is not None
+        if one.by.entry.type == "file" and one.entry.size == one.by.entry.size > 0
     }
     wanted: dict[int, set[str]] = defaultdict(set)
-    for one, by in pairs.values():
+    for one, by, layer in pairs.values():
         if one.entry.content_id is None or by.content_id is None:
             wanted[one.stored_in].add(one.entry.path)
-            wanted[one.layer].add(by.path)
+            wanted[layer].add(by.path)
     fetched = {layer: content_ids(layer, paths) for layer, paths in wanted.items()} if content_ids else {}
 
     def id_of(layer: int, entry: FileEntry) -> str | None:
@@ -231,8 +230,8 @@ def _unchanged(lost: Sequence[_Lost], content_ids: ContentIds | None) -> tuple[s
 
     unchanged: set[int] = set()
     known = True
-    for number, (one, by) in pairs.items():
-        old, new = id_of(one.stored_in, one.entry), id_of(one.layer, by)
+    for number, (one, by, layer) in pairs.items():
+        old, new = id_of(one.stored_in, one.entry), id_of(layer, by)
         if old is None or new is None:
             known = False
         elif old == new:

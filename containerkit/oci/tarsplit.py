@@ -8,8 +8,11 @@ one scanner reads, and the checksum names the content without a byte of it being
 
 from __future__ import annotations
 
+import hashlib
+import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -17,7 +20,7 @@ from containerkit.oci.layer import FileEntry, LayerContents, entry_of
 from containerkit.oci.problems import Limits
 from containerkit.oci.tar import scan
 
-__all__ = ["read_tar_split"]
+__all__ = ["read_tar_split", "rebuilt_digest"]
 
 # Lines are decoded in batches: 11,000 entries take 8 MB as one text, half a million would take 350.
 _BATCH = 1 << 20
@@ -32,7 +35,17 @@ class _Line(msgspec.Struct, gc=False):
     payload: bytes | None = None  # null for a member without content
 
 
+class _Named(_Line, gc=False):
+    """The same with the member's name; ``name_raw`` where it is no UTF-8."""
+
+    name: str = ""
+    name_raw: bytes | None = None
+
+
 _decoder = msgspec.json.Decoder(_Line)
+
+
+L = TypeVar("L", bound=_Line)
 
 
 class _SplitSource:
@@ -96,7 +109,7 @@ def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> 
     problems: list[str] = []
     entries: list[FileEntry] = []
     try:
-        source = _SplitSource(_lines(chunks))
+        source = _SplitSource(_lines(chunks, _decoder))
         for member in scan(source, problems):
             if len(entries) + 1 >= limits.entries:
                 problems.append(f"{limits.entries} entries or more")
@@ -116,7 +129,31 @@ def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> 
     return LayerContents(tuple(entries), source.position, tuple(problems))
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:
+def rebuilt_digest(chunks: Iterable[bytes], read: Callable[[str], Iterable[bytes]]) -> str:
+    """The diff_id of the layer that a record and the files it speaks of make: its tar, put together and hashed.
+
+    Args:
+        chunks: the bytes of ``tar-split.json.gz``.
+        read: the bytes of a file of the layer, by its name in the tar.
+
+    Raises:
+        ValueError: no tar-split file. What ``read`` raises passes through.
+    """
+    hasher = hashlib.sha256()
+    try:
+        for line in _lines(chunks, msgspec.json.Decoder(_Named)):
+            if line.type == 2:
+                hasher.update(line.payload or b"")
+            elif line.size:
+                name = line.name if line.name_raw is None else os.fsdecode(line.name_raw)
+                for data in read(name):
+                    hasher.update(data)
+    except (zlib.error, EOFError, msgspec.MsgspecError) as exc:
+        raise ValueError(f"not a tar-split file ({exc})") from exc
+    return "sha256:" + hasher.hexdigest()
+
+
+def _lines(chunks: Iterable[bytes], decoder: msgspec.json.Decoder[L]) -> Iterator[L]:
     """Decoded lines, a batch at a time."""
     inflate = zlib.decompressobj(_GZIP)
     rest = b""
@@ -127,9 +164,9 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:
             data = inflate.unconsumed_tail
             whole, newline, after = rest.rpartition(b"\n")
             if newline:
-                yield from _decoder.decode_lines(whole)
+                yield from decoder.decode_lines(whole)
                 rest = after
     rest += inflate.flush()
     if not inflate.eof:
         raise EOFError("cut short")
-    yield from _decoder.decode_lines(rest)
+    yield from decoder.decode_lines(rest)

@@ -7,7 +7,7 @@ followed, as on an overlay file system a folder above a symlink replaces it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,8 +15,21 @@ import msgspec
 
 from containerkit.oci.layer import FileEntry
 
-__all__ = ["Cause", "Diff", "FileChange", "Node", "Stack", "Tree", "compare", "stack", "visible_bytes", "walk"]
+__all__ = [
+    "Cause",
+    "ContentIds",
+    "Diff",
+    "FileChange",
+    "Node",
+    "Stack",
+    "Tree",
+    "compare",
+    "stack",
+    "visible_bytes",
+    "walk",
+]
 
+ContentIds = Callable[[int, Collection[str]], Mapping[str, str]]
 Cause = Literal["deleted", "opaque", "overwritten", "type change"]
 
 
@@ -43,7 +56,7 @@ class Node(msgspec.Struct, gc=False, eq=False):
         return self if self.source is None else self.source
 
 
-Dropped = Callable[[str, Node, Cause, int, "FileEntry | None"], None]
+Dropped = Callable[[str, Node, Cause, int, "Node | None"], None]
 
 
 class Stack:
@@ -51,7 +64,7 @@ class Stack:
 
     Args:
         dropped: called for each name that is not a folder when it leaves the tree, with its path, its node, the cause,
-            the layer that did it, and the entry that took its place, if any.
+            the layer that did it, and the node that took its place, if any.
     """
 
     def __init__(self, dropped: Dropped | None = None) -> None:
@@ -87,7 +100,7 @@ class Stack:
             if node is not None:
                 self._drop(path, node, cause, layer, None)
 
-    def _drop(self, path: str, node: Node, cause: Cause, layer: int, by: FileEntry | None) -> None:
+    def _drop(self, path: str, node: Node, cause: Cause, layer: int, by: Node | None) -> None:
         """Counts a node out, with all that is below it; on a list and not by recursion, as paths can be deep."""
         pending = [(path, node)]
         while pending:
@@ -139,7 +152,7 @@ class Stack:
                     new.source.links += 1
         siblings[path] = new
         if old is not None:
-            self._drop(path, old, _replacement(old, new), layer, entry)
+            self._drop(path, old, _replacement(old, new), layer, new)
 
 
 def _prefixes(path: str) -> Iterator[str]:
@@ -306,27 +319,62 @@ class Diff:
         }
 
 
-def compare(before: Tree, after: Tree) -> Diff:
+def compare(before: Tree, after: Tree, content_ids: ContentIds | None = None) -> Diff:
     """The differences between two trees.
 
     A file that a layer brings anew counts as modified even if only its time differs, and also when nothing does but its
     bytes are not known to be the same. A folder counts only for its mode, owner and attributes: layers repeat the
     parents of all they touch.
+
+    Args:
+        content_ids: given a layer and paths in it, the IDs of their contents. Asked only for files that may differ in
+            nothing else, and whose entries carry no ``content_id``.
     """
-    added, modified = [], []
+    added: list[FileChange] = []
+    modified: list[FileChange] = []
+    doubtful: list[tuple[FileChange, Node, Node]] = []
     left = dict(walk(before._root))
     for path, node in walk(after._root):
         old = left.pop(path, None)
         new = _shown(path, node)
         if old is None:
             added.append(FileChange(path, "added", None, new))
-        elif _differs(was := _shown(path, old), new, old.layer != node.layer):
-            modified.append(FileChange(path, "modified", was, new))
+            continue
+        change = FileChange(path, "modified", _shown(path, old), new)
+        differs = _differs(_shown(path, old), new, old.layer != node.layer)
+        if differs is None:
+            doubtful.append((change, old.inode, node.inode))
+        elif differs:
+            modified.append(change)
+    if doubtful:
+        modified += _other_bytes(doubtful, content_ids)
+        modified.sort(key=lambda change: change.path.split("/"))
     removed = [FileChange(path, "removed", _shown(path, node), None) for path, node in left.items()]
     return Diff(tuple(added), tuple(modified), tuple(removed))
 
 
-def _differs(old: FileEntry, new: FileEntry, replaced: bool) -> bool:
+def _other_bytes(
+    doubtful: Sequence[tuple[FileChange, Node, Node]], content_ids: ContentIds | None
+) -> Iterator[FileChange]:
+    """Those of which the bytes differ, or are not known."""
+    wanted: dict[int, set[str]] = {}
+    for _, *nodes in doubtful:
+        for node in nodes:
+            if node.entry is not None and node.entry.content_id is None:
+                wanted.setdefault(node.layer, set()).add(node.entry.path)
+    found = {layer: content_ids(layer, paths) for layer, paths in wanted.items()} if content_ids else {}
+
+    def name(node: Node) -> str | None:
+        assert node.entry is not None
+        return node.entry.content_id or found.get(node.layer, {}).get(node.entry.path)
+
+    for change, old, new in doubtful:
+        if name(old) is None or name(old) != name(new):
+            yield change
+
+
+def _differs(old: FileEntry, new: FileEntry, replaced: bool) -> bool | None:
+    """None: it may be only in their bytes, which are not known."""
     if old is new or (not replaced and old == new):
         return False
     if (old.type, old.mode, old.uid, old.gid, old.xattrs) != (new.type, new.mode, new.uid, new.gid, new.xattrs):
@@ -335,4 +383,6 @@ def _differs(old: FileEntry, new: FileEntry, replaced: bool) -> bool:
         return False
     if (old.size, old.mtime, old.link_target, old.device) != (new.size, new.mtime, new.link_target, new.device):
         return True
-    return new.type == "file" and new.size > 0 and (old.content_id is None or old.content_id != new.content_id)
+    if new.type != "file" or new.size == 0:
+        return False
+    return None if old.content_id is None or new.content_id is None else old.content_id != new.content_id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,6 +50,18 @@ class StoreLayer:
     def disk(self) -> int:
         """Bytes on disk: its folder, and the records beside it."""
         return disk_bytes(self.folder) + _disk(self.beside)
+
+    def rebuilt(self) -> str:
+        """The diff_id of the tar that its record and its files make. Raises OSError, ValueError."""
+        from ..oci.tarsplit import rebuilt_digest
+
+        return rebuilt_digest(self.record(), self._bytes)
+
+    def _bytes(self, name: str) -> Iterator[bytes]:
+        with open(
+            self.files / name.lstrip("/"), "rb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW)
+        ) as file:
+            yield from iter(lambda: file.read(1 << 20), b"")
 
     def record(self) -> Iterator[bytes]:
         """The bytes of its tar-split record."""
@@ -216,7 +230,13 @@ def podman_store(root: Path, driver: str) -> Store:
         f"sha256:{row['id']}": (folder / row["id"], *(data / top for top in row.get("mapped-layers") or ()))
         for row in _rows(folder / "images.json")
     }
-    return Store(root, driver, not vfs, layers, containers, images)
+    configs = {image: folder / image.removeprefix("sha256:") / _data_name(image) for image in images}
+    return Store(root, driver, not vfs, layers, containers, images, configs)
+
+
+def _data_name(key: str) -> str:
+    """How containers-storage calls the file of an item whose key has more than letters, digits, "." and "-"."""
+    return "=" + base64.standard_b64encode(key.encode()).decode()
 
 
 def _chains(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

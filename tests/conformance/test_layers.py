@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -130,6 +131,62 @@ def test_layers_outlive_an_image_that_was_removed_by_force(
     finally:
         if engine.containers.list(all=True, filters={"id": container.id}):
             container.remove(force=True)
+
+
+def test_answers_go_by_the_names_that_were_asked_for(engine: ck.Engine, load: Callable[..., str]) -> None:
+    """Savings repeats the name; who else has a layer is told by name; a name that was not asked for keeps an image."""
+    base = ImageBuilder().layer(files={"base": os.urandom(1000)})
+    one, two = load(base.layer(files={"x": 1}), "one"), load(base.layer(files={"y": 1}), "two")
+    again = named("again")
+    engine.images.get(one).tag(again)
+    try:
+        assert [engine.savings(ref, containers=False).images[0].ref for ref in (one, again)] == [one, again]
+        below, top = engine.layers(two)
+        assert set(below.shared_with) & set(engine.images.get(one).refs)
+        assert top.shared_with == ()
+        found = engine.reclaimable(one)
+        assert (found.bytes, found.images) == (0, ())
+        assert any("also named" in why and "again" in why for _, why in found.kept)
+        assert engine.reclaimable([one, again]).bytes == 1
+        assert engine.reclaimable(engine.images.get(one).id).bytes == 1
+    finally:
+        engine.images.remove(again)
+
+
+def test_an_image_that_is_gone(engine: ck.Engine, load: Callable[..., str]) -> None:
+    """What was begun on an image that was removed meanwhile is ImageNotFound, whatever it would be read from."""
+    for looked in (False, True):
+        ref = load(ImageBuilder().layer(files={"a": os.urandom(100)}))
+        stack = engine.layers(ref)
+        if looked:
+            stack.files()
+        engine.images.remove(ref)
+        with pytest.raises(ck.ImageNotFound):
+            stack.verify()
+        if not looked:
+            for ask in (stack.files, stack.waste, stack.table):
+                with pytest.raises(ck.ImageNotFound):
+                    ask()
+
+
+def test_questions_about_all_images_while_some_come_and_go(engine: ck.Engine) -> None:
+    """An image that goes while all of them are looked at is none of them; nothing fails for it."""
+    ended = threading.Event()
+
+    def churn() -> None:
+        while not ended.is_set():
+            ref = named("churn")
+            engine.images.load(ImageBuilder().layer(files={"a": os.urandom(100)}).tag(ref).to_docker_archive())
+            engine.images.remove(ref)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for ask in (engine.savings, engine.sharing, engine.reclaimable, engine.duplicates, engine.disk_usage) * 3:
+            ask()
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_what_a_container_has_is_not_reclaimable(engine: ck.Engine, load: Callable[..., str]) -> None:

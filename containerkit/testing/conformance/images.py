@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,26 @@ class ImageScenarios(Scenarios):
         assert engine.images.get(ref) == image
         assert image.id.startswith("sha256:")
         assert len(image.id) == 71
+
+    def test_beginnings_of_an_id(self, engine: Engine, shell_image: str) -> None:
+        """An image is found by any unambiguous beginning of its ID, and what begins none is ImageNotFound."""
+        identity = engine.images.get(shell_image).id
+        digits = identity.removeprefix("sha256:")
+        for ref in (identity, digits, digits[:12], f"sha256:{digits[:12]}", digits[:7], digits[:40]):
+            assert engine.images.get(ref).id == identity
+        for ref in ("0" * 64, "sha256:" + "0" * 64, "0" * 12, "0" * 7):
+            with pytest.raises(ImageNotFound):
+                engine.images.get(ref)
+
+    def test_localhost_is_a_registry_of_its_own(self, engine: Engine) -> None:
+        """An image named localhost/… is found by every name that load() and refs give it."""
+        name = f"localhost/ck-{uuid.uuid4().hex[:8]}:1"
+        (image,) = engine.images.load(ImageBuilder().layer(files={"a": 1}).tag(name).to_docker_archive())
+        try:
+            for ref in (name, *image.refs):
+                assert engine.images.get(ref).id == image.id
+        finally:
+            image.remove(force=True)
 
     @needs(Capability.BUILD)
     def test_image_list_filter(self, engine: Engine, shell_image: str) -> None:

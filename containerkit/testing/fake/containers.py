@@ -13,7 +13,7 @@ from ...backends import _parse
 from ...backends._render import container_body
 from ...backends.base import ContainerRecord, Created
 from ...errors import EngineError, NameInUse, NotFound, WrongState
-from ...reference import display, looks_like_id
+from ...reference import familiar, looks_like_id
 from ...spec import ContainerSpec, Mount, NetworkAttachment, ResourceLimits
 from .contents import ContentVerbs, merged
 from .networks import NetworkVerbs
@@ -119,7 +119,7 @@ class ContainerVerbs(ContentVerbs, NetworkVerbs):
             changed = [c.path for c in container.files.changes(container.base) if c.kind != "deleted"]
             raw["SizeRw"] = sum(len(container.files.entries[path].data) for path in changed)
             raw["SizeRootFs"] = sum(len(file.data) for file in container.files.entries.values())
-        name = spec.image if looks_like_id(spec.image) else display(spec.image)
+        name = spec.image if looks_like_id(spec.image) else familiar(spec.image)
         return _parse.container(raw, name)
 
     def _mount_row(self, mount: Mount) -> dict[str, Any]:

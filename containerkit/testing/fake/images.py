@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import fnmatch
 import json
+import re
 import tarfile
 import tempfile
 import time
@@ -18,13 +19,15 @@ from ...errors import ImageNotFound, InUse, InvalidImage
 from ...oci.archive import open_image, parse_save_entries
 from ...oci.digest import hex_part, sha256
 from ...oci.image import ImageArchive
-from ...reference import display, looks_like_id, parse
+from ...reference import familiar, looks_like_id, parse
 from ...spec import BuildSpec, RegistryAuth
 from ...streams import ByteStream
 from ..archives import ImageBuilder, pack
 from .state import FakeContainer, FakeImage, Filters, World, fits, labelled, truth
 
 __all__ = ["ImageVerbs"]
+
+_SOME_ID = re.compile(r"(?:sha256:)?[0-9a-f]{3,64}")
 
 
 class ImageVerbs(World):
@@ -51,19 +54,19 @@ class ImageVerbs(World):
 
     def _name_image(self, qualified: str, image: FakeImage) -> None:
         self._names[qualified] = image.id
-        self._told("image", "tag", image.id, display(qualified), {})
+        self._told("image", "tag", image.id, familiar(qualified), {})
 
     def _image(self, ref: str, doing: str) -> FakeImage:
         """By name, ID or an unambiguous start of one."""
-        if looks_like_id(ref):
-            digits = ref.removeprefix("sha256:")
-            found = [i for i in self._images.values() if hex_part(i.id).startswith(digits)]
-            if len(found) == 1:
-                return found[0]
         with contextlib.suppress(ValueError):
             identity = self._names.get(parse(ref).qualified)
             if identity:
                 return self._images[identity]
+        if _SOME_ID.fullmatch(ref):
+            digits = ref.removeprefix("sha256:")
+            found = [i for i in self._images.values() if hex_part(i.id).startswith(digits)]
+            if len(found) == 1:
+                return found[0]
         raise ImageNotFound(f"{doing}: no image {ref} here", status=404, explanation=f"no such image: {ref}")
 
     def _refs(self, image: FakeImage) -> list[str]:
@@ -77,7 +80,7 @@ class ImageVerbs(World):
         names = self._refs(image)
         raw = {
             "Id": image.id,
-            "RepoTags": [display(name) for name in names],
+            "RepoTags": [familiar(name) for name in names],
             "RepoDigests": [],
             "Parent": image.parent,
             "Created": image.config.get("created"),
@@ -88,7 +91,7 @@ class ImageVerbs(World):
             "Config": dict(image.run_config),
             "RootFS": {"Type": "layers", "Layers": list(image.config["rootfs"]["diff_ids"] or [])},
         }
-        return _parse.image(raw, map(display, names))
+        return _parse.image(raw, map(familiar, names))
 
     def inspect_image(self, ref: str) -> ImageRecord:
         with self._changed:
@@ -109,7 +112,7 @@ class ImageVerbs(World):
         order = list(self._images)
 
         def named(image: FakeImage, pattern: str) -> bool:
-            names = map(display, self._refs(image))
+            names = map(familiar, self._refs(image))
             return any(name == pattern or fnmatch.fnmatch(name.rpartition(":")[0], pattern) for name in names)
 
         return {
@@ -151,7 +154,7 @@ class ImageVerbs(World):
                 kept = self._keep_image(image.raw_config, layers)
                 for ref in image.refs:
                     self._name_image(parse(ref).qualified, kept)
-                    names.append(display(parse(ref).qualified))
+                    names.append(familiar(parse(ref).qualified))
                 if not image.refs:
                     names.append(kept.id)
                 self._told("image", "load", kept.id, kept.id, {})
@@ -163,7 +166,7 @@ class ImageVerbs(World):
             for ref in refs:
                 image = self._image(ref, f"saving {', '.join(refs)}")
                 tags = chosen.setdefault(image.id, [])
-                tags += [] if looks_like_id(ref) else [display(parse(ref).qualified)]
+                tags += [] if looks_like_id(ref) else [familiar(parse(ref).qualified)]
             members: dict[str, bytes] = {}
             entries = []
             for identity, tags in chosen.items():
@@ -187,7 +190,7 @@ class ImageVerbs(World):
             names = self._refs(image)
             wanted = names if looks_like_id(ref) else [parse(ref).qualified]
             if len(wanted) > 1 and not force:
-                raise InUse(f"{doing}: it has several names ({', '.join(map(display, names))})", status=409)
+                raise InUse(f"{doing}: it has several names ({', '.join(map(familiar, names))})", status=409)
             if set(names) <= set(wanted):
                 users = [c for c in self._users(image) if c.alive or not force]
                 if users:
@@ -195,7 +198,7 @@ class ImageVerbs(World):
                 self._forget_image(image)
             for name in wanted:
                 self._names.pop(name, None)
-                self._told("image", "untag", image.id, display(name), {})
+                self._told("image", "untag", image.id, familiar(name), {})
 
     def _forget_image(self, image: FakeImage) -> None:
         for name in self._refs(image):

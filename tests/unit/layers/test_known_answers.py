@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from containerkit.errors import InvalidOption
 from containerkit.layers.stack import LayerStack, open_archive
 from containerkit.layers.waste import find_waste
 from containerkit.oci.layer import FileEntry
@@ -140,3 +144,33 @@ def test_linear_in_whiteouts() -> None:
     waste = find_waste([files, marks])
     assert waste.wasted_bytes == 4_146_000
     assert time.process_time() - start < 1.0  # 0.2 s on an idle machine; the bound is for a busy one
+
+
+def test_a_hardlink_with_the_same_bytes_changes_nothing(opened: Open) -> None:
+    """The link that takes a file's place is followed, in whichever order the two names were written."""
+    base = ImageBuilder().layer(files={"data": 1000})
+    for file, link in (("data", "data3"), ("data3", "data")):
+        waste = opened(base.layer(files={file: 1000}, links={link: file})).waste()
+        assert [(item.path, item.cause) for item in waste.items] == [("/data", "copied unchanged")]
+
+
+def test_a_file_written_again_with_the_same_bytes_is_no_difference(opened: Open) -> None:
+    """diff() compares bytes where nothing else tells, as waste() does; other bytes of the same length are modified."""
+    stack = opened(ImageBuilder().layer(files={"a": b"1234", "b": b"1234"}).layer(files={"a": b"1234", "b": b"4321"}))
+    assert [change.path for change in stack.diff(1)] == ["/b"]
+
+
+def test_names_that_are_no_utf8_can_be_printed(opened: Open) -> None:
+    """A repr and to_dict() hold nothing that no encoding has a place for."""
+    (entry,) = opened(ImageBuilder().layer(members=[tarfile.TarInfo("caf\udce9")])).files()
+    assert repr(entry).encode().startswith(b"<FileEntry /caf\\udce9 file")
+    assert json.dumps(entry.to_dict(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("at", ["0", 1.0, True, b"0"])
+def test_an_index_of_another_type(opened: Open, at: Any) -> None:
+    """InvalidOption, and no error from inside."""
+    stack = opened(ImageBuilder().layer(files={"a": 1}))
+    for ask in (lambda: stack.tree(at), lambda: stack.diff(at)):
+        with pytest.raises(InvalidOption):
+            ask()
