@@ -26,6 +26,7 @@ CASES = {
     "overwritten": BASE.layer(files={"keep/one": B}),
     "deleted": BASE.layer(whiteouts=["gone", "d/x"]),
     "folder deleted": BASE.layer(whiteouts=["d"]),
+    "whiteout of nothing": BASE.layer(whiteouts=["no/such/file", "d/none/x"]),
     "opaque": BASE.layer(dirs=["d"], opaque=["d"], files={"d/n": A}),
     "hardlinks": BASE.layer(files={"h": A}, links={"h2": "h", "keep/h3": "h"}),
     "symlinks": BASE.layer(symlinks={"s": "keep/one", "same": "gone"}),

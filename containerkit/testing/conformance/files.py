@@ -19,6 +19,7 @@ from ...errors import (
     NotFound,
 )
 from .base import (
+    SLEEP,
     Scenarios,
     image_name,
     needs,
@@ -129,6 +130,14 @@ class FileScenarios(Scenarios):
             pytest.skip(f"the image has no {path}")
         shell(box, line)
         assert (path, kind) in {(change.path, change.kind) for change in box.diff()}
+
+    @needs(Capability.PROCESSES)
+    def test_diff_of_a_folder_made_anew(self, engine: Engine, shell_image: str) -> None:
+        """A folder that was removed and made again is modified: it is there, with what is in it now."""
+        with engine.start(shell_image, SLEEP) as container:
+            shell(container, "rm -r /etc; mkdir /etc; echo x >/etc/new")
+            kinds = {change.path: change.kind for change in container.diff()}
+        assert (kinds["/etc"], kinds["/etc/new"]) == ("modified", "added")
 
     def test_export(self, box: Container) -> None:
         """export() gives the merged file system as a tar."""
