@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from containerkit.oci.digest import sha256
 from containerkit.oci.layer import LayerContents, clean_path, content_bytes, read_layer
 from containerkit.oci.problems import Limits
 from containerkit.oci.sources import StreamSource
-from containerkit.oci.tarsplit import read_tar_split
+from containerkit.oci.tarsplit import read_tar_split, rebuilt_digest
 from containerkit.oci.whiteout import classify
 from containerkit.testing.archives import layer_tar
 
@@ -219,6 +220,16 @@ def test_tar_split_equals_the_tar() -> None:
     assert plain == [entry.to_dict() for entry in whole.entries]
     ids = {entry.path: entry.content_id for entry in split.entries}
     assert (ids["/d/f"], ids["/empty"], ids["/h"]) == ("crc64:00000000000003e8", None, None)
+
+
+def test_a_record_and_its_files_make_the_tar_again() -> None:
+    """The digest is the tar's own; one byte that changed makes another."""
+    tar = layer_tar(dirs=["d"], files={"d/f": b"x" * 1000, "empty": 0, "n" * 200: b"y" * 513}, links={"h": "d/f"})
+    files = {"d/f": b"x" * 1000, "n" * 200: b"y" * 513}
+    assert rebuilt_digest([tar_split(tar)], lambda name: [files[name]]) == sha256(tar)
+    assert rebuilt_digest([tar_split(tar)], lambda name: [files[name][:-1], b"z"]) != sha256(tar)
+    with pytest.raises(ValueError, match="tar-split"):
+        rebuilt_digest([b"not gzip"], lambda name: [])
 
 
 @pytest.mark.parametrize(
