@@ -217,8 +217,4 @@ __all__ = [
 ]
 
 
-__getattr__ = loading(__name__, _ROOMS)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = loading(__name__, _ROOMS)

@@ -10,8 +10,8 @@ from typing import Any
 __all__ = ["loading"]
 
 
-def loading(package: str, rooms: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package whose names lie in these rooms; a room called by its own name is a module."""
+def loading(package: str, rooms: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a package whose names lie in rooms; a room of its own name is a module."""
     room_of = {name: room for room, names in rooms.items() for name in names}
 
     def __getattr__(name: str) -> Any:  # noqa: N807  (it becomes the package's)
@@ -22,4 +22,7 @@ def loading(package: str, rooms: Mapping[str, tuple[str, ...]]) -> Callable[[str
         setattr(sys.modules[package], name, value)
         return value
 
-    return __getattr__
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted({*vars(sys.modules[package]), *room_of})
+
+    return __getattr__, __dir__

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from .errors import InvalidReference
 from .values import Value
 
-__all__ = ["Reference", "display", "familiar", "looks_like_id", "parse", "same_image_name"]
+__all__ = ["Reference", "begins_id", "display", "familiar", "looks_like_id", "parse", "same_image_name"]
 
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_TAG = "latest"
@@ -143,6 +143,12 @@ def display(text: str) -> str:
 def looks_like_id(text: str) -> bool:
     """Whether this can be (the start of) an ID: 12 to 64 hexadecimal digits, alone or after "sha256:"."""
     return _ID.fullmatch(text) is not None
+
+
+def begins_id(text: str, identity: str) -> bool:
+    """Whether this is an ID, or the start of it, with "sha256:" or without."""
+    digits = text.removeprefix("sha256:")
+    return bool(digits) and identity.removeprefix("sha256:").startswith(digits)
 
 
 def same_image_name(a: str, b: str) -> bool:

@@ -28,8 +28,10 @@ def json_ready(value: object) -> Any:
     """The same value in JSON's own types; what JSON has no word for (NaN, an infinity) is None."""
     if isinstance(value, Enum):
         return json_ready(value.value)
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()  # a file's name may be of any bytes
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, bytes):

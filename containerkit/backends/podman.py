@@ -25,7 +25,7 @@ from ..errors import (
     InUse,
     NotFound,
 )
-from ..reference import display, looks_like_id, parse
+from ..reference import begins_id, display, looks_like_id, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
 from ..streams import OutputStream
 from . import _parse
@@ -56,7 +56,7 @@ _COMPAT_API = "1.41"
 _GRACE = 10  # seconds, as both command lines
 _LOG_OPTIONS = {"max-size", "path", "tag"}  # conmon knows no others
 _ID_DIGITS = 64
-_SHORT_ID = re.compile(r"[0-9a-f]{3,11}")
+_SHORT_ID = re.compile(r"(?:sha256:)?[0-9a-f]{3,11}")
 _ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -233,7 +233,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         if not _SHORT_ID.fullmatch(ref):
             return None
         found = {record.id for record in self.list_images(all=True, filters={})}
-        found = {identity for identity in found if identity.startswith(f"sha256:{ref}")}
+        found = {identity for identity in found if begins_id(ref, identity)}
         return found.pop() if len(found) == 1 else None
 
     def _local_name(self, ref: str) -> str | None:

@@ -11,6 +11,7 @@ import stat
 import time
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -91,6 +92,9 @@ def _tcp_socket(address: Address, tls: TLS | None, timeout: float) -> socket.soc
         return sock
     try:
         return context.wrap_socket(sock, server_hostname=place.hostname)
+    except TimeoutError as exc:
+        sock.close()
+        raise Unreachable(_silent(timeout)) from exc
     except ssl.SSLError as exc:
         sock.close()
         raise Unreachable(_tls_failed(exc, tls)) from exc
@@ -107,11 +111,11 @@ def _context(tls: TLS) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     try:
         if tls.verify:
-            from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
-            context.load_verify_locations(tls.ca or DEFAULT_CA_BUNDLE_PATH)  # the backends' own default
+            context.load_verify_locations(tls.ca or _usual_authorities())
         if tls.cert and tls.key:
-            context.load_cert_chain(tls.cert, tls.key)
+            if b"ENCRYPTED" in Path(tls.key).read_bytes():
+                raise Unreachable(f"TLS: the key is encrypted, and nobody is asked for its passphrase ({tls.key})")
+            context.load_cert_chain(tls.cert, tls.key, password="")  # without one, OpenSSL would ask the terminal
     except (ssl.SSLError, OSError) as exc:
         files = ", ".join(path for path in (tls.cert, tls.key, tls.ca) if path)
         raise Unreachable(f"TLS: the files do not hold a certificate and its key: {_words(exc)} ({files})") from exc
@@ -159,6 +163,13 @@ def _denied(path: str) -> str:
     return said
 
 
+def _usual_authorities() -> str:
+    """Those of the backends: requests' own."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    return DEFAULT_CA_BUNDLE_PATH
+
+
 def _check_files(tls: TLS) -> None:
     for what, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
         if path is not None and not os.path.isfile(path):
@@ -172,27 +183,30 @@ def _get(address: Address, tls: TLS | None, path: str, timeout: float) -> dict[s
         raise InvalidOption("url", address.url, "unix, tcp or http(s)")
     ends = time.monotonic() + timeout
     unix = address.scheme == "unix"
-    connection = HTTPConnection(address.host or "localhost", address.port)
+    place = urlsplit("tcp://localhost:80" if unix else address.tcp(tls=tls is not None))
+    connection = HTTPConnection(place.hostname or "", place.port)
     connection.sock = _unix_socket(address.path, timeout) if unix else _tcp_socket(address, tls, timeout)
     try:
         prefix = "" if unix else quote(address.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         connection.request("GET", prefix + path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        body = b""
-        while piece := response.read1(1 << 16):
-            body += piece
-            if len(body) > _MAX_ANSWER:
-                raise Unreachable("something answers, at a length no engine does")
-            if time.monotonic() > ends:
-                raise Unreachable(f"no full answer within {timeout:g} s")
+        with connection.getresponse() as response:
+            body = b""
+            while piece := response.read1(1 << 16):
+                body += piece
+                if len(body) > _MAX_ANSWER:
+                    raise Unreachable("something answers, at a length no engine does")
+                if time.monotonic() > ends:
+                    raise Unreachable(f"no full answer within {timeout:g} s")
+            if response.length:
+                raise Unreachable(f"the answer broke off, {response.length} bytes before its end")
         said = json.loads(body) if response.status == 200 else None
     except TimeoutError as exc:
-        raise Unreachable(f"it accepts a connection, and gives no answer within {timeout:g} s") from exc
+        raise Unreachable(_silent(timeout)) from exc
     except ssl.SSLError as exc:
         raise Unreachable(_tls_failed(exc, tls)) from exc
     except (HTTPException, OSError) as exc:
         raise Unreachable(_words(exc)) from exc
-    except ValueError as exc:  # not JSON
+    except (ValueError, RecursionError) as exc:  # not JSON, or none that an engine would send
         raise Unreachable("something answers that is not an engine's API (no JSON)") from exc
     finally:
         connection.close()
@@ -211,6 +225,10 @@ def _tls_failed(exc: ssl.SSLError, tls: TLS | None) -> str:
         return "TLS is asked for, and what answers there does not speak it (unset DOCKER_TLS_VERIFY; tcp:, not https:)"
     who = f"the one in {tls.cert}" if tls and tls.cert else "none was given (DOCKER_CERT_PATH: cert.pem and key.pem)"
     return f"TLS: the engine broke off, as one does that wants a client certificate it trusts; {who}: {words}"
+
+
+def _silent(timeout: float) -> str:
+    return f"it accepts a connection, and gives no answer within {timeout:g} s"
 
 
 def _words(exc: Exception) -> str:

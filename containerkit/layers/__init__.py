@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 #: Each question has a room of its own, loaded when it is asked.
-__getattr__ = loading(
+__getattr__, __dir__ = loading(
     __name__,
     {
         "contents": ("Sizes", "Verification"),

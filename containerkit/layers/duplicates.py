@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..oci.digest import sha256_of
 from ..oci.layer import FileEntry
 from ..values import Value
 from .index import Index, steady
@@ -160,7 +158,7 @@ class _Names:
         entries = list(entries)
         if layer is not None:
             try:
-                return [(entry.path, _sha256(layer.files / entry.path.lstrip("/"))) for entry in entries]
+                return [(entry.path, sha256_of(layer.read(entry.path, entry.size))[0]) for entry in entries]
             except OSError:
                 pass  # a rootless store's files belong to other uids; the engine has them too
         record, number = self._owner[chain]
@@ -174,11 +172,3 @@ class _Names:
         if identity is not None and not identity.startswith("sha256:"):
             self.verified = False
         return identity
-
-
-def _sha256(path: Path) -> str:
-    hasher = hashlib.sha256()
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            hasher.update(chunk)
-    return f"sha256:{hasher.hexdigest()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
@@ -26,15 +25,26 @@ if TYPE_CHECKING:
 __all__ = ["Index", "steady"]
 
 T = TypeVar("T")
-_TURNS = 4
+_TURNS = 5
 
 
 def steady(engine: Engine, refs: object, question: Callable[[Index], T]) -> T:
-    """The answer to a question. Where all images are meant, and one goes meanwhile, it is asked anew."""
-    for _ in range(_TURNS if refs is None else 0):
-        with contextlib.suppress(ImageNotFound, InvalidImage):
-            return question(Index(engine))
-    return question(Index(engine))
+    """The answer to a question. Where all images are meant, and one goes meanwhile, it is asked anew.
+
+    Raises:
+        ImageNotFound: one that was asked for by name went. What ``question`` raises of images that are there.
+    """
+    for turn in range(_TURNS):
+        index = Index(engine)
+        try:
+            return question(index)
+        except (ImageNotFound, InvalidImage, OSError) as exc:
+            lost = index.lost()
+            if lost is None:
+                raise
+            if refs is not None or turn == _TURNS - 1:
+                raise ImageNotFound(f"image {lost} was removed meanwhile") from exc
+    raise AssertionError("unreachable")
 
 
 class Index:
@@ -94,6 +104,11 @@ class Index:
                 raise
         return self._records[identity]
 
+    def lost(self) -> str | None:
+        """The name of an image that was looked at and is gone now, if there is one."""
+        there = {record.id for record in self.engine.backend.list_images(all=True, filters={})}
+        return next((self.name(record) for record in self._records.values() if record.id not in there), None)
+
     def name(self, record: ImageRecord) -> str:
         """As it was asked for, else its first name, else its ID."""
         return self.asked.get(record.id, record.refs or (record.id,))[0]
@@ -148,10 +163,12 @@ class Index:
         path = self.store.configs.get(record.id) if self.store else None
         try:
             raw = path.read_bytes() if path else b""
-            name = record.id if self.info.image_store == "graphdriver" else blob_name(path or "")
-            return (name, raw, ImageConfig.parse(raw)) if path else None
+            config = ImageConfig.parse(raw) if path else None
         except (OSError, ValueError):
             return None
+        if path is None or config is None or config.diff_ids != record.diff_ids:  # of another platform of the image
+            return None
+        return record.id if self.info.image_store == "graphdriver" else blob_name(path), raw, config
 
     def _image(self, record: ImageRecord, layers: tuple[LayerBlob, ...]) -> ImageArchive | None:
         known = self.config(record)

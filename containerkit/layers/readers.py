@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from containerkit.layers.contents import Sizes, Verification
 from containerkit.oci.image import ImageArchive, LayerBlob
@@ -160,28 +159,30 @@ class RecordReader(_Layerwise):
         if problems:
             raise invalid(self.name, problems)
         if self._image is not None and self._rebuild is not None:
-            with contextlib.suppress(PermissionError):
-                problems = [*check_config(self._image), *check_history(self._image.config)]
-                for index, stated in enumerate(self._image.config.diff_ids):
-                    problems += self._rebuilt(index, stated, self._rebuild)
-                if problems:
-                    raise invalid(self.name, problems)
+            problems += [*check_config(self._image), *check_history(self._image.config)]
+            if len(self._image.config.diff_ids) != len(self._records):
+                problems.append(f"the config states {len(self._image.config.diff_ids)} layers of {len(self._records)}")
+            stated = self._image.config.diff_ids[: len(self._records)]
+            found = [self._breach(index, diff_id, self._rebuild) for index, diff_id in enumerate(stated)]
+            problems += [breach for breach in found if breach]
+            if problems:
+                raise invalid(self.name, problems)
+            if None not in found:
                 return Verification(("config digest", "diff_ids", "history", "entries"))
         if self._whole is not None:
             return self._whole.verify()
         return Verification(("entries",), ("config digest", "blob digests and sizes", "diff_ids"))
 
     @staticmethod
-    def _rebuilt(index: int, stated: str, rebuild: Callable[[int], str]) -> Iterator[str]:
+    def _breach(index: int, stated: str, rebuild: Callable[[int], str]) -> str | None:
+        """What is wrong with a layer's bytes, or ""; None where they may not be read, or lie behind a link."""
         try:
             found = rebuild(index)
-        except PermissionError:
-            raise
-        except (OSError, ValueError) as exc:
-            yield f"layer {index}: {exc}"
-        else:
-            if found != stated:
-                yield f"layer {index}: the config states diff_id {stated}, and its files make {found}"
+        except (FileNotFoundError, ValueError) as exc:
+            return f"layer {index}: {exc}"
+        except OSError:
+            return None
+        return "" if found == stated else f"layer {index}: the config states diff_id {stated}, its files make {found}"
 
 
 class StreamReader:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..oci.digest import chain_ids
-from ..reference import looks_like_id, same_image_name
+from ..reference import begins_id, same_image_name
 from ..values import Value
 from .index import Index, steady
 
@@ -151,7 +151,8 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
     for row in containers:
         if row.image_id not in known:  # its image was removed by force; the layers that it stands on were not
             stays.update(index.store.under(row.id) if index.store else ())
-            kept.append((row.image_id, f"container {row.name} still has its layers"))
+            if row.image_id:  # a container of a root folder has none
+                kept.append((row.image_id, f"container {row.name} still has its layers"))
     content = index.content(going)
     gone = [chain for chain in content if chain not in stays]
     disk = index.disk(going)
@@ -162,9 +163,9 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
 
 def _other_names(record: ImageRecord, asked: Sequence[str]) -> list[str]:
     """The names that an image has beside those by which it is meant; by its ID all of them are."""
-    if any(looks_like_id(ref) and record.id.startswith(("sha256:" + ref, ref)) for ref in asked):
-        return []
-    return [name for name in record.refs if not any(same_image_name(name, ref) for ref in asked)]
+    others = [name for name in record.refs if not any(same_image_name(name, ref) for ref in asked)]
+    by_name = len(others) < len(record.refs)
+    return others if by_name or not any(begins_id(ref, record.id) for ref in asked) else []
 
 
 def _with_parents(everything: Sequence[ImageRecord], leaving: set[str], used: Mapping[str, str]) -> set[str]:

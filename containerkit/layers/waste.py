@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from containerkit.layers.dive import dive_numbers
-from containerkit.oci.layer import FileEntry
+from containerkit.oci.layer import FileEntry, printable
 from containerkit.oci.tree import Cause, ContentIds, Node, Stack, visible_bytes
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class WasteItem:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; keys as the attributes."""
         return {
-            "path": self.path,
+            "path": printable(self.path),
             "bytes": self.bytes,
             "cause": self.cause,
             "layer": self.layer,

@@ -26,6 +26,7 @@ __all__ = [
     "content_bytes",
     "entry_of",
     "hash_files",
+    "printable",
     "read_layer",
 ]
 
@@ -72,14 +73,14 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
         """JSON-ready; keys as the attributes, ``mode`` in octal as ``chmod`` takes it, bytes that are no UTF-8 as
         ``\\udcXX``."""
         return {
-            "path": _printable(self.path),
+            "path": printable(self.path),
             "type": self.type,
             "size": self.size,
             "mode": f"{self.mode:04o}",
             "uid": self.uid,
             "gid": self.gid,
             "mtime": self.mtime,
-            "link_target": _printable(self.link_target),
+            "link_target": printable(self.link_target),
             "device": list(self.device) if self.device else None,
             "content_id": self.content_id,
             "xattrs": dict(self.xattrs),
@@ -87,11 +88,11 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         arrow = f" -> {self.link_target}" if self.link_target else ""
-        name = _printable(self.path + arrow)
+        name = printable(self.path + arrow)
         return f"<FileEntry {name} {self.type} {self.mode:04o} {self.uid}:{self.gid} {self.size} bytes>"
 
 
-def _printable(path: str) -> str:
+def printable(path: str) -> str:
     """A name of any bytes, without the lone surrogates that stand for those which are no UTF-8."""
     return path.encode("utf-8", "backslashreplace").decode()
 

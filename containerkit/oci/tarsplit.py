@@ -129,12 +129,12 @@ def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> 
     return LayerContents(tuple(entries), source.position, tuple(problems))
 
 
-def rebuilt_digest(chunks: Iterable[bytes], read: Callable[[str], Iterable[bytes]]) -> str:
+def rebuilt_digest(chunks: Iterable[bytes], read: Callable[[str, int], Iterable[bytes]]) -> str:
     """The diff_id of the layer that a record and the files it speaks of make: its tar, put together and hashed.
 
     Args:
         chunks: the bytes of ``tar-split.json.gz``.
-        read: the bytes of a file of the layer, by its name in the tar.
+        read: the bytes of a file of the layer, by its name in the tar and its length.
 
     Raises:
         ValueError: no tar-split file. What ``read`` raises passes through.
@@ -146,7 +146,7 @@ def rebuilt_digest(chunks: Iterable[bytes], read: Callable[[str], Iterable[bytes
                 hasher.update(line.payload or b"")
             elif line.size:
                 name = line.name if line.name_raw is None else os.fsdecode(line.name_raw)
-                for data in read(name):
+                for data in read(name, line.size):
                     hasher.update(data)
     except (zlib.error, EOFError, msgspec.MsgspecError) as exc:
         raise ValueError(f"not a tar-split file ({exc})") from exc

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from containerkit.oci.layer import FileEntry
+from containerkit.oci.layer import FileEntry, printable
 
 __all__ = [
     "Cause",
@@ -286,7 +286,7 @@ class FileChange:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; keys as the attributes."""
         return {
-            "path": self.path,
+            "path": printable(self.path),
             "kind": self.kind,
             "before": self.before.to_dict() if self.before else None,
             "after": self.after.to_dict() if self.after else None,

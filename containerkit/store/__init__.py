@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RwDir", "Store", "StoreLayer", "disk_bytes", "open_store"]
 
-__getattr__ = loading(__name__, {"disk": ("disk_bytes",), "graph": ("RwDir", "Store", "StoreLayer")})
+__getattr__, __dir__ = loading(__name__, {"disk": ("disk_bytes",), "graph": ("RwDir", "Store", "StoreLayer")})
 
 
 def open_store(backend: Backend) -> tuple[Store | None, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..oci.digest import sha256
+from .beneath import open_beneath
 from .disk import disk_bytes
 
 __all__ = ["RwDir", "Store", "StoreLayer", "docker_store", "podman_store"]
@@ -55,13 +55,18 @@ class StoreLayer:
         """The diff_id of the tar that its record and its files make. Raises OSError, ValueError."""
         from ..oci.tarsplit import rebuilt_digest
 
-        return rebuilt_digest(self.record(), self._bytes)
+        return rebuilt_digest(self.record(), self.read)
 
-    def _bytes(self, name: str) -> Iterator[bytes]:
-        with open(
-            self.files / name.lstrip("/"), "rb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW)
-        ) as file:
-            yield from iter(lambda: file.read(1 << 20), b"")
+    def read(self, name: str, size: int) -> Iterator[bytes]:
+        """The bytes of one of its files, and no more of them than ``size``. Raises OSError.
+
+        Names come from strangers: no link is followed, in the name or on the way to it, and only a regular file read.
+        """
+        with open_beneath(self.files, name) as file:
+            left = size
+            while left and (data := file.read(min(left, 1 << 20))):
+                left -= len(data)
+                yield data
 
     def record(self) -> Iterator[bytes]:
         """The bytes of its tar-split record."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import socketserver
+import ssl
 import sys
 import tempfile
 import threading
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from containerkit.discovery import connect as room
-from containerkit.discovery.endpoints import Endpoint
+from containerkit.discovery.endpoints import TLS, Endpoint
 from containerkit.discovery.places import Host
 from containerkit.errors import EngineUnavailable, InvalidOption
 
@@ -307,6 +308,16 @@ def test_an_unknown_name_says_which_there_are(monkeypatch: pytest.MonkeyPatch, f
     monkeypatch.setenv("CONTAINERS_CONF", os.devnull)  # this machine may have connections of its own
     with pytest.raises(EngineUnavailable, match="no docker context and no podman connection is named 'lab'"):
         room.connect("lab")
+
+
+def test_an_encrypted_key_asks_nobody(folder: Path) -> None:
+    """The terminal is not asked for a passphrase: it is said that the key has one."""
+    for name in ("ca.pem", "cert.pem"):
+        (folder / name).write_text(ssl.DER_cert_to_PEM_cert(b"x"))
+    (folder / "key.pem").write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    place = TLS(None, str(folder / "cert.pem"), str(folder / "key.pem"), verify=False)
+    with pytest.raises(EngineUnavailable, match="encrypted"):
+        room.open_backend(Endpoint("tcp://127.0.0.1:9", "test", tls=place), 1.0)
 
 
 def test_a_long_path_is_a_reason(folder: Path) -> None:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from containerkit.backends.base import ImageRecord
+from containerkit.errors import InvalidImage
 from containerkit.layers.index import Index
+from containerkit.layers.readers import RecordReader
+from containerkit.oci.archive import open_image
 from containerkit.oci.digest import chain_ids, sha256
+from containerkit.oci.image import ImageArchive
+from containerkit.oci.layer import LayerContents
+from containerkit.store.beneath import open_beneath
 from containerkit.store.disk import disk_bytes
 from containerkit.store.graph import docker_store, podman_store
+from containerkit.testing.archives import ImageBuilder
 
 DIFFS = (sha256(b"base"), sha256(b"top"))
 CHAINS = chain_ids(DIFFS)
@@ -144,3 +155,55 @@ def test_what_may_not_be_read_is_unknown(tmp_path: Path, monkeypatch: pytest.Mon
     assert index.image_disk([record]) is None
     assert "Permission denied" in index.why
     assert index.disk([record]) is None
+
+
+@pytest.mark.parametrize("name", ["pipe", "link", "behind/file", "../outside", "folder", "."])
+def test_what_a_stranger_named_is_not_followed(tmp_path: Path, name: str) -> None:
+    """A pipe is not waited for, and neither a link nor what lies behind one is read."""
+    (tmp_path / "outside").write_text("secret")
+    folder = tmp_path / "layer"
+    (folder / "folder").mkdir(parents=True)
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to(tmp_path / "outside")
+    (folder / "behind").symlink_to(folder / "folder")
+    write(folder / "folder" / "file", 10)
+    with open_beneath(folder, "/folder/./file") as file:
+        assert len(file.read()) == 10
+    with pytest.raises(OSError, match=r"\[Errno") as caught, open_beneath(folder, name):
+        pass
+    assert not isinstance(caught.value, FileNotFoundError)
+    with pytest.raises(FileNotFoundError), open_beneath(folder, "folder/none"):
+        pass
+
+
+def refusing(exc: OSError) -> Callable[[int], str]:
+    def rebuild(index: int) -> str:
+        raise exc
+
+    return rebuild
+
+
+def test_a_breach_that_was_found_is_told_whatever_else_may_not_be_read() -> None:
+    """A wrong config counts where no layer can be read; layers that are read by other means are checked there."""
+    image = open_image_of(ImageBuilder().layer(files={"a": 1}))
+    records = [lambda: LayerContents((), 0)]
+    sound = RecordReader("records", records, image=image, rebuild=lambda index: image.config.diff_ids[index])
+    assert sound.verify().unchecked == ()
+    closed = refusing(PermissionError(13, "no"))
+    assert RecordReader("records", records, image=image, rebuild=closed).verify().unchecked
+    wrong = replace(image, config_name="0" * 64)
+    for reader in (
+        RecordReader("records", records, image=wrong, rebuild=closed),
+        RecordReader("records", records, image=image, rebuild=lambda index: "sha256:" + "0" * 64),
+        RecordReader("records", records, image=image, rebuild=refusing(FileNotFoundError(2, "gone"))),
+        RecordReader("records", [*records, *records], image=image, rebuild=lambda index: image.config.diff_ids[0]),
+    ):
+        with pytest.raises(InvalidImage):
+            reader.verify()
+
+
+def open_image_of(builder: ImageBuilder) -> ImageArchive:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(builder.to_docker_archive())
+        file.flush()
+        return open_image(file.name)

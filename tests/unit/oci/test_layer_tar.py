@@ -226,10 +226,10 @@ def test_a_record_and_its_files_make_the_tar_again() -> None:
     """The digest is the tar's own; one byte that changed makes another."""
     tar = layer_tar(dirs=["d"], files={"d/f": b"x" * 1000, "empty": 0, "n" * 200: b"y" * 513}, links={"h": "d/f"})
     files = {"d/f": b"x" * 1000, "n" * 200: b"y" * 513}
-    assert rebuilt_digest([tar_split(tar)], lambda name: [files[name]]) == sha256(tar)
-    assert rebuilt_digest([tar_split(tar)], lambda name: [files[name][:-1], b"z"]) != sha256(tar)
+    assert rebuilt_digest([tar_split(tar)], lambda name, size: [files[name]]) == sha256(tar)
+    assert rebuilt_digest([tar_split(tar)], lambda name, size: [files[name][:-1], b"z"]) != sha256(tar)
     with pytest.raises(ValueError, match="tar-split"):
-        rebuilt_digest([b"not gzip"], lambda name: [])
+        rebuilt_digest([b"not gzip"], lambda name, size: [])
 
 
 @pytest.mark.parametrize(
