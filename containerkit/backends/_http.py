@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import ssl
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
@@ -30,6 +31,7 @@ REQUEST_LABEL = "containerkit.request"
 
 _UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 _CHUNK = 1 << 16
+_TURNS, _BREATH = 5, 0.05  # times, seconds
 _TRANSIENT = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.EAGAIN}
 #: requests' own "no limit", told from "the backend's usual one".
 FOREVER = float("inf")
@@ -93,6 +95,19 @@ def taken_over(response: requests.Response) -> tuple[socket.socket, bytes]:
     if duplicate is not sock:
         response.close()
     return duplicate, early
+
+
+def undisturbed(ask: Callable[[], T]) -> T:
+    """The answer to a question about all images. One that goes meanwhile fails it whole, on Podman and in Docker's
+    containerd store (404, 500): it is asked anew, a few times."""
+    for _ in range(_TURNS):
+        try:
+            return ask()
+        except EngineError as exc:
+            if exc.status not in (404, 500):
+                raise
+        time.sleep(_BREATH)
+    return ask()
 
 
 class HttpBackend(Backend):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,12 +22,11 @@ from ..reference import parse
 from ..spec import BuildSpec, RegistryAuth
 from ..streams import ByteStream
 from . import _parse
-from ._http import FOREVER, HttpBackend, path
+from ._http import FOREVER, HttpBackend, path, undisturbed
 from ._render import auth_header, config_header, query_filters
 from ._translate import recast
 from .base import HistoryEntry, ImageRecord, Progress, Raw
 
-_TURNS, _BREATH = 5, 0.05  # times, seconds
 #: What `docker build` and `podman build` print before an instruction.
 _STEP = re.compile(r"^STEP (\d+(?:/\d+)?) ?: (.+)$", re.IGNORECASE | re.MULTILINE)
 _LOADED = re.compile(r"^Loaded image(?: ID)?(?:\(s\))?: (.+)$", re.MULTILINE)
@@ -78,19 +76,13 @@ class ImageVerbs(HttpBackend):
 
     def list_images(self, *, all: bool, filters: Mapping[str, Sequence[str]]) -> tuple[ImageRecord, ...]:
         params = {"all": all, "filters": query_filters(self._image_filters(filters))}
-        rows = [_parse.mapping(row) for row in _parse.sequence(self._listed(params))]
-        return tuple(_parse.image_summary(row, self._names(row)) for row in rows)
 
-    def _listed(self, params: Mapping[str, Any]) -> Any:
-        """An image that goes meanwhile fails the whole list of Podman and of Docker's containerd store: asked anew."""
-        for _ in range(0 if params["filters"] else _TURNS):  # a filter may be what it refuses
-            try:
-                return self._json("GET", "/images/json", "listing images", params=params)
-            except EngineError as exc:
-                if exc.status not in (404, 500):
-                    raise
-            time.sleep(_BREATH)
-        return self._json("GET", "/images/json", "listing images", params=params)
+        def ask() -> Any:
+            return self._json("GET", "/images/json", "listing images", params=params)
+
+        told = ask() if params["filters"] else undisturbed(ask)  # a filter may be what it refuses
+        rows = [_parse.mapping(row) for row in _parse.sequence(told)]
+        return tuple(_parse.image_summary(row, self._names(row)) for row in rows)
 
     def _image_filters(self, filters: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
         return filters

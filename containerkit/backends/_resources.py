@@ -8,7 +8,7 @@ from ..errors import EngineError, EngineUnavailable, InUse, NameInUse, NetworkNo
 from ..spec import NetworkSpec, VolumeSpec
 from ..streams import Stream
 from . import _parse
-from ._http import REQUEST_LABEL, HttpBackend, path
+from ._http import REQUEST_LABEL, HttpBackend, path, undisturbed
 from ._render import network_body, query_filters
 from ._translate import recast
 from .base import Event, NetworkRecord, Raw, VolumeRecord
@@ -157,4 +157,6 @@ class ResourceVerbs(HttpBackend):
         return {}
 
     def engine_disk_usage(self) -> Raw:
-        return _parse.mapping(self._json("GET", "/system/df", "asking for disk usage", timeout=600.0))
+        return _parse.mapping(
+            undisturbed(lambda: self._json("GET", "/system/df", "asking for disk usage", timeout=600.0))
+        )
