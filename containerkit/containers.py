@@ -294,9 +294,15 @@ class Container:
         return warnings
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, when it has ended. Raises EngineTimeout, and leaves it running then."""
+        """Its exit code, when it has ended.
+
+        Raises:
+            EngineTimeout: it runs on. WrongState: it has not been started.
+        """
         code = self._backend.wait_container(self._id, timeout=timeout_seconds("timeout", timeout))
         self._record = None
+        if code == 0 and self.status == "created":  # engines say 0 of what never ran
+            raise WrongState(f"waiting for container {self.short_id}: it was never started", actual="created")
         return code
 
     def remove(self, *, force: bool = False, volumes: bool = False, missing_ok: bool = False) -> None:
@@ -449,6 +455,10 @@ class Container:
     def stream_stats(self) -> Stream[Stats]:
         """A sample a second, until it ends or the stream is closed. Raises Unsupported, WrongState."""
         self._engine.require(Capability.STATS, f"measuring container {self.short_id}")
+        self.refresh()
+        if self.status not in ("running", "paused"):
+            words = f"measuring container {self.short_id}: it is {self.status}, and that takes one that is running"
+            raise WrongState(words, actual=self.status)
         return self._backend.stats_container(self._id, stream=True)
 
     # ---------------------------------------------------------------- output

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from .backends.base import Backend
+from .backends.base import Backend, PathStat
 from .errors import InvalidImage, InvalidOption, NotFound
 from .options.values import container_path, local_path, payload
 
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 20
+_HOPS = 40  # as the kernel
 Entry = tuple[tarfile.TarInfo, "IO[bytes] | None"]
 
 
@@ -152,8 +153,8 @@ def copy_to_container(
     if not os.path.lexists(source):
         raise FileNotFoundError(f"copying into container {container}: no {source} here")
     content_only = source.is_dir() and (text.endswith("/.") or text == ".")
-    found = backend.stat_path(container, target)
-    if found is not None and (found.is_dir or _is_folder(backend, container, target, found.link_target)):
+    target, found = _followed(backend, container, target)
+    if found is not None and found.is_dir:
         folder, name = target, "" if content_only else source.resolve().name if text == ".." else source.name
     elif found is not None and source.is_dir():
         raise InvalidOption("dst", dst, f"a folder, since {source} is one; it is a file in the container")
@@ -176,12 +177,18 @@ def copy_to_container(
     backend.put_archive(container, folder, tar_stream(entries()))
 
 
-def _is_folder(backend: Backend, container: str, path: str, link: str) -> bool:
-    """Whether a link leads to a folder."""
-    if not link:
-        return False
-    found = backend.stat_path(container, posixpath.join(path, "."))
-    return found is not None and found.is_dir
+def _followed(backend: Backend, container: str, path: str) -> tuple[str, PathStat | None]:
+    """Where a path leads in a container, links followed as `docker cp` does, and what stands there.
+
+    Raises:
+        NotFound: links that lead in a circle.
+    """
+    for _ in range(_HOPS):
+        found = backend.stat_path(container, path)
+        if found is None or not found.link_target:
+            return path, found
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), found.link_target))
+    raise NotFound(f"copying into container {container}: {path} is a link that leads in a circle", status=404)
 
 
 def write_file(

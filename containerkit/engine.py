@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .backends.base import Backend, Capability, EngineInfo, Event
 from .containers import Container, Containers
 from .errors import ImageNotFound, InvalidOption, LimitNotEnforced, Unsupported
-from .images import Images, auth_of
-from .networks import Networks
+from .images import Images, auth_of, is_for
+from .networks import Networks, check_addresses
 from .options import container_spec, moment
 from .options import filters as read_filters
 from .run import RunResult, run
@@ -42,6 +42,7 @@ CONTROLLERS = {
     Capability.CPUSET_LIMIT: "cpuset",
     Capability.PIDS_LIMIT: "pids",
 }
+_EVENT_FILTERS = {"container", "event", "image", "label", "network", "type", "volume"}
 _LIMITS = {
     "memory": Capability.MEMORY_LIMIT,
     "memory_swap": Capability.MEMORY_LIMIT,
@@ -159,10 +160,14 @@ class Engine:
         Args:
             since, until: seconds since the epoch.
             filters: as `docker events --filter` takes them: {"type": "container", "label": ["a=b"]}.
+
+        Raises:
+            InvalidOption: also a filter that not every engine heeds.
         """
-        return self.backend.events(
-            since=moment("since", since), until=moment("until", until), filters=read_filters(filters)
-        )
+        asked = read_filters(filters)
+        if unknown := set(asked) - _EVENT_FILTERS:
+            raise InvalidOption("filters", unknown.pop(), f"one of {', '.join(sorted(_EVENT_FILTERS))}")
+        return self.backend.events(since=moment("since", since), until=moment("until", until), filters=asked)
 
     # ---------------------------------------------------------------- run
     def run(self, image: str, command: Any = None, **options: Unpack[RunOptions]) -> RunResult:
@@ -228,7 +233,10 @@ class Engine:
         spec = replace(spec, labels=labels)
         if policy.pull == "always":
             self.images.pull(spec.image, platform=spec.platform)
+        for attachment in spec.networks:
+            check_addresses(self.backend, attachment)
         try:
+            self._check_platform(spec)
             created = self.backend.create_container(spec)
         except ImageNotFound:
             if policy.pull != "missing" or Capability.REGISTRY not in self.capabilities:
@@ -240,6 +248,14 @@ class Engine:
             remove = self.backend.remove_container
             self.session.own(created.id, lambda: remove(created.id, force=True, volumes=True))
         return container
+
+    def _check_platform(self, spec: ContainerSpec) -> None:
+        """An image for another platform is none of that name: some engines would take it all the same."""
+        if spec.platform:
+            record = self.images.get(spec.image).record
+            if not is_for(record, spec.platform):
+                has = f"{record.os}/{record.arch}"
+                raise ImageNotFound(f"no image {spec.image} for {spec.platform} here, only for {has}", status=404)
 
     def _held_to_limits(self, spec: ContainerSpec, policy: Policy) -> tuple[ContainerSpec, tuple[str, ...]]:
         """Refuse limits that would silently not hold, or take them out with a warning."""

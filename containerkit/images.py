@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .backends.base import Capability, HistoryEntry, ImageRecord, Progress
 from .context import build_context
 from .copying import whole_file
-from .errors import ImageNotFound, InvalidOption, PullFailed
+from .errors import ImageNotFound, InUse, InvalidOption, PullFailed
 from .options import build_spec, flag, image_name, local_path, platform_name
 from .options import filters as read_filters
 from .reference import looks_like_id, parse
@@ -160,9 +160,17 @@ class Image:
         return self._engine.images.save(list(self.refs) or [self._id], path)
 
     def remove(self, *, force: bool = False) -> None:
-        """Remove it with its names. Raises InUse while a container has it."""
-        flag("force", force)
-        self._engine.backend.remove_image(self._id, force=force or len(self.record.refs) > 1, prune=True)
+        """Remove it with all its names. Raises InUse while a container has it, running or not."""
+        backend = self._engine.backend
+        if not flag("force", force):
+            users = [row.name for row in backend.list_containers(all=True, filters={}) if row.image_id == self._id]
+            if users:
+                raise InUse(
+                    f"removing image {self.short_id}: container {users[0]} has it; remove that first", status=409
+                )
+            self._record = None
+        # engines want to be forced to take several names at once, and some take containers with them, then
+        backend.remove_image(self._id, force=force or len(self.record.refs) > 1, prune=True)
 
 
 class Images:
@@ -218,7 +226,7 @@ class Images:
             if told:
                 told(progress)
         image = self.get(ref)
-        if wanted and not _is_for(image.record, wanted):
+        if wanted and not is_for(image.record, wanted):
             # An image that is for one platform only is given whatever was asked for.
             has = f"{image.record.os}/{image.record.arch}"
             raise PullFailed(
@@ -281,7 +289,8 @@ class Images:
         """
         with contextlib.ExitStack() as stack:
             names = self._engine.backend.load_images(stack.enter_context(_archive(source)))
-        return tuple(self.get(name) for name in names)
+        found = (self.get(name) for name in names)
+        return tuple({image.id: image for image in found}.values())
 
     def save(self, refs: str | Image | Iterable[str | Image], path: str | os.PathLike[str]) -> Path:
         """Write images as one docker-archive, in constant memory. An existing file is replaced when all is written."""
@@ -327,7 +336,7 @@ def auth_of(given: Any, registry: str) -> RegistryAuth:
     return RegistryAuth({"index.docker.io": "docker.io"}.get(registry, registry), *given)
 
 
-def _is_for(record: ImageRecord, platform: str) -> bool:
+def is_for(record: ImageRecord, platform: str) -> bool:
     """Whether an image is for a platform; a variant ("v7") is not looked at, since few images tell theirs."""
     asked = platform.split("/")[:2]
     return asked == [record.os, record.arch] if len(asked) == 2 else asked[0] in (record.os, record.arch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .backends.base import ContainerRef, NetworkRecord
 from .containers import Container
-from .errors import Conflict, NetworkNotFound
+from .errors import Conflict, InvalidOption, NetworkNotFound
 from .options import filters as read_filters
 from .options import flag, network_attachment, network_spec, object_ref
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
+    from .backends.base import Backend
     from .engine import Engine
     from .options import NetworkOptions
+    from .spec import NetworkAttachment
 
-__all__ = ["Network", "Networks"]
+__all__ = ["Network", "Networks", "check_addresses"]
 
 #: Every engine's own; they cannot be removed, and prune does not try.
 _BUILT_IN = frozenset({"bridge", "host", "none", "podman"})
@@ -125,6 +128,7 @@ class Network:
         """
         given = {"aliases": aliases or None, "ip": ip, "ip6": ip6, "mac_address": mac_address}
         attachment = network_attachment(self.name, **{key: value for key, value in given.items() if value is not None})
+        check_addresses(self._engine.backend, attachment)
         self._engine.backend.connect_network(self.name, _container(container), attachment)
 
     def disconnect(self, container: Container | str, *, force: bool = False) -> None:
@@ -209,3 +213,18 @@ def _container(container: Container | str) -> str:
     if isinstance(container, Container):
         return container.id
     return object_ref("container", container, "a Container, or a name or ID")
+
+
+def check_addresses(backend: Backend, attachment: NetworkAttachment) -> None:
+    """Addresses that are asked for are of the network's subnets. Podman 4 finds that out late, and then can list neither
+    networks nor containers until this one is removed.
+
+    Raises:
+        InvalidOption, NetworkNotFound.
+    """
+    for name, address in (("ip", attachment.ipv4_address), ("ip6", attachment.ipv6_address)):
+        if address is not None:
+            subnets = [subnet for subnet, _ in backend.inspect_network(attachment.name).subnets]
+            found = ipaddress.ip_address(address)
+            if subnets and not any(found in ipaddress.ip_network(subnet, strict=False) for subnet in subnets):
+                raise InvalidOption(name, address, f"an address of network {attachment.name}: {', '.join(subnets)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -175,6 +176,12 @@ def run(engine: Engine, image: str, command: Any, options: Mapping[str, Any]) ->
                 data = b""  # nobody is there to type
             stdout, stderr = collect(stream, data, timeout=left, on_output=on_output, ended=ended)
             exit_code = _exit_code(container, deadline, cut_after=len(stdout) + len(stderr))
+            if (
+                stream.reset
+            ):  # Podman puts an error of its own among what the process wrote; its log knows which is which
+                with contextlib.suppress(EngineError):
+                    logs = container.logs()
+                    stdout, stderr = logs.stdout_bytes, logs.stderr_bytes
         duration = time.monotonic() - began
     except EngineTimeout as exc:
         if timeout is None or (deadline is not None and time.monotonic() < deadline):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, ContainerRecord
-from .errors import ContainerKitError, InvalidOption, NotFound
+from .errors import ContainerKitError, EngineUnavailable, InvalidOption, NotFound
 from .options import timeout_seconds
 
 if TYPE_CHECKING:
@@ -113,7 +113,13 @@ class Session:
         _live.add(self.id)
 
     def labels(self, *, keep: bool = False) -> dict[str, str]:
-        """For something about to be created. `keep`: it outlives the session, and no cleanup touches it."""
+        """For something about to be created. `keep`: it outlives the session, and no cleanup touches it.
+
+        Raises:
+            EngineUnavailable: the session is closed; nobody would remove it.
+        """
+        if self.id not in _live:
+            raise EngineUnavailable("this Engine is closed: nothing is created with it; connect() gives another")
         labels = {LABEL: self._version, REQUEST: uuid.uuid4().hex}
         # A container inherits the labels of its image, which may be a session's: so "nobody's" is said, too.
         return {**labels, SESSION: ""} if keep else {**labels, SESSION: self.id, **_identity()}

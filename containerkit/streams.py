@@ -151,6 +151,7 @@ class Attachment(_Closeable):
         self, sock: socket.socket, early: bytes = b"", *, framed: bool, on_close: Callable[[], None] | None = None
     ) -> None:
         super().__init__(on_close)
+        self.reset = False  # it ended so while there was input that nobody read; all output had been given
         self._sock = sock
         self._early = early
         self._framed = framed
@@ -193,6 +194,7 @@ class Attachment(_Closeable):
         sock, deadline = self._sock, None if timeout is None else time.monotonic() + timeout
         source = None if data is None else iter((data,) if isinstance(data, (bytes, bytearray, memoryview)) else data)
         pending: memoryview | None = None
+        sent = False
         if self._early:
             early, self._early = self._early, b""
             yield early
@@ -228,6 +230,7 @@ class Attachment(_Closeable):
             if flags & select.POLLOUT and pending is not None:
                 try:
                     pending = pending[sock.send(pending[:_CHUNK]) :]
+                    sent = True
                     if not pending:
                         pending = None
                 except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -244,6 +247,10 @@ class Attachment(_Closeable):
                     except ssl.SSLZeroReturnError:
                         return  # the other side's close_notify after ours: its proper end
                     except OSError as exc:
+                        # Podman resets a connection of which input is left unread, when all output has been given.
+                        if sent and isinstance(exc, ConnectionResetError):
+                            self.reset = True
+                            return
                         if self.closed:
                             return
                         raise EngineUnavailable(f"the connection to the process was cut: {exc}") from exc

@@ -132,6 +132,21 @@ class FileScenarios(Scenarios):
         assert (path, kind) in {(change.path, change.kind) for change in box.diff()}
 
     @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("link", ["/tmp/absolute", "/tmp/relative", "/tmp/relative/", "/tmp/file"])
+    def test_copy_onto_a_link(self, engine: Engine, shell_image: str, tmp_path: Path, link: str) -> None:
+        """A link is followed, to a folder or a file, and stays what it is."""
+        (tmp_path / "new").write_text("new\n")
+        with engine.start(shell_image, SLEEP) as container:
+            shell(
+                container,
+                "cd /tmp; mkdir d; echo old >old; ln -s /tmp/d absolute; ln -s d relative; ln -s /tmp/old file",
+            )
+            container.copy_to(tmp_path / "new", link)
+            assert shell(container, f"test -L {link.rstrip('/')} && echo yes").strip() == "yes"
+            place = "/tmp/old" if link == "/tmp/file" else "/tmp/d/new"
+            assert container.read_file(place) == b"new\n"
+
+    @needs(Capability.PROCESSES)
     def test_diff_of_a_folder_made_anew(self, engine: Engine, shell_image: str) -> None:
         """A folder that was removed and made again is modified: it is there, with what is in it now."""
         with engine.start(shell_image, SLEEP) as container:

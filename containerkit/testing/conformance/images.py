@@ -162,6 +162,27 @@ class ImageScenarios(Scenarios):
         assert image.id.startswith("sha256:")
         assert len(image.id) == 71
 
+    def test_an_image_with_two_names_in_use(self, engine: Engine) -> None:
+        """Its removal is InUse, as with one name: neither it nor its container goes."""
+        ref, again = (f"docker.io/containerkit/two-{word}:{uuid.uuid4().hex[:8]}" for word in ("a", "b"))
+        (image,) = engine.images.load(ImageBuilder().layer(files={"a": 1}).tag(ref).to_docker_archive())
+        image.tag(again)
+        try:
+            with engine.containers.create(ref, ["/a"]) as container:
+                with pytest.raises(InUse, match=container.name):
+                    image.remove()
+                container.refresh()
+                assert set(engine.images.get(ref).refs) == set(engine.images.get(again).refs)
+        finally:
+            image.remove()
+        assert not engine.images.exists(ref)
+        assert not engine.images.exists(again)
+
+    def test_an_image_for_another_platform_is_none(self, engine: Engine, shell_image: str) -> None:
+        """platform= is heeded: an image that is here for this machine only is not taken for another."""
+        with pytest.raises(ImageNotFound, match="s390x"):
+            engine.containers.create(shell_image, ["true"], platform="linux/s390x")
+
     def test_beginnings_of_an_id(self, engine: Engine, shell_image: str) -> None:
         """An image is found by any unambiguous beginning of its ID, and what begins none is ImageNotFound."""
         identity = engine.images.get(shell_image).id

@@ -17,6 +17,7 @@ from ...errors import (
     EngineTimeout,
     InvalidOption,
     Unsupported,
+    WrongState,
 )
 from .base import (
     POLITE,
@@ -32,6 +33,12 @@ __all__ = ["LifeScenarios"]
 
 class LifeScenarios(Scenarios):
     """The life of a container, from create to remove."""
+
+    def test_waiting_for_what_was_never_started(self, engine: Engine, shell_image: str) -> None:
+        """WrongState, and not the 0 that engines say."""
+        with engine.containers.create(shell_image, ["true"]) as container, pytest.raises(WrongState) as caught:
+            container.wait(timeout=5)
+        assert caught.value.actual == "created"
 
     def test_create_does_not_start(self, engine: Engine, shell_image: str) -> None:
         """A container that is created is "created"; started, it is "running"."""

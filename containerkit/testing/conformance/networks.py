@@ -68,6 +68,18 @@ class NetworkScenarios(Scenarios):
             line = finds("short", peer.record.networks[net.name].ipv4_address)
             assert engine.run(shell_image, ["sh", "-c", line], network=net.name, timeout=60).exit_code == 0
 
+    def test_an_address_of_another_network(self, engine: Engine, shell_image: str) -> None:
+        """InvalidOption, before anything is sent; everything can be listed afterwards."""
+        with (
+            engine.networks.create(fresh_name(), subnet="10.231.94.0/24") as net,
+            engine.containers.create(shell_image, ["true"]) as container,
+        ):
+            with pytest.raises(InvalidOption, match=r"10\.231\.94"):
+                net.connect(container, ip="192.0.2.1")
+            with pytest.raises(InvalidOption, match=r"10\.231\.94"):
+                engine.containers.create(shell_image, ["true"], network=net.name, ip="192.0.2.1")
+            assert container.id in {each.id for each in engine.containers.list(all=True)}
+
     def test_network_tells_of_itself(self, engine: Engine) -> None:
         """Subnet, gateway, labels and driver are as asked."""
         subnet = f"10.{random.randrange(100, 250)}.{random.randrange(250)}.0/24"

@@ -30,6 +30,17 @@ class RunScenarios(Scenarios):
     """run(): output, input, exit codes, timeouts."""
 
     @needs(Capability.PROCESSES)
+    def test_input_that_nobody_reads(self, engine: Engine, shell_image: str) -> None:
+        """As with subprocess.run the rest of it is moot: output and exit code are the process's own."""
+        line = "head -c1 >/dev/null; echo out; exit 3"
+        for size in (10, 500_000, 3_000_000):
+            result = engine.run(shell_image, ["sh", "-c", line], input=b"x" * size)
+            assert (result.exit_code, result.stdout, result.stderr) == (3, "out\n", "")
+        with engine.start(shell_image, ["sleep", "600"]) as container:
+            told = container.exec(["sh", "-c", line], input=b"x" * 3_000_000)
+            assert (told.exit_code, told.stdout) == (3, "out\n")
+
+    @needs(Capability.PROCESSES)
     def test_run_gives_both_streams_and_the_code(self, engine: Engine, shell_image: str) -> None:
         """One run gives stdout, stderr and exit code together."""
         result = engine.run(shell_image, ["sh", "-c", "echo out; echo err >&2; exit 3"])
