@@ -216,8 +216,9 @@ def _container(container: Container | str) -> str:
 
 
 def check_addresses(backend: Backend, attachment: NetworkAttachment) -> None:
-    """Addresses that are asked for are of the network's subnets. Podman 4 finds that out late, and then can list neither
-    networks nor containers until this one is removed.
+    """Addresses that are asked for are of the network's subnets.
+
+    Podman 4 finds that out late, and then can list neither networks nor containers until this one is removed.
 
     Raises:
         InvalidOption, NetworkNotFound.
