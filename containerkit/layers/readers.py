@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from containerkit.layers.contents import Sizes, Verification
@@ -17,7 +18,7 @@ __all__ = ["BlobReader", "RecordReader", "StreamReader"]
 _BYTES = ("config digest", "blob digests and sizes", "diff_ids", "history", "entries")
 
 
-class _Layerwise:
+class _Layerwise(ABC):
     """What readers have in common whose layers can be read one by one: what each weighs is remembered.
 
     Args:
@@ -33,8 +34,8 @@ class _Layerwise:
         self._read: dict[int, tuple[int, int]] = {}
         self._sizes: dict[int, Sizes] = {}
 
-    def _load(self, index: int) -> LayerContents:
-        raise NotImplementedError
+    @abstractmethod
+    def _load(self, index: int) -> LayerContents: ...
 
     def _compressed(self, index: int) -> int | None:
         return None
