@@ -299,10 +299,16 @@ class Container:
         Raises:
             EngineTimeout: it runs on. WrongState: it has not been started.
         """
-        code = self._backend.wait_container(self._id, timeout=timeout_seconds("timeout", timeout))
+        code = self._ended(timeout_seconds("timeout", timeout))
+        with contextlib.suppress(ContainerNotFound):  # it goes by itself at its end
+            if code == 0 and self.status == "created":  # engines say 0 of what never ran
+                raise WrongState(f"waiting for container {self.short_id}: it was never started", actual="created")
+        return code
+
+    def _ended(self, timeout: float | None) -> int:
+        """The exit code of what was started."""
+        code = self._backend.wait_container(self._id, timeout=timeout)
         self._record = None
-        if code == 0 and self.status == "created":  # engines say 0 of what never ran
-            raise WrongState(f"waiting for container {self.short_id}: it was never started", actual="created")
         return code
 
     def remove(self, *, force: bool = False, volumes: bool = False, missing_ok: bool = False) -> None:

@@ -250,8 +250,11 @@ class Engine:
         return container
 
     def _check_platform(self, spec: ContainerSpec) -> None:
-        """An image for another platform is none of that name: some engines would take it all the same."""
-        if spec.platform:
+        """An image for another platform is none of that name: some engines would take it all the same.
+
+        In containerd's image store one name may have several platforms, and there the engine looks by itself.
+        """
+        if spec.platform and self.backend.first_info().image_store == "graphdriver":
             record = self.images.get(spec.image).record
             if not is_for(record, spec.platform):
                 has = f"{record.os}/{record.arch}"

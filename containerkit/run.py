@@ -206,12 +206,12 @@ def _exit_code(container: Container, deadline: float | None, *, cut_after: int) 
     """
     left = None if deadline is None else max(0.001, deadline - time.monotonic())
     try:
-        return container.wait(SOON if left is None else min(SOON, left))
+        return container._ended(SOON if left is None else min(SOON, left))
     except EngineTimeout:
         if left is not None and left <= SOON:
             raise
     left = None if deadline is None else max(0.001, deadline - time.monotonic())
-    exit_code = container.wait(left)
+    exit_code = container._ended(left)
     try:
         logs = container.logs()
     except EngineError as exc:

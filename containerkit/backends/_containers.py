@@ -123,6 +123,8 @@ class ContainerVerbs(HttpBackend):
         for attachment in spec.networks:
             if not self._exists(attachment.name):
                 return recast(exc, NetworkNotFound, f"{doing}: no network {attachment.name}; create it first")
+        if spec.platform and exc.status == 404:
+            return recast(exc, ImageNotFound, f"{doing}: the image is not here for {spec.platform}")
         return exc
 
     def _missing_source(self, spec: ContainerSpec) -> str:

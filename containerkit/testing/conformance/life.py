@@ -40,6 +40,13 @@ class LifeScenarios(Scenarios):
             container.wait(timeout=5)
         assert caught.value.actual == "created"
 
+    @needs(Capability.PROCESSES)
+    def test_waiting_for_what_removes_itself(self, engine: Engine, shell_image: str) -> None:
+        """The exit code of a container that is gone with its end, 0 as any other."""
+        for code in (0, 3):
+            with engine.start(shell_image, ["sh", "-c", f"sleep 1; exit {code}"], auto_remove=True) as container:
+                assert container.wait(timeout=30) == code
+
     def test_create_does_not_start(self, engine: Engine, shell_image: str) -> None:
         """A container that is created is "created"; started, it is "running"."""
         with engine.containers.create(shell_image, SLEEP) as container:
