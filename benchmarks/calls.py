@@ -30,7 +30,7 @@ def save(url: str, ref: str) -> None:
     """The save stream, read and thrown away: the floor of index_by_socket."""
     import containerkit as ck
 
-    with ck.connect(url) as engine, engine.backend.save_images([ref]) as stream:
+    with ck.connect(url) as engine, engine._core.backend.save_images([ref]) as stream:
         for _ in stream:
             pass
 

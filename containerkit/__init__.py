@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._lazy import loading
-
-__version__ = "0.1.0"
+from ._version import __version__
 
 #: Every public name, by the room that holds it.
 _ROOMS: dict[str, tuple[str, ...]] = {
@@ -26,7 +25,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Stats",
     ),
     "discovery.connect": ("Endpoint", "connect", "discover"),
-    "containers": ("Container", "ExecResult", "Logs"),
+    "resources.containers": ("Container", "Logs"),
     "engine": ("Engine",),
     "errors": (
         "AuthenticationFailed",
@@ -54,7 +53,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "VolumeNotFound",
         "WrongState",
     ),
-    "images": ("Image",),
+    "resources.images": ("Image",),
     "isolation": ("CheckResult", "IsolationReport", "check_host", "compare_reports"),
     "layers": (
         "DiskUsage",
@@ -68,12 +67,12 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Waste",
         "open_archive",
     ),
-    "networks": ("Network",),
-    "run": ("RunResult",),
-    "session": ("Cleaned", "cleanup"),
+    "resources.networks": ("Network",),
+    "resources.process": ("ExecResult", "RunResult"),
+    "leftovers": ("Cleaned", "cleanup"),
     "spec": ("HealthCheck", "Mount", "NetworkAttachment", "PortBinding", "RegistryAuth", "Ulimit"),
     "streams": ("ByteStream", "Output", "OutputStream"),
-    "volumes": ("Volume",),
+    "resources.volumes": ("Volume",),
     "wait": ("wait",),
 }
 
@@ -91,7 +90,6 @@ if TYPE_CHECKING:
         Progress,
         Stats,
     )
-    from .containers import Container, ExecResult, Logs
     from .discovery.connect import Endpoint, connect, discover
     from .engine import Engine
     from .errors import (
@@ -120,7 +118,6 @@ if TYPE_CHECKING:
         VolumeNotFound,
         WrongState,
     )
-    from .images import Image
     from .isolation import CheckResult, IsolationReport, check_host, compare_reports
     from .layers import (
         DiskUsage,
@@ -134,12 +131,14 @@ if TYPE_CHECKING:
         Waste,
         open_archive,
     )
-    from .networks import Network
-    from .run import RunResult
-    from .session import Cleaned, cleanup
+    from .leftovers import Cleaned, cleanup
+    from .resources.containers import Container, Logs
+    from .resources.images import Image
+    from .resources.networks import Network
+    from .resources.process import ExecResult, RunResult
+    from .resources.volumes import Volume
     from .spec import HealthCheck, Mount, NetworkAttachment, PortBinding, RegistryAuth, Ulimit
     from .streams import ByteStream, Output, OutputStream
-    from .volumes import Volume
 
 __all__ = [
     "Address",

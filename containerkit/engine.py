@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, Capability, EngineInfo, Event
-from .containers import Container, Containers
-from .errors import ImageNotFound, InvalidOption, LimitNotEnforced, Unsupported
-from .images import Images, auth_of, is_for
-from .networks import Networks, check_addresses
-from .options import container_spec, moment
+from .errors import InvalidOption
 from .options import filters as read_filters
-from .run import RunResult, run
-from .session import Session
-from .spec import ContainerSpec, ResourceLimits
+from .options import moment
+from .resources.containers import Container, Containers, start_container
+from .resources.core import Core
+from .resources.images import Images, auth_of
+from .resources.networks import Networks
+from .resources.process import RunResult
+from .resources.run import run
+from .resources.volumes import Volumes
 from .streams import Stream
-from .volumes import Volumes
 
 if TYPE_CHECKING:
     import sys
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from .layers import DiskUsage, Duplicates, LayerStack, Reclaim, Savings, Sharing, Waste
     from .options import RunOptions, StartOptions
 
-__all__ = ["Engine", "Policy"]
+__all__ = ["Engine"]
 
 #: Capability -> the controller whose limits it says are held.
 CONTROLLERS = {
@@ -43,30 +42,6 @@ CONTROLLERS = {
     Capability.PIDS_LIMIT: "pids",
 }
 _EVENT_FILTERS = {"container", "event", "image", "label", "network", "type", "volume"}
-_LIMITS = {
-    "memory": Capability.MEMORY_LIMIT,
-    "memory_swap": Capability.MEMORY_LIMIT,
-    "memory_reservation": Capability.MEMORY_LIMIT,
-    "cpus": Capability.CPU_LIMIT,
-    "cpu_shares": Capability.CPU_LIMIT,
-    "cpuset_cpus": Capability.CPUSET_LIMIT,
-    "pids_limit": Capability.PIDS_LIMIT,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How a container is created, beside what it is.
-
-    Attributes:
-        pull: "missing", "always" or "never".
-        best_effort: run without a limit that the engine will not enforce, and say so, instead of refusing.
-        keep: it outlives the session.
-    """
-
-    pull: str = "missing"
-    best_effort: bool = False
-    keep: bool = False
 
 
 class Engine:
@@ -79,30 +54,28 @@ class Engine:
     """
 
     def __init__(self, backend: Backend) -> None:
-        self.backend = backend
-        self.session = Session()
-        self.containers = Containers(self)
-        self.images = Images(self)
-        self.volumes = Volumes(self)
-        self.networks = Networks(self)
+        self._core = Core(backend)
         self._lock = threading.Lock()
         self._closed = False
-        self._void: frozenset[Capability] = frozenset()
+        self.containers = Containers(self._core)
+        self.images = Images(self._core)
+        self.volumes = Volumes(self._core)
+        self.networks = Networks(self._core)
 
     @property
     def kind(self) -> str:
         """ "docker" or "podman", as the server says."""
-        return self.backend.kind
+        return self._core.backend.kind
 
     @property
     def url(self) -> str:
         """Where it answers: "unix:///run/podman/podman.sock"."""
-        return self.backend.url
+        return self._core.backend.url
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What it can, of the things that not every engine can; without the limits that check() saw not to hold."""
-        return self.backend.capabilities - self._void
+        return self._core.capabilities
 
     def __repr__(self) -> str:
         return f"<Engine {self.kind} at {self.url}{' (closed)' if self._closed else ''}>"
@@ -122,22 +95,14 @@ class Engine:
                 return
             self._closed = True
         try:
-            self.session.close()
+            self._core.session.close()
         finally:
-            self.backend.close()
-
-    def require(self, capability: Capability, what: str) -> None:
-        """Raises Unsupported, before anything is sent, if the engine cannot."""
-        if capability not in self.capabilities:
-            raise Unsupported(
-                f"{what}: this {self.kind} engine at {self.url} cannot ({capability.value})",
-                capability=capability.value,
-            )
+            self._core.backend.close()
 
     # ---------------------------------------------------------------- the engine itself
     def info(self) -> EngineInfo:
         """What the engine says of itself, asked now."""
-        return self.backend.info()
+        return self._core.backend.info()
 
     def login(self, username: str, password: str, registry: str = "docker.io") -> None:
         """Log in to a registry, for the pulls, pushes and builds of this Engine; nothing is written to disk.
@@ -145,8 +110,8 @@ class Engine:
         Raises:
             AuthenticationFailed: the registry refuses these credentials.
         """
-        self.require(Capability.REGISTRY, "logging in")
-        self.backend.login(auth_of((username, password), registry))
+        self._core.require(Capability.REGISTRY, "logging in")
+        self._core.backend.login(auth_of((username, password), registry))
 
     def events(
         self,
@@ -167,7 +132,7 @@ class Engine:
         asked = read_filters(filters)
         if unknown := set(asked) - _EVENT_FILTERS:
             raise InvalidOption("filters", unknown.pop(), f"one of {', '.join(sorted(_EVENT_FILTERS))}")
-        return self.backend.events(since=moment("since", since), until=moment("until", until), filters=asked)
+        return self._core.backend.events(since=moment("since", since), until=moment("until", until), filters=asked)
 
     # ---------------------------------------------------------------- run
     def run(self, image: str, command: Any = None, **options: Unpack[RunOptions]) -> RunResult:
@@ -188,7 +153,7 @@ class Engine:
             ImageNotFound, PullFailed, StartFailed, NameInUse, LimitNotEnforced, Unsupported, CommandFailed,
             EngineTimeout, EngineUnavailable.
         """
-        return run(self, image, command, options)
+        return run(self._core, image, command, options)
 
     def start(
         self, image: str, command: Any = None, *, keep: bool = False, **options: Unpack[StartOptions]
@@ -202,108 +167,26 @@ class Engine:
         Raises:
             as :meth:`run`; a container that could not start is removed.
         """
-        given: dict[str, Any] = {**options, "keep": keep}
-        policy = self.take_policy(given, pull="missing")
-        container = self.create(container_spec(image, command, given), policy)
-        try:
-            container.start()
-        except BaseException:
-            container.remove(force=True, volumes=True, missing_ok=True)
-            raise
-        return container
-
-    # ---------------------------------------------------------------- how containers come to be
-    def take_policy(self, options: dict[str, Any], *, pull: str) -> Policy:
-        """Take out of the options what concerns the making. Raises InvalidOption."""
-        given = {"pull": options.pop("pull", None) or pull, "limits": options.pop("limits", None) or "enforce"}
-        keep = options.pop("keep", False)
-        if given["pull"] not in ("missing", "always", "never"):
-            raise InvalidOption("pull", given["pull"], '"missing", "always" or "never"')
-        if given["limits"] not in ("enforce", "best-effort"):
-            raise InvalidOption("limits", given["limits"], '"enforce" or "best-effort"')
-        if not isinstance(keep, bool):
-            raise InvalidOption("keep", keep, "True or False")
-        return Policy(given["pull"], given["limits"] == "best-effort", keep)
-
-    def create(self, spec: ContainerSpec, policy: Policy) -> Container:
-        """Create a container from a spec that is checked; the one place where all containers come from."""
-        spec, warnings = self._held_to_limits(spec, policy)
-        self._check_capabilities(spec)
-        labels = {**spec.labels, **self.session.labels(keep=policy.keep)}
-        spec = replace(spec, labels=labels)
-        if policy.pull == "always":
-            self.images.pull(spec.image, platform=spec.platform)
-        for attachment in spec.networks:
-            check_addresses(self.backend, attachment)
-        try:
-            self._check_platform(spec)
-            created = self.backend.create_container(spec)
-        except ImageNotFound:
-            if policy.pull != "missing" or Capability.REGISTRY not in self.capabilities:
-                raise
-            self.images.pull(spec.image, platform=spec.platform)
-            created = self.backend.create_container(spec)
-        container = Container(self, created.id, warnings=(*warnings, *created.warnings))
-        if not policy.keep:
-            remove = self.backend.remove_container
-            self.session.own(created.id, lambda: remove(created.id, force=True, volumes=True))
-        return container
-
-    def _check_platform(self, spec: ContainerSpec) -> None:
-        """An image for another platform is none of that name: some engines would take it all the same.
-
-        In containerd's image store one name may have several platforms, and there the engine looks by itself.
-        """
-        if spec.platform and self.backend.first_info().image_store == "graphdriver":
-            record = self.images.get(spec.image).record
-            if not is_for(record, spec.platform):
-                has = f"{record.os}/{record.arch}"
-                raise ImageNotFound(f"no image {spec.image} for {spec.platform} here, only for {has}", status=404)
-
-    def _held_to_limits(self, spec: ContainerSpec, policy: Policy) -> tuple[ContainerSpec, tuple[str, ...]]:
-        """Refuse limits that would silently not hold, or take them out with a warning."""
-        asked = spec.limits.requested()
-        void = tuple(name for name in asked if _LIMITS[name] not in self.capabilities)
-        if not void:
-            return spec, ()
-        words = f"{', '.join(void)}: this engine would accept and not enforce it (no such cgroup controller for it)"
-        if not policy.best_effort:
-            raise LimitNotEnforced(f'{words}; limits="best-effort" runs without', limits=void)
-        held = ResourceLimits(**{name: getattr(spec.limits, name) for name in asked if name not in void})
-        return replace(spec, limits=held), (words,)
-
-    def refuse_void(self, limits: ResourceLimits) -> None:
-        """Raises LimitNotEnforced if one of these limits would not hold."""
-        self._held_to_limits(ContainerSpec("", limits=limits), Policy())
-
-    def _check_capabilities(self, spec: ContainerSpec) -> None:
-        if any(address == "host-gateway" for _, address in spec.add_host):
-            self.require(Capability.HOST_GATEWAY, 'add_host "host-gateway"')
-        if spec.userns and spec.userns.startswith("keep-id"):
-            self.require(Capability.KEEP_ID, f"userns={spec.userns}")
-        if spec.ulimits:
-            self.require(Capability.ULIMITS, "ulimits")
-        if any(attachment.mac_address for attachment in spec.networks):
-            self.require(Capability.MAC_ADDRESS, "mac_address")
+        return start_container(self._core, image, command, {**options, "keep": keep})
 
     # ---------------------------------------------------------------- layers
     def layers(self, ref: str) -> LayerStack:
         """What an image is made of, base first. Cheap: the image is not exported for it. Raises ImageNotFound."""
         from .layers import image_layers
 
-        return image_layers(self, ref)
+        return image_layers(self._core.backend, ref)
 
     def sharing(self, refs: Any = None) -> Sharing:
         """Which images and containers share which layers; all of them, or those named."""
         from .layers import image_sharing
 
-        return image_sharing(self, refs)
+        return image_sharing(self._core.backend, refs)
 
     def savings(self, refs: Any = None, *, containers: bool = True) -> Savings:
         """What the images cost because they share layers, and what they would cost if they did not."""
         from .layers import image_savings
 
-        return image_savings(self, refs, containers=containers)
+        return image_savings(self._core.backend, refs, containers=containers)
 
     def waste(self, ref: str) -> Waste:
         """The bytes in an image's layers that a container cannot see, each with its cause. Raises ImageNotFound."""
@@ -313,7 +196,7 @@ class Engine:
         """What removing these images would really free; None: every image that no container uses."""
         from .layers import image_reclaim
 
-        return image_reclaim(self, refs)
+        return image_reclaim(self._core.backend, refs)
 
     def duplicates(self, refs: Any = None, *, verify: bool = False) -> Duplicates:
         """The same file content in layers that are not shared; of all images, or those named.
@@ -328,13 +211,13 @@ class Engine:
 
         if not isinstance(verify, bool):
             raise InvalidOption("verify", verify, "True or False")
-        return image_duplicates(self, refs, verify=verify)
+        return image_duplicates(self._core.backend, refs, verify=verify)
 
     def disk_usage(self) -> DiskUsage:
         """What the engine says its images and containers take, beside what they take, and why these differ."""
         from .layers import engine_usage
 
-        return engine_usage(self)
+        return engine_usage(self._core.backend)
 
     # ---------------------------------------------------------------- isolation
     def check(self, *, probe: bool = True, only: Any = None) -> IsolationReport:
@@ -352,7 +235,6 @@ class Engine:
         """
         from .isolation import check_engine
 
-        report = check_engine(self.backend, self.session.labels(), probe=probe, only=only)
-        if report.limits:
-            self._void = frozenset(c for c, name in CONTROLLERS.items() if report.limits.get(name) is False)
+        report = check_engine(self._core.backend, self._core.session.labels(), probe=probe, only=only)
+        self._core.unenforced = frozenset(c for c, name in CONTROLLERS.items() if report.limits.get(name) is False)
         return report

@@ -13,9 +13,8 @@ from ..values import Value
 from .index import Index, steady
 
 if TYPE_CHECKING:
-    from ..backends.base import ImageRecord
+    from ..backends.base import Backend, ImageRecord
     from ..display import Table
-    from ..engine import Engine
 
 __all__ = ["Duplicate", "Duplicates", "image_duplicates"]
 
@@ -84,9 +83,9 @@ class Duplicates(Value):
         return self.table().to_html()
 
 
-def image_duplicates(engine: Engine, refs: Any = None, *, verify: bool = False) -> Duplicates:
+def image_duplicates(backend: Backend, refs: Any = None, *, verify: bool = False) -> Duplicates:
     """See Engine.duplicates. One look at each distinct layer; linear in files."""
-    return steady(engine, refs, lambda index: _duplicates(index, refs, verify=verify))
+    return steady(backend, refs, lambda index: _duplicates(index, refs, verify=verify))
 
 
 def _duplicates(index: Index, refs: Any, *, verify: bool) -> Duplicates:

@@ -13,12 +13,12 @@ from ..oci.digest import chain_ids
 from ..oci.image import ImageArchive, LayerBlob, blob_name
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import invalid
+from ..options import image_ref
 from ..store import open_store
 from .readers import BlobReader, RecordReader, StreamReader
 
 if TYPE_CHECKING:
-    from ..backends.base import ImageRecord
-    from ..engine import Engine
+    from ..backends.base import Backend, ImageRecord
     from ..store import Store, StoreLayer
     from .contents import Reader
 
@@ -28,14 +28,14 @@ T = TypeVar("T")
 _TURNS = 5
 
 
-def steady(engine: Engine, refs: object, question: Callable[[Index], T]) -> T:
+def steady(backend: Backend, refs: object, question: Callable[[Index], T]) -> T:
     """The answer to a question. Where all images are meant, and one goes meanwhile, it is asked anew.
 
     Raises:
         ImageNotFound: one that was asked for by name went. What ``question`` raises of images that are there.
     """
     for turn in range(_TURNS):
-        index = Index(engine)
+        index = Index(backend)
         try:
             return question(index)
         except (ImageNotFound, InvalidImage, OSError) as exc:
@@ -51,14 +51,14 @@ class Index:
     """The images of an engine, and their layers by chain ID.
 
     Attributes:
-        engine: whose they are.
+        backend: the engine that holds them.
         why: what could not be had of the store, in words.
         asked: image ID -> the refs by which it was asked for.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.info = engine.backend.first_info()
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.info = backend.first_info()
         self.why = ""
         self.asked: dict[str, list[str]] = {}
         self._records: dict[str, ImageRecord] = {}
@@ -69,7 +69,7 @@ class Index:
     @cached_property
     def store(self) -> Store | None:
         """The engine's store on disk, or None; `why` then says why not."""
-        found, self.why = open_store(self.engine.backend)
+        found, self.why = open_store(self.backend)
         return found
 
     # ---------------------------------------------------------------- images
@@ -80,7 +80,7 @@ class Index:
             ImageNotFound, InvalidOption.
         """
         if refs is None:
-            listed = self.engine.backend.list_images(all=all, filters={})
+            listed = self.backend.list_images(all=all, filters={})
             looked = (self._look(identity) for identity in dict.fromkeys(record.id for record in listed))
             return [record for record in looked if record is not None]
         names = [refs] if isinstance(refs, str) else refs
@@ -88,7 +88,7 @@ class Index:
             raise InvalidOption("refs", refs, "an image's name, several, or None for all")
         meant: dict[str, ImageRecord] = {}
         for name in names:
-            record = self.engine.images.get(name).record
+            record = self.backend.inspect_image(image_ref(name))
             self.asked.setdefault(record.id, []).append(name)
             meant[record.id] = self._records[record.id] = record
         return list(meant.values())
@@ -97,16 +97,23 @@ class Index:
         """An image that was listed; None if it went meanwhile."""
         if identity not in self._records:
             try:
-                self._records[identity] = self.engine.backend.inspect_image(identity)
+                self._records[identity] = self.backend.inspect_image(identity)
             except EngineError as exc:  # while it goes, Podman may answer with an error of another kind
-                if isinstance(exc, ImageNotFound) or not self.engine.images.exists(identity):
+                if isinstance(exc, ImageNotFound) or not self._exists(identity):
                     return None
                 raise
         return self._records[identity]
 
+    def _exists(self, identity: str) -> bool:
+        try:
+            self.backend.inspect_image(identity)
+        except ImageNotFound:
+            return False
+        return True
+
     def lost(self) -> str | None:
         """The name of an image that was looked at and is gone now, if there is one."""
-        there = {record.id for record in self.engine.backend.list_images(all=True, filters={})}
+        there = {record.id for record in self.backend.list_images(all=True, filters={})}
         return next((self.name(record) for record in self._records.values() if record.id not in there), None)
 
     def name(self, record: ImageRecord) -> str:
@@ -177,7 +184,7 @@ class Index:
     def stream(self, record: ImageRecord) -> StreamReader:
         """The image as its save stream shows it, which any user of the engine may read."""
         if record.id not in self._streams:
-            self._streams[record.id] = StreamReader(lambda: self.engine.backend.save_images([record.id]))
+            self._streams[record.id] = StreamReader(lambda: self.backend.save_images([record.id]))
         return self._streams[record.id]
 
     def _load(self, record: ImageRecord, number: int, layer: StoreLayer) -> LayerContents:

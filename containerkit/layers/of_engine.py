@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING
 
 from ..oci.config import History
 from ..oci.digest import sha256
+from ..options import image_ref
 from .index import Index
 from .stack import LayerStack, build_stack
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..backends.base import Backend
 
 __all__ = ["image_layers"]
 
 
-def image_layers(engine: Engine, ref: str) -> LayerStack:
+def image_layers(backend: Backend, ref: str) -> LayerStack:
     """See Engine.layers: three questions to the engine; contents, and who shares them, when first looked at."""
-    index = Index(engine)
-    record = engine.images.get(ref).record
+    index = Index(backend)
+    record = backend.inspect_image(image_ref(ref))
     history = [
         History(created_by=line.created_by, empty_layer=line.empty_layer, comment=line.comment, size=line.size)
-        for line in engine.backend.image_history(record.id)
+        for line in backend.image_history(record.id)
     ]
     _, raw, config = index.config(record) or (None, None, None)
     return build_stack(
@@ -32,6 +33,6 @@ def image_layers(engine: Engine, ref: str) -> LayerStack:
         config_digest=sha256(raw) if raw else record.id if index.info.image_store == "graphdriver" else None,
         config=config,
         reader=lambda: index.reader(record),
-        still_there=lambda: engine.backend.inspect_image(record.id),
+        still_there=lambda: backend.inspect_image(record.id),
         others=lambda: index.others(record),
     )

@@ -11,9 +11,8 @@ from .copies import merged_bytes
 from .index import Index, steady
 
 if TYPE_CHECKING:
-    from ..backends.base import ImageRecord
+    from ..backends.base import Backend, ImageRecord
     from ..display import Table
-    from ..engine import Engine
 
 __all__ = ["ContainerCost", "ImageCost", "Savings", "image_savings", "savings_of"]
 
@@ -144,9 +143,9 @@ class Savings(Value):
         return self.table().to_html()
 
 
-def image_savings(engine: Engine, refs: Any = None, *, containers: bool = True) -> Savings:
+def image_savings(backend: Backend, refs: Any = None, *, containers: bool = True) -> Savings:
     """See Engine.savings."""
-    return steady(engine, refs, lambda index: savings_of(index, refs, containers=containers))
+    return steady(backend, refs, lambda index: savings_of(index, refs, containers=containers))
 
 
 def savings_of(index: Index, refs: Any = None, *, containers: bool = True) -> Savings:
@@ -196,7 +195,7 @@ def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: 
 def _containers(index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
     """The containers of these images, and why one of them could not be weighed."""
     costs, why = [], ""
-    for record in index.engine.backend.list_containers(all=True, filters={}):
+    for record in index.backend.list_containers(all=True, filters={}):
         if record.image_id not in images:
             continue
         own = index.store.containers.get(record.id) if index.store else None

@@ -12,9 +12,8 @@ from ..values import Value
 from .index import Index, steady
 
 if TYPE_CHECKING:
-    from ..backends.base import ImageRecord
+    from ..backends.base import Backend, ImageRecord
     from ..display import Table
-    from ..engine import Engine
 
 __all__ = ["Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing", "reclaim_of"]
 
@@ -107,29 +106,29 @@ class Reclaim(Value):
         return self.table().to_html()
 
 
-def image_sharing(engine: Engine, refs: Any = None) -> Sharing:
+def image_sharing(backend: Backend, refs: Any = None) -> Sharing:
     """See Engine.sharing."""
-    records = Index(engine).records(refs)
+    records = Index(backend).records(refs)
     index_of: dict[str, tuple[str, list[str]]] = {}
     for record in records:
         for chain, diff in zip(chain_ids(record.diff_ids), record.diff_ids, strict=True):
             index_of.setdefault(chain, (diff, []))[1].append(record.id)
     layers = tuple(SharedLayer(chain, diff, tuple(images)) for chain, (diff, images) in index_of.items())
     names = {record.id: record.refs for record in records}
-    listed = engine.backend.list_containers(all=True, filters={})
+    listed = backend.list_containers(all=True, filters={})
     return Sharing(layers, names, {row.name: row.image_id for row in listed if row.image_id in names})
 
 
-def image_reclaim(engine: Engine, refs: Any = None) -> Reclaim:
+def image_reclaim(backend: Backend, refs: Any = None) -> Reclaim:
     """See Engine.reclaimable: the layers reachable from no image that stays, and from no container."""
-    return steady(engine, refs, lambda index: reclaim_of(index, refs))
+    return steady(backend, refs, lambda index: reclaim_of(index, refs))
 
 
 def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
     """The same, of what is read with an index."""
     asked = None if refs is None else index.records(refs)
     everything = index.records(None, all=True)
-    containers = index.engine.backend.list_containers(all=True, filters={})
+    containers = index.backend.list_containers(all=True, filters={})
     used: dict[str, str] = {}
     for row in containers:
         used.setdefault(row.image_id, row.name)

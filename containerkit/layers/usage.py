@@ -15,8 +15,8 @@ from .savings import savings_of
 from .sharing import reclaim_of
 
 if TYPE_CHECKING:
+    from ..backends.base import Backend
     from ..display import Table
-    from ..engine import Engine
 
 __all__ = ["DiskClaim", "DiskUsage", "RwLayer", "container_usage", "engine_usage"]
 
@@ -121,10 +121,10 @@ class RwLayer(Value):
         return self.table().to_html()
 
 
-def container_usage(engine: Engine, container_id: str) -> RwLayer:
+def container_usage(backend: Backend, container_id: str) -> RwLayer:
     """See Container.layer_usage."""
-    reported = engine.backend.inspect_container(container_id, size=True).size_rw
-    index = Index(engine)
+    reported = backend.inspect_container(container_id, size=True).size_rw
+    index = Index(backend)
     own = index.store.containers.get(container_id) if index.store else None
     if own is None:
         why = index.why or "its read-write layer is not in the store that can be read"
@@ -152,10 +152,10 @@ def _content(folder: Path) -> tuple[int, int]:
     return sum(seen.values()), len(seen)
 
 
-def engine_usage(engine: Engine) -> DiskUsage:
+def engine_usage(backend: Backend) -> DiskUsage:
     """See Engine.disk_usage."""
-    said = engine.backend.engine_disk_usage()
-    saved, free = steady(engine, None, lambda index: (savings_of(index), reclaim_of(index)))
+    said = backend.engine_disk_usage()
+    saved, free = steady(backend, None, lambda index: (savings_of(index), reclaim_of(index)))
     images = [row for row in said.get("Images") or () if isinstance(row, Mapping)]
     claimed = _number(said.get("LayersSize")) or _sum(images, "Size")
     sizes = [cost.disk_bytes for cost in saved.containers]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .container import CREATE_OPTIONS, container_spec, exec_spec, image_name
+from .container import CREATE_OPTIONS, container_spec, exec_spec, image_name, image_ref
 from .container import platform as platform_name
 from .network import network_attachment
 from .others import build_spec, filters, network_spec, volume_spec
@@ -64,6 +64,7 @@ __all__ = [
     "filters",
     "flag",
     "image_name",
+    "image_ref",
     "integer",
     "items",
     "labels",

@@ -201,6 +201,13 @@ def image_name(value: object) -> str:
     return str(value)
 
 
+def image_ref(value: object) -> str:
+    """Return an image's name or ID as given. Raises InvalidOption (not text) or InvalidReference (not a name)."""
+    if not isinstance(value, str):
+        fail("ref", value, "an image's name or ID")
+    return image_name(value)
+
+
 def environment(options: Mapping[str, Any]) -> dict[str, str]:
     """env_file= first, then env=, which wins, as on the command line."""
     found: dict[str, str] = {}

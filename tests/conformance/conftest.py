@@ -37,7 +37,7 @@ def engine() -> Iterator[ck.Engine]:
         pytest.skip(str(exc))
     with opened:
         yield opened
-        labelled = {"label": [f"containerkit.session={opened.session.id}"]}
+        labelled = {"label": [f"containerkit.session={opened._core.session.id}"]}
         left = opened.containers.list(all=True, filters=labelled)
         assert left == [], "the tests left containers behind"
 

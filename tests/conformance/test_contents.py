@@ -114,7 +114,7 @@ def test_a_byte_that_changed_in_the_store_is_found(engine: ck.Engine, load: Call
     """verify() reads the bytes, whatever the contents are read from: a file or blob that rotted is InvalidImage."""
     ref = load(ImageBuilder().layer(files={"a": b"x" * 1000, "b": os.urandom(3000)}))
     stack = engine.layers(ref)
-    store, why = open_store(engine.backend)
+    store, why = open_store(engine._core.backend)
     if store is None:
         pytest.skip(why)
     stored = store.layers[stack[0].chain_id]

@@ -98,7 +98,7 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(
     proxy.rule = Cut(request, way=way)
     made = act(far, shell_image, unique("lost"))
     assert proxy.cuts == 1
-    filters = {"label": [f"containerkit.session={far.session.id}"]}
+    filters = {"label": [f"containerkit.session={far._core.session.id}"]}
     found: list[Any] = [
         *engine.containers.list(all=True, filters=filters),
         *engine.volumes.list(filters=filters),
@@ -106,7 +106,7 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(
     ]
     assert [getattr(item, "id", item.name) for item in found] == [getattr(made, "id", made.name)]
     far.close()
-    assert not ours(engine, far.session.id)
+    assert not ours(engine, far._core.session.id)
     assert not engine.volumes.list(filters=filters)
     assert not engine.networks.list(filters=filters)
 
@@ -130,7 +130,7 @@ def _read_logs(far: ck.Engine, box: ck.Container) -> None:
 
 
 def _stats(far: ck.Engine, box: ck.Container) -> None:
-    far.require(ck.Capability.STATS, "stats")
+    far._core.require(ck.Capability.STATS, "stats")
     with far.containers.get(box.id).stream_stats() as stream:
         for _ in stream:
             pass
@@ -207,7 +207,7 @@ def test_a_run_that_is_cut_at_any_byte(
     proxy.rule = Cut(b"/attach", after=after)
     with pytest.raises(ck.EngineUnavailable):
         far.run(shell_image, ["sh", "-c", script])
-    assert ours(engine, far.session.id) == []
+    assert ours(engine, far._core.session.id) == []
 
 
 def test_a_process_that_closes_its_output_is_not_cut(engine: ck.Engine, shell_image: str) -> None:
@@ -240,11 +240,11 @@ def test_an_engine_that_dies(engine: ck.Engine, proxy: Proxy, box: ck.Container,
     with pytest.raises(ck.EngineUnavailable):
         far.info()
     far.close()  # says in the log what it could not remove, and raises nothing
-    left = ours(engine, far.session.id)
+    left = ours(engine, far._core.session.id)
     assert len(left) == (what == "run")
     cleaned = ck.cleanup(engine)
     assert set(cleaned.containers) >= {item.name for item in left}
-    assert ours(engine, far.session.id) == []
+    assert ours(engine, far._core.session.id) == []
 
 
 # ---------------------------------------------------------------- files
@@ -339,7 +339,7 @@ SCRIPT = """
 import sys
 import containerkit as ck
 def begun(_):
-    print("begun", engine.session.id, flush=True)
+    print("begun", engine._core.session.id, flush=True)
 with ck.connect(sys.argv[1]) as engine:
     image = sys.argv[2]
     exec(sys.argv[4])

@@ -140,8 +140,8 @@ def report(engine: Any) -> IsolationReport:
 
 
 def left_behind(engine: Any) -> list[str]:
-    containers = [c.name for c in engine.backend.list_containers(all=True, filters={})]
-    images = [ref for image in engine.backend.list_images(all=True, filters={}) for ref in image.refs]
+    containers = [c.name for c in engine._core.backend.list_containers(all=True, filters={})]
+    images = [ref for image in engine._core.backend.list_images(all=True, filters={}) for ref in image.refs]
     return [name for name in (*containers, *images) if "containerkit-probe" in name]
 
 
@@ -193,13 +193,13 @@ def test_the_report_can_be_handed_in(report: IsolationReport) -> None:
 def test_two_containers_and_nothing_left(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report makes two containers (a third only where limits are refused), and removes them and their image."""
     made: list[str] = []
-    create = engine.backend.create_container
+    create = engine._core.backend.create_container
 
     def counted(spec: Any) -> Any:
         made.append(spec.name)
         return create(spec)
 
-    monkeypatch.setattr(engine.backend, "create_container", counted)
+    monkeypatch.setattr(engine._core.backend, "create_container", counted)
     before = left_behind(engine)
     engine.check()
     assert len(made) == 2 or (len(made) == 3 and any("declared" in name for name in made)), made
@@ -213,7 +213,7 @@ def test_without_a_probe_nothing_is_made(engine: Any, monkeypatch: pytest.Monkey
         raise AssertionError("nothing may be made")
 
     for verb in ("create_container", "load_images"):
-        monkeypatch.setattr(engine.backend, verb, never)
+        monkeypatch.setattr(engine._core.backend, verb, never)
     report = engine.check(probe=False)
     assert report.get("seccomp").status is Status.UNKNOWN
     assert report.get("engine-rootless").status is not Status.UNKNOWN
@@ -242,7 +242,7 @@ def test_an_interrupt_leaves_nothing(engine: Any, delay: float) -> None:
 
 def test_limits_are_those_that_the_engine_declares(engine: Any) -> None:
     """run(memory=…) refuses what the report finds not to hold, and nothing else: one knowledge, no second guess."""
-    facts = collect(engine.backend, {}, probe=True)
+    facts = collect(engine._core.backend, {}, probe=True)
     assert facts.limits is not None
     declared = {
         str(capability).removesuffix("-limit") for capability in engine.capabilities if "-limit" in str(capability)
@@ -257,8 +257,8 @@ def test_limits_are_those_that_the_engine_declares(engine: Any) -> None:
 
 def test_the_kernels_word_on_limits_outweighs_the_engines(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that the probe saw not to hold is refused by run() afterwards, whatever the backend declared."""
-    declared = engine.backend.capabilities
-    monkeypatch.setattr(engine.backend, "capabilities", declared | set(CONTROLLERS))
+    declared = engine._core.backend.capabilities
+    monkeypatch.setattr(engine._core.backend, "capabilities", declared | set(CONTROLLERS))
     report = engine.check(only="limits-enforced")
     assert set(report.limits) >= {"memory", "pids", "cpu"}
     for capability, controller in CONTROLLERS.items():
@@ -284,9 +284,9 @@ def test_another_kernel_closes_this_host(engine: Any, monkeypatch: pytest.Monkey
 # ---------------------------------------------------------------- flips: one option of the probe, one result changed
 def flipped(engine: Any, **options: Any) -> Facts:
     """The facts, with an isolation probe that was made with further options."""
-    facts = collect(engine.backend, {}, probe=True)
+    facts = collect(engine._core.backend, {}, probe=True)
     assert facts.engine is not None
-    probes = Probes(engine.backend, facts.engine, {}, None)
+    probes = Probes(engine._core.backend, facts.engine, {}, None)
     with contextlib.ExitStack() as stack:
         probes.load(stack)
         answers, _ = probes.ask(stack, "isolation", **options)
@@ -319,7 +319,7 @@ def test_a_container_without_new_privileges(engine: Any) -> None:
 
 def test_limits_are_read_from_the_kernel(engine: Any) -> None:
     """What the probe without limits has is not what the one with limits was given, where they hold."""
-    facts = collect(engine.backend, {}, probe=True)
+    facts = collect(engine._core.backend, {}, probe=True)
     assert facts.probe is not None
     assert facts.probe.answers is not None
     if evaluate(facts, "limits-enforced").get("limits-enforced").status is Status.PASS:

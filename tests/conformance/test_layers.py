@@ -37,7 +37,7 @@ def files(count: int, size: int) -> dict[str, Any]:
 
 @pytest.fixture
 def store(engine: ck.Engine) -> Any:
-    found, why = open_store(engine.backend)
+    found, why = open_store(engine._core.backend)
     if found is None:
         assert os.geteuid() != 0 or not engine.url.startswith("unix:"), why
         pytest.skip(why)

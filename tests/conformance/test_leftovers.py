@@ -56,11 +56,11 @@ import containerkit as ck
 from containerkit.spec import ContainerSpec
 from containerkit.testing.archives import ImageBuilder
 engine = ck.connect(sys.argv[1])
-image = ImageBuilder().layer(files={"a": "b"}).run_config(Labels=engine.session.labels(), Cmd=["/a"])
+image = ImageBuilder().layer(files={"a": "b"}).run_config(Labels=engine._core.session.labels(), Cmd=["/a"])
 engine.images.load(image.tag(sys.argv[2]).to_docker_archive())
 engine.containers.create(sys.argv[2], name=sys.argv[3] + "-own")
 engine.containers.create(sys.argv[2], name=sys.argv[3] + "-kept", keep=True)
-engine.backend.create_container(ContainerSpec(sys.argv[2], name=sys.argv[3] + "-foreign"))
+engine._core.backend.create_container(ContainerSpec(sys.argv[2], name=sys.argv[3] + "-foreign"))
 engine.containers.create(sys.argv[4], ["true"], volumes=["/anonymous"], name=sys.argv[3] + "-volume")
 print("ready", flush=True)
 sys.stdin.read()

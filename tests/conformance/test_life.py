@@ -434,7 +434,7 @@ def test_one_error_for_one_mistake(
     engine: ck.Engine, shell_image: str, running: ck.Container, kind: type[Exception], act: Callable[..., object]
 ) -> None:
     """The class of an error does not depend on the engine, and nothing is left behind."""
-    ours = {"label": [f"containerkit.session={engine.session.id}"]}
+    ours = {"label": [f"containerkit.session={engine._core.session.id}"]}
     before = {item.id for item in engine.containers.list(all=True, filters=ours)}
     with pytest.raises(kind) as caught:
         act(engine, shell_image, running)

@@ -11,11 +11,11 @@ import pytest
 
 import containerkit as ck
 from containerkit.backends.base import Backend, Capability, NetworkRecord, VolumeRecord
-from containerkit.containers import Container
 from containerkit.errors import InvalidOption, InvalidReference
-from containerkit.images import Image
-from containerkit.networks import Network
-from containerkit.volumes import Volume
+from containerkit.resources.containers import Container
+from containerkit.resources.images import Image
+from containerkit.resources.networks import Network
+from containerkit.resources.volumes import Volume
 
 
 def _refuse(name: str) -> Callable[..., Any]:
@@ -225,7 +225,7 @@ VERBS: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         lambda bad: ck.connect(bad),
         [Strange(), 7, "", " ", "a\0b", "ftp://x", "tcp://", "ssh://u:p@h"],
     ),
-    "connect.timeout": (lambda bad: ck.connect(ENGINE.backend, timeout=bad), [*NOTHING, None, *NUMBERS, 0]),
+    "connect.timeout": (lambda bad: ck.connect(ENGINE._core.backend, timeout=bad), [*NOTHING, None, *NUMBERS, 0]),
     "cleanup.older_than": (lambda bad: ck.cleanup(ENGINE, older_than=bad), SECONDS),
     "cleanup.engine": (lambda bad: ck.cleanup(bad), [Strange(), "docker", 7]),
 }

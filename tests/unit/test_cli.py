@@ -20,7 +20,7 @@ from containerkit.backends.base import EngineInfo
 from containerkit.cli import app
 from containerkit.isolation import CheckResult, Severity, Status
 from containerkit.layers import SharedLayer
-from containerkit.session import Cleaned
+from containerkit.leftovers import Cleaned
 from containerkit.testing.archives import ImageBuilder
 
 ENGINE_URL = "unix:///run/stub.sock"

@@ -94,7 +94,7 @@ def test_loading_the_plugin_imports_nothing_heavy() -> None:
         "('docker', 'podman', 'requests', 'rich', 'click', 'msgspec') or name.startswith('containerkit.')])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "['containerkit._lazy', 'containerkit.pytest_plugin']"
+    assert told.strip() == "['containerkit._lazy', 'containerkit._version', 'containerkit.pytest_plugin']"
 
 
 @pytest.mark.parametrize("how", ["-p", "conftest", "installed", "twice"])

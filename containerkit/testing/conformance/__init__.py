@@ -60,7 +60,7 @@ class EngineConformance(
 
     def test_nothing_is_left(self, engine: Engine) -> None:
         """After all of these tests nothing of this session is there."""
-        filters = {"label": [f"containerkit.session={engine.session.id}"]}
+        filters = {"label": [f"containerkit.session={engine._core.session.id}"]}
         assert engine.containers.list(all=True, filters=filters) == []
         assert engine.volumes.list(filters=filters) == []
         assert engine.networks.list(filters=filters) == []

@@ -18,12 +18,12 @@ import pytest
 
 from ...backends._peer import engine_root
 from ...backends.base import Capability
-from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     EngineError,
     ImageNotFound,
 )
+from ...resources.containers import Container
 from ..archives import ImageBuilder
 
 __all__ = [

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 from ...backends.base import Capability
-from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     ContainerNotFound,
@@ -22,6 +21,7 @@ from ...errors import (
     VolumeNotFound,
     WrongState,
 )
+from ...resources.containers import Container
 from .base import (
     SLEEP,
     Scenarios,
@@ -68,7 +68,7 @@ class ErrorScenarios(Scenarios):
             "network": (NetworkNotFound, lambda: engine.networks.get(none)),
             "image-create": (ImageNotFound, lambda: engine.containers.create(none)),
             "image-remove": (ImageNotFound, lambda: engine.images.remove(none)),
-            "tag": (ImageNotFound, lambda: engine.backend.tag_image(none, f"{none}:2")),
+            "tag": (ImageNotFound, lambda: engine._core.backend.tag_image(none, f"{none}:2")),
             "network-create": (NetworkNotFound, lambda: engine.start(shell_image, SLEEP, network=none)),
         }
         error, call = calls[what]

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from ...backends.base import Capability
-from ...containers import Container
 from ...errors import (
     CommandFailed,
     EngineTimeout,
     InvalidOption,
     StartFailed,
 )
+from ...resources.containers import Container
 from .base import (
     Scenarios,
     needs,

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from ...backends.base import Capability
-from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     NotFound,
 )
+from ...resources.containers import Container
 from .base import (
     SLEEP,
     Scenarios,

@@ -9,7 +9,6 @@ import pytest
 
 from ... import wait
 from ...backends.base import Capability
-from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     ContainerKitError,
@@ -19,6 +18,7 @@ from ...errors import (
     Unsupported,
     WrongState,
 )
+from ...resources.containers import Container
 from .base import (
     POLITE,
     SLEEP,
@@ -123,7 +123,7 @@ class LifeScenarios(Scenarios):
                 verb()
             assert caught.value.capability == "pause"
         with pytest.raises(ContainerKitError):
-            engine.backend.pause_container(box.id)
+            engine._core.backend.pause_container(box.id)
 
     def test_rename(self, engine: Engine, box: Container) -> None:
         """rename() gives a new name, by which it is found."""

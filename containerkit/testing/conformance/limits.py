@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ...backends.base import Capability
-from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     ContainerKitError,
@@ -17,6 +16,7 @@ from ...errors import (
     LimitNotEnforced,
     Unsupported,
 )
+from ...resources.containers import Container
 from .base import (
     Scenarios,
     needs,
@@ -42,7 +42,7 @@ class LimitScenarios(Scenarios):
             box.stats()
         with (
             contextlib.suppress(ContainerKitError),
-            engine.backend.stats_container(box.id, stream=False) as samples,
+            engine._core.backend.stats_container(box.id, stream=False) as samples,
         ):
             assert next(iter(samples)).pids != 1, "it counts this container's one process: it can, and says it cannot"
 

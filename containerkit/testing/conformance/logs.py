@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ...backends.base import Capability
-from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     InvalidOption,
 )
+from ...resources.containers import Container
 from .base import (
     Scenarios,
     needs,

@@ -226,6 +226,6 @@ class NetworkScenarios(Scenarios):
     )  # fmt: skip
     def test_network_bad_input(self, engine: Engine, name: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A bad name or option is InvalidOption, before anything is sent."""
-        monkeypatch.setattr(engine, "backend", Untouchable(engine.backend))
+        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.networks.create(name, **options)

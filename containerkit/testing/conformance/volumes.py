@@ -94,6 +94,6 @@ class VolumeScenarios(Scenarios):
     )  # fmt: skip
     def test_volume_bad_input(self, engine: Engine, name: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A bad name or option is InvalidOption, before anything is sent."""
-        monkeypatch.setattr(engine, "backend", Untouchable(engine.backend))
+        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.volumes.create(name, **options)

@@ -8,13 +8,13 @@ import pytest
 
 from ... import wait
 from ...backends.base import Capability
-from ...containers import Container
 from ...engine import Engine
 from ...errors import (
     EngineTimeout,
     InvalidOption,
     WrongState,
 )
+from ...resources.containers import Container
 from .base import (
     SLEEP,
     Scenarios,

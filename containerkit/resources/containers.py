@@ -11,9 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from .backends.base import Address, Capability, Change, ContainerRecord, Processes, Stats
-from .copying import copy_from_container, copy_to_container, read_file, write_file
-from .errors import (
+from ..backends.base import Address, Capability, Change, ContainerRecord, Processes, Stats
+from ..errors import (
     ContainerKitError,
     ContainerNotFound,
     EngineTimeout,
@@ -23,7 +22,7 @@ from .errors import (
     StartFailed,
     WrongState,
 )
-from .options import (
+from ..options import (
     container_spec,
     exec_spec,
     flag,
@@ -40,11 +39,13 @@ from .options import (
     text,
     timeout_seconds,
 )
-from .options import filters as read_filters
-from .run import SOON, CommandResult, Idle, callback_of, collect, stdin_of
+from ..options import filters as read_filters
+from ..spec import ContainerSpec, ExecSpec
+from ..streams import ByteStream, OutputStream, Stream
+from .copying import copy_from_container, copy_to_container, read_file, write_file
+from .create import Policy, create, take_policy
+from .process import SOON, ExecResult, Idle, callback_of, collect, stdin_of
 from .session import LABEL
-from .spec import ExecSpec
-from .streams import ByteStream, OutputStream, Stream
 
 if TYPE_CHECKING:
     import os
@@ -55,13 +56,13 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
-    from .engine import Engine
+    from ..layers import RwLayer
+    from ..options import StartOptions
+    from .core import Core
     from .images import Image
-    from .layers import RwLayer
-    from .options import StartOptions
     from .wait import Strategy
 
-__all__ = ["Container", "Containers", "ExecResult", "Logs"]
+__all__ = ["Container", "Containers", "Logs", "create_container", "start_container"]
 
 #: Marks a process of an exec, and what it starts, so that a timeout can find and end them.
 _MARK = "CONTAINERKIT_EXEC"
@@ -72,12 +73,6 @@ _END = (
     'then kill -9 "${p#/proc/}"; fi; '
     "done"
 )
-
-
-class ExecResult(CommandResult):
-    """What :meth:`Container.exec` gives."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +115,10 @@ class Container:
     """
 
     def __init__(
-        self, engine: Engine, id: str, *, record: ContainerRecord | None = None, warnings: tuple[str, ...] = ()
+        self, core: Core, id: str, *, record: ContainerRecord | None = None, warnings: tuple[str, ...] = ()
     ) -> None:
-        self._engine = engine
-        self._backend = engine.backend
+        self._core = core
+        self._backend = core.backend
         self._id = id
         self._record = record
         self.warnings = warnings
@@ -197,7 +192,7 @@ class Container:
         return f"<Container {self.short_id}{told}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Container) and other._id == self._id and other._engine is self._engine
+        return isinstance(other, Container) and other._id == self._id and other._core is self._core
 
     def __hash__(self) -> int:
         return hash(self._id)
@@ -257,13 +252,13 @@ class Container:
 
     def pause(self) -> None:
         """Freeze its processes. Raises Unsupported, WrongState."""
-        self._engine.require(Capability.PAUSE, f"pausing container {self.short_id}")
+        self._core.require(Capability.PAUSE, f"pausing container {self.short_id}")
         self._backend.pause_container(self._id)
         self._record = None
 
     def unpause(self) -> None:
         """Let its processes go on. Raises Unsupported, WrongState."""
-        self._engine.require(Capability.PAUSE, f"unpausing container {self.short_id}")
+        self._core.require(Capability.PAUSE, f"unpausing container {self.short_id}")
         self._backend.unpause_container(self._id)
         self._record = None
 
@@ -286,8 +281,8 @@ class Container:
         policy = restart_policy("restart", restart) if restart is not None else None
         if not asked.requested() and policy is None:
             raise InvalidOption("update", new_limits, "at least one limit, or restart=")
-        self._engine.require(Capability.UPDATE, f"updating container {self.short_id}")
-        self._engine.refuse_void(asked)
+        self._core.require(Capability.UPDATE, f"updating container {self.short_id}")
+        self._core.refuse_unenforced(asked)
         words = None if policy is None else f"{policy.name}:{policy.max_retries}"
         warnings = self._backend.update_container(self._id, asked, words)
         self._record = None
@@ -322,10 +317,10 @@ class Container:
         try:
             self._backend.remove_container(self._id, force=force, volumes=volumes)
         except ContainerNotFound:
-            self._engine.session.disown(self._id)
+            self._core.session.disown(self._id)
             if not missing_ok:
                 raise
-        self._engine.session.disown(self._id)
+        self._core.session.disown(self._id)
 
     def wait_until(self, strategy: Strategy, timeout: float = 60.0) -> Container:
         """Wait until the strategy says yes: healthy(), log_line(…), port_open(…), http(…), exited(), command(…).
@@ -449,18 +444,18 @@ class Container:
         """Its processes. Raises Unsupported, WrongState."""
         if ps_args is not None:
             text("ps_args", ps_args, "options of ps, as text")
-        self._engine.require(Capability.TOP, f"listing the processes of container {self.short_id}")
+        self._core.require(Capability.TOP, f"listing the processes of container {self.short_id}")
         return self._backend.top_container(self._id, ps_args=ps_args)
 
     def stats(self) -> Stats:
         """What it uses now. Raises Unsupported, WrongState."""
-        self._engine.require(Capability.STATS, f"measuring container {self.short_id}")
+        self._core.require(Capability.STATS, f"measuring container {self.short_id}")
         with self._backend.stats_container(self._id, stream=False) as samples:
             return next(iter(samples))
 
     def stream_stats(self) -> Stream[Stats]:
         """A sample a second, until it ends or the stream is closed. Raises Unsupported, WrongState."""
-        self._engine.require(Capability.STATS, f"measuring container {self.short_id}")
+        self._core.require(Capability.STATS, f"measuring container {self.short_id}")
         self.refresh()
         if self.status not in ("running", "paused"):
             words = f"measuring container {self.short_id}: it is {self.status}, and that takes one that is running"
@@ -553,9 +548,9 @@ class Container:
 
     def layer_usage(self) -> RwLayer:
         """What its read-write layer holds and takes on disk, and what it costs beside. Raises ContainerNotFound."""
-        from .layers import container_usage
+        from ..layers import container_usage
 
-        return container_usage(self._engine, self._id)
+        return container_usage(self._backend, self._id)
 
     def export(self) -> ByteStream:
         """Its whole merged file system, as a tar stream."""
@@ -583,13 +578,13 @@ class Container:
         if isinstance(changes, str):
             raise InvalidOption("changes", changes, "a list of Dockerfile instructions")
         lines = [text("changes", line, "instructions") for line in items("changes", changes, "a list of instructions")]
-        frozen = flag("pause", pause) and Capability.PAUSE in self._engine.capabilities
+        frozen = flag("pause", pause) and Capability.PAUSE in self._core.capabilities
         # The image would have the container's labels, and go with its session; engines can empty a label, not drop it.
         nobodys = [f'LABEL {key}=""' for key in self.record.labels if key == LABEL or key.startswith(f"{LABEL}.")]
         identity = self._backend.commit_container(
             self._id, image=name, message=message, author=author, pause=frozen, changes=(*lines, *nobodys)
         )
-        return Image(self._engine, identity)
+        return Image(self._core, identity)
 
     # ---------------------------------------------------------------- network
     def port(self, container_port: int, protocol: str = "tcp") -> Address:
@@ -617,8 +612,8 @@ def _marked(spec: ExecSpec, mark: str) -> ExecSpec:
 class Containers:
     """The containers of an engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def create(
         self, image: str, command: Any = None, *, keep: bool = False, **options: Unpack[StartOptions]
@@ -628,19 +623,19 @@ class Containers:
         Unlike there, a missing image is not pulled unless `pull` says so.
         """
         given: dict[str, Any] = {**options, "keep": keep}
-        policy = self._engine.take_policy(given, pull="never")
-        return self._engine.create(container_spec(image, command, given), policy)
+        policy = take_policy(given, pull="never")
+        return create_container(self._core, container_spec(image, command, given), policy)
 
     def get(self, ref: str) -> Container:
         """By name, ID or an unambiguous start of one. Raises ContainerNotFound."""
         object_ref("ref", ref)
-        record = self._engine.backend.inspect_container(ref)
-        return Container(self._engine, record.id, record=record)
+        record = self._core.backend.inspect_container(ref)
+        return Container(self._core, record.id, record=record)
 
     def list(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> list[Container]:
         """Those that run, or `all`; one call to the engine. Filters as `docker ps --filter` takes them."""
-        records = self._engine.backend.list_containers(all=flag("all", all), filters=read_filters(filters))
-        return [Container(self._engine, record.id, record=record) for record in records]
+        records = self._core.backend.list_containers(all=flag("all", all), filters=read_filters(filters))
+        return [Container(self._core, record.id, record=record) for record in records]
 
     def exists(self, ref: str) -> bool:
         """Whether there is one of that name or ID."""
@@ -653,11 +648,30 @@ class Containers:
     def prune(self, *, filters: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """Remove those that do not run; gives their IDs. One that starts meanwhile stays."""
         gone = []
-        for record in self._engine.backend.list_containers(all=True, filters=read_filters(filters)):
+        for record in self._core.backend.list_containers(all=True, filters=read_filters(filters)):
             if record.status not in ("created", "exited", "dead"):
                 continue
             with contextlib.suppress(NotFound, WrongState):
-                self._engine.backend.remove_container(record.id, force=False, volumes=False)
-                self._engine.session.disown(record.id)
+                self._core.backend.remove_container(record.id, force=False, volumes=False)
+                self._core.session.disown(record.id)
                 gone.append(record.id)
         return tuple(gone)
+
+
+def create_container(core: Core, spec: ContainerSpec, policy: Policy) -> Container:
+    """Create a container from a parsed spec, and own it unless it is kept."""
+    created = create(core, spec, policy)
+    return Container(core, created.id, warnings=created.warnings)
+
+
+def start_container(core: Core, image: str, command: Any, options: Mapping[str, Any]) -> Container:
+    """Create and start a container; remove it again if it does not start. See :meth:`Engine.start`."""
+    given = dict(options)
+    policy = take_policy(given, pull="missing")
+    container = create_container(core, container_spec(image, command, given), policy)
+    try:
+        container.start()
+    except BaseException:
+        container.remove(force=True, volumes=True, missing_ok=True)
+        raise
+    return container

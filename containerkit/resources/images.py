@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from .backends.base import Capability, HistoryEntry, ImageRecord, Progress
+from ..backends.base import Capability, HistoryEntry, ImageRecord, Progress
+from ..errors import ImageNotFound, InUse, InvalidOption, PullFailed
+from ..options import build_spec, flag, image_ref, local_path, platform_name
+from ..options import filters as read_filters
+from ..reference import parse
+from ..spec import RegistryAuth
 from .context import build_context
 from .copying import whole_file
-from .errors import ImageNotFound, InUse, InvalidOption, PullFailed
-from .options import build_spec, flag, image_name, local_path, platform_name
-from .options import filters as read_filters
-from .reference import looks_like_id, parse
-from .run import callback_of
-from .spec import RegistryAuth
+from .process import callback_of
 
 if TYPE_CHECKING:
     import sys
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
-    from .engine import Engine
-    from .layers import LayerStack
-    from .options import BuildOptions
+    from ..layers import LayerStack
+    from ..options import BuildOptions
+    from .core import Core
 
 __all__ = ["Image", "Images", "Pruned", "auth_of"]
 
@@ -50,8 +50,8 @@ class Pruned:
 class Image:
     """One image. What it tells of itself is as of the last refresh()."""
 
-    def __init__(self, engine: Engine, id: str, *, record: ImageRecord | None = None) -> None:
-        self._engine = engine
+    def __init__(self, core: Core, id: str, *, record: ImageRecord | None = None) -> None:
+        self._core = core
         self._id = id
         self._record = record
 
@@ -75,7 +75,7 @@ class Image:
 
     def refresh(self) -> Image:
         """Ask again. Raises ImageNotFound."""
-        self._record = self._engine.backend.inspect_image(self._id)
+        self._record = self._core.backend.inspect_image(self._id)
         return self
 
     @property
@@ -118,7 +118,7 @@ class Image:
         return f"<Image {self.short_id}{names}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Image) and other._id == self._id and other._engine is self._engine
+        return isinstance(other, Image) and other._id == self._id and other._core is self._core
 
     def __hash__(self) -> int:
         return hash(self._id)
@@ -144,24 +144,26 @@ class Image:
 
     def layers(self) -> LayerStack:
         """What it is made of, base first."""
-        return self._engine.layers(self._id)
+        from ..layers import image_layers
+
+        return image_layers(self._core.backend, self._id)
 
     def history(self) -> tuple[HistoryEntry, ...]:
         """The instructions that made it, oldest first."""
-        return self._engine.backend.image_history(self._id)
+        return self._core.backend.image_history(self._id)
 
     def tag(self, ref: str) -> None:
         """Give it one more name. Raises InvalidReference."""
-        self._engine.backend.tag_image(self._id, _tag_name(ref))
+        self._core.backend.tag_image(self._id, _tag_name(ref))
         self._record = None
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as a docker-archive, under its names."""
-        return self._engine.images.save(list(self.refs) or [self._id], path)
+        return Images(self._core).save(list(self.refs) or [self._id], path)
 
     def remove(self, *, force: bool = False) -> None:
         """Remove it with all its names. Raises InUse while a container has it, running or not."""
-        backend = self._engine.backend
+        backend = self._core.backend
         if not flag("force", force):
             users = [row.name for row in backend.list_containers(all=True, filters={}) if row.image_id == self._id]
             if users:
@@ -176,13 +178,13 @@ class Image:
 class Images:
     """The images of an engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def get(self, ref: str) -> Image:
         """By name, ID or an unambiguous start of one. Raises ImageNotFound."""
-        record = self._engine.backend.inspect_image(_ref(ref))
-        return Image(self._engine, record.id, record=record)
+        record = self._core.backend.inspect_image(image_ref(ref))
+        return Image(self._core, record.id, record=record)
 
     def exists(self, ref: str) -> bool:
         """Whether there is one of that name or ID."""
@@ -195,8 +197,8 @@ class Images:
     def list(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> list[Image]:
         """All that have a name, or are nobody's parent; with `all` the others too. One call to the engine."""
         flag("all", all)
-        records = self._engine.backend.list_images(all=all, filters=read_filters(filters))
-        return [Image(self._engine, record.id, record=record) for record in records]
+        records = self._core.backend.list_images(all=all, filters=read_filters(filters))
+        return [Image(self._core, record.id, record=record) for record in records]
 
     def pull(
         self,
@@ -221,8 +223,8 @@ class Images:
         wanted = None if platform is None else platform_name("platform", platform)
         told = callback_of(on_progress, "on_progress")
         found = None if auth is None else auth_of(auth, name.registry)
-        self._engine.require(Capability.REGISTRY, f"pulling {ref}")
-        for progress in self._engine.backend.pull_image(ref, platform=wanted, auth=found):
+        self._core.require(Capability.REGISTRY, f"pulling {ref}")
+        for progress in self._core.backend.pull_image(ref, platform=wanted, auth=found):
             if told:
                 told(progress)
         image = self.get(ref)
@@ -247,8 +249,8 @@ class Images:
             raise InvalidOption("ref", ref, "a name with a tag, not with a digest")
         told = callback_of(on_progress, "on_progress")
         found = None if auth is None else auth_of(auth, name.registry)
-        self._engine.require(Capability.REGISTRY, f"pushing {ref}")
-        for progress in self._engine.backend.push_image(ref, auth=found):
+        self._core.require(Capability.REGISTRY, f"pushing {ref}")
+        for progress in self._core.backend.push_image(ref, auth=found):
             if told:
                 told(progress)
 
@@ -272,10 +274,10 @@ class Images:
         spec = build_spec(**options)
         asked = {"dockerfile", "file"} & set(options)
         chunks, dockerfile = build_context(context, spec.dockerfile if asked else None)
-        self._engine.require(Capability.BUILD, "building")
+        self._core.require(Capability.BUILD, "building")
         spec = replace(spec, dockerfile=dockerfile)
         identity = ""
-        for progress in self._engine.backend.build_image(chunks, spec):
+        for progress in self._core.backend.build_image(chunks, spec):
             identity = progress.image_id or identity
             if told:
                 told(progress)
@@ -288,7 +290,7 @@ class Images:
             InvalidImage: it is none; of a file and of bytes that is found before anything is sent.
         """
         with contextlib.ExitStack() as stack:
-            names = self._engine.backend.load_images(stack.enter_context(_archive(source)))
+            names = self._core.backend.load_images(stack.enter_context(_archive(source)))
         found = (self.get(name) for name in names)
         return tuple({image.id: image for image in found}.values())
 
@@ -297,27 +299,27 @@ class Images:
         if not isinstance(refs, (str, Image, Iterable)) or isinstance(refs, (bytes, Mapping)):
             raise InvalidOption("refs", refs, "an image's name, an Image, or several")
         several = [refs] if isinstance(refs, (str, Image)) else list(refs)
-        names = [item.id if isinstance(item, Image) else _ref(item) for item in several]
+        names = [item.id if isinstance(item, Image) else image_ref(item) for item in several]
         if not names:
             raise InvalidOption("refs", refs, "at least one image")
         target = Path(local_path("path", path, "a file, in a folder that exists"))
         if target.is_dir() or not target.parent.is_dir():
             raise InvalidOption("path", str(path), "a file, in a folder that exists")
         for name in names:
-            self._engine.backend.inspect_image(name)  # some engines tell of a missing one only inside the archive
-        with whole_file(target, mode=0o666 & ~_umask()) as write, self._engine.backend.save_images(names) as stream:
+            self._core.backend.inspect_image(name)  # some engines tell of a missing one only inside the archive
+        with whole_file(target, mode=0o666 & ~_umask()) as write, self._core.backend.save_images(names) as stream:
             for chunk in stream:
                 write(chunk)
         return target
 
     def remove(self, ref: str, *, force: bool = False) -> None:
         """Remove a name, and with its last one the image; an ID removes the image. Raises InUse, ImageNotFound."""
-        self._engine.backend.remove_image(_ref(ref), force=flag("force", force), prune=True)
+        self._core.backend.remove_image(image_ref(ref), force=flag("force", force), prune=True)
 
     def prune(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> Pruned:
         """Remove images without a name; with `all`, every one that no container has."""
         flag("all", all)
-        deleted, freed = self._engine.backend.prune_images(all=all, filters=read_filters(filters))
+        deleted, freed = self._core.backend.prune_images(all=all, filters=read_filters(filters))
         return Pruned(deleted, freed)
 
 
@@ -342,12 +344,6 @@ def is_for(record: ImageRecord, platform: str) -> bool:
     return asked == [record.os, record.arch] if len(asked) == 2 else asked[0] in (record.os, record.arch)
 
 
-def _ref(ref: object) -> str:
-    if not isinstance(ref, str):
-        raise InvalidOption("ref", ref, "an image's name or ID")
-    return ref if looks_like_id(ref) else image_name(ref)
-
-
 def _tag_name(ref: str) -> str:
     name = parse(ref)
     if name.digest:
@@ -370,7 +366,7 @@ def _archive(source: Any) -> Iterator[Iterable[bytes]]:
         path = Path(source)
         if not path.is_file():
             raise InvalidOption("source", str(source), "a file that exists")
-        from .layers import check_archive
+        from ..layers import check_archive
 
         check_archive(path)
         with path.open("rb") as file:

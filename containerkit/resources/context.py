@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import InvalidOption
 from .copying import Entry, tar_stream, tree_entries
-from .errors import InvalidOption
 
 __all__ = ["build_context", "ignored", "parse_ignore"]
 

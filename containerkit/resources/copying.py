@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from .backends.base import Backend, PathStat
-from .errors import InvalidImage, InvalidOption, NotFound
-from .options.values import container_path, local_path, payload
+from ..backends.base import Backend, PathStat
+from ..errors import InvalidImage, InvalidOption, NotFound
+from ..options.values import container_path, local_path, payload
 
 __all__ = [
     "Reader",

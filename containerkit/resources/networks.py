@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .backends.base import ContainerRef, NetworkRecord
+from ..backends.base import ContainerRef, NetworkRecord
+from ..errors import Conflict, NetworkNotFound
+from ..options import filters as read_filters
+from ..options import flag, network_attachment, network_spec, object_ref
+from .addresses import check_addresses
 from .containers import Container
-from .errors import Conflict, InvalidOption, NetworkNotFound
-from .options import filters as read_filters
-from .options import flag, network_attachment, network_spec, object_ref
 
 if TYPE_CHECKING:
     import sys
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
-    from .backends.base import Backend
-    from .engine import Engine
-    from .options import NetworkOptions
-    from .spec import NetworkAttachment
+    from ..options import NetworkOptions
+    from .core import Core
 
-__all__ = ["Network", "Networks", "check_addresses"]
+__all__ = ["Network", "Networks"]
 
 #: Every engine's own; they cannot be removed, and prune does not try.
 _BUILT_IN = frozenset({"bridge", "host", "none", "podman"})
@@ -37,8 +35,8 @@ _BUILT_IN = frozenset({"bridge", "host", "none", "podman"})
 class Network:
     """One network; in `with` it is removed at the end. What it tells of itself is as of the last refresh()."""
 
-    def __init__(self, engine: Engine, record: NetworkRecord) -> None:
-        self._engine = engine
+    def __init__(self, core: Core, record: NetworkRecord) -> None:
+        self._core = core
         self.record = record
 
     @property
@@ -83,14 +81,14 @@ class Network:
 
     def refresh(self) -> Network:
         """Ask again. Raises NetworkNotFound."""
-        self.record = self._engine.backend.inspect_network(self.name)
+        self.record = self._core.backend.inspect_network(self.name)
         return self
 
     def __repr__(self) -> str:
         return f"<Network {self.name} ({self.driver}{', ' + self.subnet if self.subnet else ''})>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Network) and other.id == self.id and other._engine is self._engine
+        return isinstance(other, Network) and other.id == self.id and other._core is self._core
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -128,16 +126,16 @@ class Network:
         """
         given = {"aliases": aliases or None, "ip": ip, "ip6": ip6, "mac_address": mac_address}
         attachment = network_attachment(self.name, **{key: value for key, value in given.items() if value is not None})
-        check_addresses(self._engine.backend, attachment)
-        self._engine.backend.connect_network(self.name, _container(container), attachment)
+        check_addresses(self._core.backend, attachment)
+        self._core.backend.connect_network(self.name, _container(container), attachment)
 
     def disconnect(self, container: Container | str, *, force: bool = False) -> None:
         """Take a container off it. Raises NotFound if it is not on it."""
-        self._engine.backend.disconnect_network(self.name, _container(container), force=flag("force", force))
+        self._core.backend.disconnect_network(self.name, _container(container), force=flag("force", force))
 
     def remove(self) -> None:
         """Remove it. Raises InUse while a container is on it, NetworkNotFound."""
-        self._engine.networks.remove(self.name)
+        Networks(self._core).remove(self.name)
 
     def __enter__(self) -> Network:
         return self
@@ -152,8 +150,8 @@ class Network:
 class Networks:
     """The networks of an engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def create(self, name: str, *, keep: bool = False, **options: Unpack[NetworkOptions]) -> Network:
         """Create a network on which containers find each other by name.
@@ -167,16 +165,16 @@ class Networks:
         """
         flag("keep", keep)
         spec = network_spec(name, **options)
-        session, backend = self._engine.session, self._engine.backend
+        session, backend = self._core.session, self._core.backend
         record = backend.create_network(replace(spec, labels={**spec.labels, **session.labels(keep=keep)}))
         if not keep:
             session.own(f"network {record.name}", lambda: backend.remove_network(record.name))
-        return Network(self._engine, record)
+        return Network(self._core, record)
 
     def get(self, ref: str) -> Network:
         """By name or ID. Raises NetworkNotFound."""
         object_ref("ref", ref, "a network's name or ID")
-        return Network(self._engine, self._engine.backend.inspect_network(ref))
+        return Network(self._core, self._core.backend.inspect_network(ref))
 
     def exists(self, ref: str) -> bool:
         """Whether there is one of that name or ID."""
@@ -188,14 +186,14 @@ class Networks:
 
     def list(self, *, filters: Mapping[str, Any] | None = None) -> list[Network]:
         """All of them, in one call. Filters as `docker network ls --filter` takes them."""
-        records = self._engine.backend.list_networks(filters=read_filters(filters))
-        return [Network(self._engine, record) for record in records]
+        records = self._core.backend.list_networks(filters=read_filters(filters))
+        return [Network(self._core, record) for record in records]
 
     def remove(self, ref: str) -> None:
         """Remove one, by name or ID. Raises InUse while a container is on it, NetworkNotFound."""
         record = self.get(ref).record
-        self._engine.backend.remove_network(record.name)
-        self._engine.session.disown(f"network {record.name}")
+        self._core.backend.remove_network(record.name)
+        self._core.session.disown(f"network {record.name}")
 
     def prune(self, *, filters: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """Remove those that no container is on, but for the engine's own; gives their names."""
@@ -213,19 +211,3 @@ def _container(container: Container | str) -> str:
     if isinstance(container, Container):
         return container.id
     return object_ref("container", container, "a Container, or a name or ID")
-
-
-def check_addresses(backend: Backend, attachment: NetworkAttachment) -> None:
-    """Addresses that are asked for are of the network's subnets.
-
-    Podman 4 finds that out late, and then can list neither networks nor containers until this one is removed.
-
-    Raises:
-        InvalidOption, NetworkNotFound.
-    """
-    for name, address in (("ip", attachment.ipv4_address), ("ip6", attachment.ipv6_address)):
-        if address is not None:
-            subnets = [subnet for subnet, _ in backend.inspect_network(attachment.name).subnets]
-            found = ipaddress.ip_address(address)
-            if subnets and not any(found in ipaddress.ip_network(subnet, strict=False) for subnet in subnets):
-                raise InvalidOption(name, address, f"an address of network {attachment.name}: {', '.join(subnets)}")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .backends.base import VolumeRecord
-from .errors import InUse, VolumeNotFound
-from .options import filters as read_filters
-from .options import flag, object_ref, volume_spec
-from .spec import VolumeSpec
+from ..backends.base import VolumeRecord
+from ..errors import InUse, VolumeNotFound
+from ..options import filters as read_filters
+from ..options import flag, object_ref, volume_spec
+from ..spec import VolumeSpec
 
 if TYPE_CHECKING:
     import sys
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
-    from .engine import Engine
-    from .options import VolumeOptions
+    from ..options import VolumeOptions
+    from .core import Core
 
 __all__ = ["Volume", "Volumes"]
 
@@ -30,8 +30,8 @@ __all__ = ["Volume", "Volumes"]
 class Volume:
     """One volume; in `with` it is removed at the end."""
 
-    def __init__(self, engine: Engine, record: VolumeRecord) -> None:
-        self._engine = engine
+    def __init__(self, core: Core, record: VolumeRecord) -> None:
+        self._core = core
         self.record = record
 
     @property
@@ -68,7 +68,7 @@ class Volume:
         return f"<Volume {self.name} ({self.driver})>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Volume) and other.name == self.name and other._engine is self._engine
+        return isinstance(other, Volume) and other.name == self.name and other._core is self._core
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -87,12 +87,12 @@ class Volume:
 
     def inspect(self) -> Mapping[str, Any]:
         """The engine's own words, asked now."""
-        self.record = self._engine.backend.inspect_volume(self.name)
+        self.record = self._core.backend.inspect_volume(self.name)
         return self.record.raw
 
     def remove(self) -> None:
         """Remove it with what it holds. Raises InUse while a container, running or not, has it; VolumeNotFound."""
-        self._engine.volumes.remove(self.name)
+        Volumes(self._core).remove(self.name)
 
     def __enter__(self) -> Volume:
         return self
@@ -107,8 +107,8 @@ class Volume:
 class Volumes:
     """The volumes of an engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def create(self, name: str | None = None, *, keep: bool = False, **options: Unpack[VolumeOptions]) -> Volume:
         """Create a volume; without a name the engine gives it one.
@@ -121,17 +121,17 @@ class Volumes:
             NameInUse: there is one of that name, on every engine.
         """
         spec = volume_spec(name, **options)
-        session = self._engine.session
+        session = self._core.session
         labelled = {**spec.labels, **session.labels(keep=flag("keep", keep))}
-        backend = self._engine.backend
+        backend = self._core.backend
         record = backend.create_volume(VolumeSpec(spec.name, spec.driver, spec.options, labelled))
         if not keep:
             session.own(f"volume {record.name}", lambda: backend.remove_volume(record.name, force=True))
-        return Volume(self._engine, record)
+        return Volume(self._core, record)
 
     def get(self, name: str) -> Volume:
         """By name. Raises VolumeNotFound."""
-        return Volume(self._engine, self._engine.backend.inspect_volume(_name(name)))
+        return Volume(self._core, self._core.backend.inspect_volume(_name(name)))
 
     def exists(self, name: str) -> bool:
         """Whether there is one of that name."""
@@ -143,13 +143,13 @@ class Volumes:
 
     def list(self, *, filters: Mapping[str, Any] | None = None) -> list[Volume]:
         """All of them, in one call. Filters as `docker volume ls --filter` takes them."""
-        records = self._engine.backend.list_volumes(filters=read_filters(filters))
-        return [Volume(self._engine, record) for record in records]
+        records = self._core.backend.list_volumes(filters=read_filters(filters))
+        return [Volume(self._core, record) for record in records]
 
     def remove(self, name: str) -> None:
         """Remove one with what it holds. Raises InUse while a container, running or not, has it; VolumeNotFound."""
-        self._engine.backend.remove_volume(_name(name), force=False)
-        self._engine.session.disown(f"volume {name}")
+        self._core.backend.remove_volume(_name(name), force=False)
+        self._core.session.disown(f"volume {name}")
 
     def prune(self, *, filters: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """Remove every volume, named or not, that no container has; gives their names."""

@@ -1,0 +1,109 @@
+"""Create a container from a parsed spec: capabilities, limits, labels, image, ownership."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..backends.base import Capability, Created
+from ..errors import ImageNotFound, InvalidOption
+from ..spec import ContainerSpec, ResourceLimits
+from .addresses import check_addresses
+from .core import unenforced_message
+from .images import Images, is_for
+
+if TYPE_CHECKING:
+    from .core import Core
+
+__all__ = ["Policy", "create", "take_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a container is created, apart from its spec.
+
+    Attributes:
+        pull: "missing", "always" or "never".
+        best_effort: drop limits that the engine does not enforce, with a warning, instead of raising.
+        keep: the container outlives the session.
+    """
+
+    pull: str = "missing"
+    best_effort: bool = False
+    keep: bool = False
+
+
+def take_policy(options: dict[str, Any], *, pull: str) -> Policy:
+    """Remove pull, limits and keep from the options and return them as a Policy. Raises InvalidOption."""
+    given = {"pull": options.pop("pull", None) or pull, "limits": options.pop("limits", None) or "enforce"}
+    keep = options.pop("keep", False)
+    if given["pull"] not in ("missing", "always", "never"):
+        raise InvalidOption("pull", given["pull"], '"missing", "always" or "never"')
+    if given["limits"] not in ("enforce", "best-effort"):
+        raise InvalidOption("limits", given["limits"], '"enforce" or "best-effort"')
+    if not isinstance(keep, bool):
+        raise InvalidOption("keep", keep, "True or False")
+    return Policy(given["pull"], given["limits"] == "best-effort", keep)
+
+
+def create(core: Core, spec: ContainerSpec, policy: Policy) -> Created:
+    """Create a container; every container of the package comes from here.
+
+    Returns:
+        The container's ID, and the warnings of containerkit and of the engine.
+    """
+    spec, warnings = _without_unenforced(core, spec, policy)
+    _check_capabilities(core, spec)
+    spec = replace(spec, labels={**spec.labels, **core.session.labels(keep=policy.keep)})
+    images = Images(core)
+    if policy.pull == "always":
+        images.pull(spec.image, platform=spec.platform)
+    for attachment in spec.networks:
+        check_addresses(core.backend, attachment)
+    try:
+        _check_platform(core, spec)
+        created = core.backend.create_container(spec)
+    except ImageNotFound:
+        if policy.pull != "missing" or Capability.REGISTRY not in core.capabilities:
+            raise
+        images.pull(spec.image, platform=spec.platform)
+        created = core.backend.create_container(spec)
+    if not policy.keep:
+        remove = core.backend.remove_container
+        core.session.own(created.id, lambda: remove(created.id, force=True, volumes=True))
+    return replace(created, warnings=(*warnings, *created.warnings))
+
+
+def _check_platform(core: Core, spec: ContainerSpec) -> None:
+    """Raise ImageNotFound if the local image is for another platform, which some engines would use all the same.
+
+    Docker's containerd store can hold several platforms of one name, and chooses by itself.
+    """
+    if spec.platform and core.backend.first_info().image_store == "graphdriver":
+        record = core.backend.inspect_image(spec.image)
+        if not is_for(record, spec.platform):
+            has = f"{record.os}/{record.arch}"
+            raise ImageNotFound(f"no image {spec.image} for {spec.platform} here, only for {has}", status=404)
+
+
+def _without_unenforced(core: Core, spec: ContainerSpec, policy: Policy) -> tuple[ContainerSpec, tuple[str, ...]]:
+    """Return the spec without limits that the engine does not enforce, and a warning; raise unless best-effort."""
+    names = core.unenforced_limits(spec.limits)
+    if not names:
+        return spec, ()
+    if not policy.best_effort:
+        core.refuse_unenforced(spec.limits)
+    enforced = (name for name in spec.limits.requested() if name not in names)
+    limits = ResourceLimits(**{name: getattr(spec.limits, name) for name in enforced})
+    return replace(spec, limits=limits), (unenforced_message(names),)
+
+
+def _check_capabilities(core: Core, spec: ContainerSpec) -> None:
+    if any(address == "host-gateway" for _, address in spec.add_host):
+        core.require(Capability.HOST_GATEWAY, 'add_host "host-gateway"')
+    if spec.userns and spec.userns.startswith("keep-id"):
+        core.require(Capability.KEEP_ID, f"userns={spec.userns}")
+    if spec.ulimits:
+        core.require(Capability.ULIMITS, "ulimits")
+    if any(attachment.mac_address for attachment in spec.networks):
+        core.require(Capability.MAC_ADDRESS, "mac_address")
