@@ -38,10 +38,10 @@ Silent: Any = type(
 )
 
 ENGINE: Any = ck.Engine(Silent())
-BOX: Any = Container(ENGINE, "0123456789ab" * 5 + "abcd")
-IMAGE: Any = Image(ENGINE, "sha256:" + "0" * 64)
-NETWORK: Any = Network(ENGINE, NetworkRecord("1" * 64, "net", "bridge", False, False, {}, {}))
-VOLUME = Volume(ENGINE, VolumeRecord("vol", "local", "/v", {}, {}))
+BOX: Any = Container(ENGINE._core, "0123456789ab" * 5 + "abcd")
+IMAGE: Any = Image(ENGINE._core, "sha256:" + "0" * 64)
+NETWORK: Any = Network(ENGINE._core, NetworkRecord("1" * 64, "net", "bridge", False, False, {}, {}))
+VOLUME = Volume(ENGINE._core, VolumeRecord("vol", "local", "/v", {}, {}))
 HERE = Path(__file__).parent
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import containerkit as ck
-from containerkit import containers, images, layers, networks, options, volumes
+from containerkit import layers, options
 from containerkit.cli import app
+from containerkit.resources import containers, images, networks, volumes
 from docs.make_reference import COMMAND, PAGE, reference
 from tests.pages import blocks, links, pages, prose
 
