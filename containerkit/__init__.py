@@ -1,6 +1,6 @@
 """One Python SDK over Docker and Podman.
 
-The public names, each loaded when it is first used: importing containerkit imports neither vendor.
+Every public name is imported here on first use. Importing containerkit imports neither vendor client.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ._lazy import loading
 from ._version import __version__
 
-#: Every public name, by the room that holds it.
+#: Module -> the public names it defines.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "backends.base": (
         "Address",

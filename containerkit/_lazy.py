@@ -1,4 +1,4 @@
-"""Names of a package that are loaded from their rooms when they are first used (PEP 562)."""
+"""Import the names of a package from their modules on first use (PEP 562)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ __all__ = ["loading"]
 
 
 def loading(package: str, rooms: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package whose names lie in rooms; a room of its own name is a module."""
+    """Return ``__getattr__`` and ``__dir__`` for a package.
+
+    Args:
+        package: name of the package.
+        rooms: module -> the names it defines. A module listed under its own name is itself the value.
+    """
     room_of = {name: room for room, names in rooms.items() for name in names}
 
     def __getattr__(name: str) -> Any:  # noqa: N807  (it becomes the package's)

@@ -1,4 +1,7 @@
-"""Engine: what users hold, one Docker or Podman."""
+"""Engine: one open connection to Docker or Podman, and everything users do with it.
+
+Thin: each method parses nothing and calls one function of `resources`, `layers` or `isolation`.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-#: Capability -> the controller whose limits it says are held.
+#: Capability -> the cgroup controller that enforces its limits.
 CONTROLLERS = {
     Capability.MEMORY_LIMIT: "memory",
     Capability.CPU_LIMIT: "cpu",
@@ -45,12 +48,19 @@ _EVENT_FILTERS = {"container", "event", "image", "label", "network", "type", "vo
 
 
 class Engine:
-    """One engine, open. Thread-safe. Close it, or use it in `with`: it removes what it created and was not kept.
+    """An open connection to one engine. Thread-safe.
+
+    Closing an Engine, or leaving its `with` block, removes everything it created, except resources made with
+    ``keep=True``. Get one from :func:`containerkit.connect`.
 
     Attributes:
-        kind: "docker" or "podman", as the server says.
-        url: where it answers.
-        containers, images, volumes, networks: what it has; each with get, list, create and prune.
+        containers, images, volumes, networks: collections with get, list, create and prune.
+
+    Example:
+        >>> from containerkit.testing import FakeBackend
+        >>> with Engine(FakeBackend(images=["busybox:1"])) as engine:
+        ...     engine.run("busybox:1", "echo hello").exit_code
+        0
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -64,17 +74,17 @@ class Engine:
 
     @property
     def kind(self) -> str:
-        """ "docker" or "podman", as the server says."""
+        """Kind of the engine as its server reports it: "docker" or "podman"."""
         return self._core.backend.kind
 
     @property
     def url(self) -> str:
-        """Where it answers: "unix:///run/podman/podman.sock"."""
+        """Address of the engine, such as "unix:///run/podman/podman.sock"."""
         return self._core.backend.url
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What it can, of the things that not every engine can; without the limits that check() saw not to hold."""
+        """Optional features this engine supports, excluding limits that check() found unenforced."""
         return self._core.capabilities
 
     def __repr__(self) -> str:
@@ -89,7 +99,10 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Remove what this Engine created, last made first, but for what was kept; then disconnect."""
+        """Remove everything this Engine created, newest first, then disconnect. Safe to call twice.
+
+        A resource that cannot be removed is logged as a warning, and the others are still removed.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -99,16 +112,23 @@ class Engine:
         finally:
             self._core.backend.close()
 
-    # ---------------------------------------------------------------- the engine itself
+    # ---------------------------------------------------------------- engine
     def info(self) -> EngineInfo:
-        """What the engine says of itself, asked now."""
+        """Return the engine's version, host and configuration, requested now."""
         return self._core.backend.info()
 
     def login(self, username: str, password: str, registry: str = "docker.io") -> None:
-        """Log in to a registry, for the pulls, pushes and builds of this Engine; nothing is written to disk.
+        """Log in to a registry for the pulls, pushes and builds of this Engine. Nothing is written to disk.
+
+        Args:
+            username: the account's name.
+            password: the account's password or token.
+            registry: the registry's address, such as "docker.io" or "localhost:5000".
 
         Raises:
-            AuthenticationFailed: the registry refuses these credentials.
+            AuthenticationFailed: the registry rejects the credentials.
+            InvalidOption: an empty name or password, or an address that is not one.
+            Unsupported: the engine has no access to registries.
         """
         self._core.require(Capability.REGISTRY, "logging in")
         self._core.backend.login(auth_of((username, password), registry))
@@ -120,89 +140,110 @@ class Engine:
         until: float | None = None,
         filters: Mapping[str, Any] | None = None,
     ) -> Stream[Event]:
-        """What happens on the engine, as it happens; endless unless `until` is given. Close it from any thread.
+        """Return a stream of the engine's events. It never ends unless `until` is given; any thread may close it.
 
         Args:
-            since, until: seconds since the epoch.
-            filters: as `docker events --filter` takes them: {"type": "container", "label": ["a=b"]}.
+            since, until: seconds since the epoch, or a datetime.
+            filters: as `docker events --filter`: {"type": "container", "label": ["a=b"]}.
 
         Raises:
-            InvalidOption: also a filter that not every engine heeds.
+            InvalidOption: a filter that is unknown, or that one of the engines ignores.
         """
-        asked = read_filters(filters)
-        if unknown := set(asked) - _EVENT_FILTERS:
+        parsed = read_filters(filters)
+        if unknown := set(parsed) - _EVENT_FILTERS:
             raise InvalidOption("filters", unknown.pop(), f"one of {', '.join(sorted(_EVENT_FILTERS))}")
-        return self._core.backend.events(since=moment("since", since), until=moment("until", until), filters=asked)
+        return self._core.backend.events(since=moment("since", since), until=moment("until", until), filters=parsed)
 
     # ---------------------------------------------------------------- run
     def run(self, image: str, command: Any = None, **options: Unpack[RunOptions]) -> RunResult:
-        """Run a command in a new container to its end, and remove the container; like subprocess.run.
+        """Run a command in a new container to its end, remove the container, and return its output.
+
+        Works like subprocess.run: the output is complete, to the byte, and the exit code is the command's own.
 
         Args:
-            image: a name; it is pulled as `pull` says ("missing", "always", "never").
-            command: a list, or a line that is split as a shell does; None for the image's own.
+            image: name or ID of the image; `pull` says when it is pulled ("missing", "always", "never").
+            command: a list, or a string that is split as a shell splits it; None runs the image's own command.
             check: raise CommandFailed unless the exit code is 0.
-            timeout: seconds for the whole; then the container is killed and removed, and EngineTimeout raised.
+            timeout: seconds for the whole call; when they end, the container is killed and removed.
             input: text or bytes for stdin.
-            on_output: called with each Output(stream, data) as it comes.
-            limits: "enforce" raises LimitNotEnforced if the engine would not hold a limit; "best-effort" warns.
-            options: the command line's long flags, in snake_case.
+            on_output: function that receives each Output(stream, data) as it arrives.
+            limits: "enforce" raises LimitNotEnforced for a limit that the engine does not enforce; "best-effort"
+                drops the limit and adds a warning to the result.
+            options: the command line's long flags in snake_case (docs/options.md lists them).
 
         Raises:
-            InvalidOption, InvalidReference: before anything is sent.
-            ImageNotFound, PullFailed, StartFailed, NameInUse, LimitNotEnforced, Unsupported, CommandFailed,
-            EngineTimeout, EngineUnavailable.
+            InvalidOption, InvalidReference: a bad argument; nothing was sent.
+            ImageNotFound, PullFailed: the image is missing and cannot be pulled.
+            StartFailed, NameInUse, LimitNotEnforced, Unsupported: the engine refused the container.
+            CommandFailed: the exit code is not 0, with check=True.
+            EngineTimeout: the command did not end within `timeout`.
+            EngineUnavailable: the engine does not answer, or the connection was cut.
+
+        Example:
+            >>> engine.run("busybox:1", "cat", input="hello").stdout  # doctest: +SKIP
+            'hello'
         """
         return run(self._core, image, command, options)
 
     def start(
         self, image: str, command: Any = None, *, keep: bool = False, **options: Unpack[StartOptions]
     ) -> Container:
-        """Start a container and leave it running; `with` removes it at the end.
+        """Start a container and return while it runs. Leaving its `with` block removes it.
 
         Args:
-            keep: it outlives this Engine, and no cleanup touches it.
-            options: as in :meth:`run`, without what concerns its end.
+            image, command: as in :meth:`run`.
+            keep: the container outlives this Engine, and cleanup() never removes it.
+            options: as in :meth:`run`, without check, timeout, input and on_output.
 
         Raises:
-            as :meth:`run`; a container that could not start is removed.
+            The errors of :meth:`run`. A container that does not start is removed first.
         """
         return start_container(self._core, image, command, {**options, "keep": keep})
 
     # ---------------------------------------------------------------- layers
     def layers(self, ref: str) -> LayerStack:
-        """What an image is made of, base first. Cheap: the image is not exported for it. Raises ImageNotFound."""
+        """Return the layers of an image, base first, without exporting the image. Raises ImageNotFound."""
         from .layers import image_layers
 
         return image_layers(self._core.backend, ref)
 
     def sharing(self, refs: Any = None) -> Sharing:
-        """Which images and containers share which layers; all of them, or those named."""
+        """Return which images and containers share which layers. None for `refs` means all images."""
         from .layers import image_sharing
 
         return image_sharing(self._core.backend, refs)
 
     def savings(self, refs: Any = None, *, containers: bool = True) -> Savings:
-        """What the images cost because they share layers, and what they would cost if they did not."""
+        """Return what images cost on disk with shared layers, and what they would cost as full copies.
+
+        Args:
+            refs: names or IDs of images; None for all.
+            containers: include the containers made from these images.
+        """
         from .layers import image_savings
 
         return image_savings(self._core.backend, refs, containers=containers)
 
     def waste(self, ref: str) -> Waste:
-        """The bytes in an image's layers that a container cannot see, each with its cause. Raises ImageNotFound."""
+        """Return the bytes of an image's layers that no container can see, each with its cause.
+
+        Raises:
+            ImageNotFound.
+        """
         return self.layers(ref).waste()
 
     def reclaimable(self, refs: Any = None) -> Reclaim:
-        """What removing these images would really free; None: every image that no container uses."""
+        """Return what removing images would free on disk. None for `refs` means every image without a container."""
         from .layers import image_reclaim
 
         return image_reclaim(self._core.backend, refs)
 
     def duplicates(self, refs: Any = None, *, verify: bool = False) -> Duplicates:
-        """The same file content in layers that are not shared; of all images, or those named.
+        """Return file contents that stand in several unshared layers.
 
         Args:
-            verify: compare by SHA-256 of the bytes, not by the size and CRC-64 that the store recorded.
+            refs: names or IDs of images; None for all.
+            verify: compare the SHA-256 of the bytes instead of the size and CRC-64 that the store recorded.
 
         Raises:
             ImageNotFound, InvalidOption.
@@ -214,24 +255,24 @@ class Engine:
         return image_duplicates(self._core.backend, refs, verify=verify)
 
     def disk_usage(self) -> DiskUsage:
-        """What the engine says its images and containers take, beside what they take, and why these differ."""
+        """Return the engine's own disk usage beside the measured one, with the reason for each difference."""
         from .layers import engine_usage
 
         return engine_usage(self._core.backend)
 
     # ---------------------------------------------------------------- isolation
     def check(self, *, probe: bool = True, only: Any = None) -> IsolationReport:
-        """Who is root here, what is shared, which limits hold: by evidence. Two short containers, removed again.
+        """Check the engine's isolation: who is root, what is shared with the host, which limits are enforced.
+
+        Starts two short containers and removes them again. After a check, run() and start() refuse limits that the
+        kernel was seen not to enforce, whatever the engine claims.
 
         Args:
-            probe: without, no container is started, and what needs one is "unknown".
-            only: an id, or several, of checks.
-
-        What the kernel says of limits outweighs what the engine says: one that does not hold is refused by run() from
-        here on.
+            probe: False starts no container; checks that need one are "unknown".
+            only: an ID of a check, or several; None for all.
 
         Raises:
-            InvalidOption: no such check.
+            InvalidOption: an unknown check ID.
         """
         from .isolation import check_engine
 
