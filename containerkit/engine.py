@@ -58,9 +58,10 @@ class Engine:
 
     Example:
         >>> from containerkit.testing import FakeBackend
-        >>> with Engine(FakeBackend(images=["busybox:1"])) as engine:
-        ...     engine.run("busybox:1", "echo hello").exit_code
-        0
+        >>> backend = FakeBackend(images=["busybox:1"]).on("echo hello", stdout="hello")
+        >>> with Engine(backend) as engine:
+        ...     engine.run("busybox:1", "echo hello").stdout
+        'hello'
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -180,8 +181,10 @@ class Engine:
             EngineUnavailable: the engine does not answer, or the connection was cut.
 
         Example:
-            >>> engine.run("busybox:1", "cat", input="hello").stdout  # doctest: +SKIP
-            'hello'
+            >>> from containerkit.testing import FakeBackend
+            >>> backend = FakeBackend(images=["busybox:1"]).on("false", exit_code=1)
+            >>> Engine(backend).run("busybox:1", "false").exit_code
+            1
         """
         return run(self._core, image, command, options)
 
