@@ -62,6 +62,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         url: what users call it.
         address: where the client connects, if that is another place (the near end of a tunnel).
         tls: certificates for a tcp address.
+        version: the response to GET /version, if it is known already.
         on_close: called once, when the backend is closed.
 
     Raises:
@@ -78,6 +79,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         timeout: float,
         address: str | None = None,
         tls: TLS | None = None,
+        version: Raw | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(url, timeout=timeout, on_close=on_close)
@@ -89,9 +91,9 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             )
         self._client.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
         self._api = "1.24"
-        version = self._version_answer()
+        version = version or self._version_answer()
         self._api = ".".join(map(str, min(_version(_parse.text(version.get("ApiVersion")) or "1.24"), _NEWEST)))
-        self._first = self.info()
+        self._first = self._read_info(version)
         self._read_capabilities(self._first)
 
     def _send(
@@ -124,10 +126,12 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
 
     # ---------------------------------------------------------------- the engine
     def _version_answer(self) -> dict[str, Any]:
-        return _parse.mapping(self._json("GET", "/version", "asking for the version"))
+        return _parse.mapping(self._json("GET", "/version", "requesting the version"))
 
     def info(self) -> EngineInfo:
-        version = self._version_answer()
+        return self._read_info(self._version_answer())
+
+    def _read_info(self, version: Raw) -> EngineInfo:
         response = self._call("GET", "/info", "asking for the engine's state")
         with translated("asking for the engine's state", self.url):
             info = _parse.mapping(response.json())

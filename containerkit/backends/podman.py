@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import podman
 import requests
+from podman.api.client import APIClient
 
 from ..errors import (
     AuthenticationFailed,
@@ -71,6 +71,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         url: what users call it.
         address: where the client connects, if that is another place (the near end of a tunnel, a private socket).
         tls: certificates for a tcp address.
+        version: the response to GET /version, if it is known already.
         on_close: called once, when the backend is closed.
 
     Raises:
@@ -87,20 +88,21 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         timeout: float,
         address: str | None = None,
         tls: TLS | None = None,
+        version: Raw | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(url, timeout=timeout, on_close=on_close)
         self._logins = {}
         with translated("connecting", url, timeout):
-            self._client = podman.PodmanClient(
+            # Not PodmanClient: its constructor reads podman's connection files, and fails if it may not.
+            api = self._client = APIClient(
                 base_url=address or url, timeout=timeout, version=_NATIVE_API, max_pool_size=64
             )
-        api = self._client.api
         if tls is not None:  # podman-py has no words for it; its client is a session of requests
             api.verify, api.cert = tls.trusted, tls.client
         api.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
         self._base = f"{'https' if tls else 'http'}://{api.base_url.netloc}"
-        info = self._first = self.info()
+        info = self._first = self._read_info(version or self._version_answer())
         self._version = _numbers(info.version)
         self._read_capabilities(info)
 
@@ -117,7 +119,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         timeout: tuple[float, float | None],
     ) -> requests.Response:
         prefix = f"/v{_NATIVE_API}/libpod" if native else f"/v{_COMPAT_API}"
-        response: requests.Response = self._client.api.request(
+        response: requests.Response = self._client.request(
             method,
             f"{self._base}{prefix}{path}",
             params=params,
@@ -130,13 +132,18 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return response
 
     def close(self) -> None:
-        self._client.close()  # type: ignore[no-untyped-call]
+        self._client.close()
         super().close()
 
     # ---------------------------------------------------------------- the engine
+    def _version_answer(self) -> dict[str, Any]:
+        return _parse.mapping(self._json("GET", "/version", "requesting the version"))
+
     def info(self) -> EngineInfo:
+        return self._read_info(self._version_answer())
+
+    def _read_info(self, version: Raw) -> EngineInfo:
         doing = "asking for the engine's state"
-        version = _parse.mapping(self._json("GET", "/version", "asking for the version"))
         response = self._call("GET", "/info", doing, native=True)
         with translated(doing, self.url):
             raw = _parse.mapping(response.json())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineUnavailable, InvalidOption
 from .endpoints import EMBEDDED, TLS, Address, Endpoint, Kind, Unreachable, parse_url
@@ -241,6 +241,7 @@ class Route:
     endpoint: Endpoint
     address: str  # the URL really used: the endpoint's, or that of a private socket
     kind: Kind
+    version: Mapping[str, Any]  # the response to GET /version
     on_close: Callable[[], None] | None = None
 
     def close(self) -> None:
@@ -297,7 +298,7 @@ def _open(place: Place, host: Host, *, timeout: float) -> Route:
     says = place.says or ("docker" if "docker" in endpoint.url.rpartition("/")[2] else None)
     if says and says != answer.kind:
         found = replace(found, note=f"{says} was expected there; {answer.kind} answers, and is treated as what it is")
-    return Route(found, real, answer.kind, helper.close if helper else None)
+    return Route(found, real, answer.kind, answer.raw, helper.close if helper else None)
 
 
 def _advice(endpoint: Endpoint) -> str:
@@ -316,13 +317,14 @@ def _backend(route: Route, timeout: float) -> Backend:
     address = route.address if route.address != endpoint.url else None
     try:
         tls = endpoint.tls if route.address.startswith("tcp:") else None
+        url, version, close = endpoint.url, route.version, route.on_close
         if route.kind == "podman":
             from ..backends.podman import PodmanBackend
 
-            return PodmanBackend(endpoint.url, timeout=timeout, address=address, tls=tls, on_close=route.on_close)
+            return PodmanBackend(url, timeout=timeout, address=address, tls=tls, version=version, on_close=close)
         from ..backends.docker import DockerBackend
 
-        return DockerBackend(endpoint.url, timeout=timeout, address=address, tls=tls, on_close=route.on_close)
+        return DockerBackend(url, timeout=timeout, address=address, tls=tls, version=version, on_close=close)
     except BaseException:
         route.close()
         raise

@@ -9,6 +9,7 @@ import socket
 import ssl
 import stat
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -30,6 +31,7 @@ class Answer:
     kind: Kind
     version: str
     api_version: str
+    raw: Mapping[str, Any]
 
 
 def ask(url: str, tls: TLS | None = None, *, timeout: float) -> Answer:
@@ -55,9 +57,9 @@ def _identify(said: dict[str, Any]) -> Answer:
     names = [c.get("Name") for c in components if isinstance(c, dict)] if isinstance(components, list) else []
     version, api_version = str(said.get("Version", "")), str(said.get("ApiVersion", ""))
     if "Podman Engine" in names:
-        return Answer("podman", version, api_version)
+        return Answer("podman", version, api_version, said)
     if api_version and ("Engine" in names or not names):  # Docker before 17.06 names no components
-        return Answer("docker", version, api_version)
+        return Answer("docker", version, api_version, said)
     what = ", ".join(str(n) for n in names) or "no component"
     raise Unreachable(f"something answers that is neither Docker nor Podman ({what})")
 
