@@ -1,4 +1,4 @@
-"""Byte streams from an engine: demultiplexed, closeable from another thread, and never cut short in silence."""
+"""The connection to the standard streams of a process in a container."""
 
 from __future__ import annotations
 
@@ -7,138 +7,20 @@ import os
 import select
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any
 
-from .errors import ContainerKitError, EngineTimeout, EngineUnavailable
-from .values import Value
+from ..errors import ContainerKitError, EngineTimeout, EngineUnavailable
+from .frames import Output, demultiplex
+from .stream import Closeable
 
-__all__ = ["Attachment", "ByteStream", "Output", "OutputStream", "Stream", "demultiplex"]
-
-T = TypeVar("T")
-S = TypeVar("S", bound="Stream[Any]")
+__all__ = ["Attachment"]
 
 _CHUNK = 1 << 16
-#: Frame header of the engines' raw stream: 1 byte stream, 3 bytes zero, 4 bytes length (big-endian).
-_HEADER = 8
-_NAMES: dict[int, Literal["stdout", "stderr"]] = {0: "stdout", 1: "stdout", 2: "stderr"}
 
 
-@dataclass(frozen=True, slots=True)
-class Output(Value):
-    """A piece of what a process wrote. The order between the two streams is not promised; within one it is."""
-
-    stream: Literal["stdout", "stderr"]
-    data: bytes
-
-    @property
-    def text(self) -> str:
-        """The piece as UTF-8; bytes that are not become U+FFFD."""
-        return self.data.decode("utf-8", "replace")
-
-
-def demultiplex(chunks: Iterable[bytes]) -> Iterator[Output]:
-    """Take the frames apart, whatever pieces they come in.
-
-    Raises:
-        EngineUnavailable: the stream ends inside a frame, or what comes is no frame.
-    """
-    buffer = bytearray()
-    left = 0  # payload of the current frame still to come
-    name: Literal["stdout", "stderr"] = "stdout"
-    for chunk in chunks:
-        buffer += chunk
-        while buffer:
-            if not left:
-                if len(buffer) < _HEADER:
-                    break
-                if buffer[0] == 3 and buffer[1:4] == b"\0\0\0":  # an error of the engine's own, in the stream
-                    raise EngineUnavailable(
-                        f"the engine broke off: {bytes(buffer[_HEADER:]).decode('utf-8', 'replace')}"
-                    )
-                if buffer[0] not in _NAMES or buffer[1:4] != b"\0\0\0":
-                    raise EngineUnavailable(f"not a frame of an engine's stream: {bytes(buffer[:_HEADER])!r}")
-                name = _NAMES[buffer[0]]
-                left = int.from_bytes(buffer[4:_HEADER], "big")
-                del buffer[:_HEADER]
-                continue
-            piece = bytes(buffer[:left])
-            del buffer[: len(piece)]
-            left -= len(piece)
-            yield Output(name, piece)
-    if buffer or left:
-        raise EngineUnavailable("the connection was cut in the middle of an output frame")
-
-
-class _Closeable:
-    """`with`, and a close that may come from any thread and any number of times."""
-
-    def __init__(self, on_close: Callable[[], None] | None) -> None:
-        self._on_close = on_close
-        self._lock = threading.Lock()
-        self.closed = False
-
-    def close(self) -> None:
-        """End the stream; an iteration that waits in another thread ends too."""
-        with self._lock:
-            if self.closed:
-                return
-            self.closed = True
-        if self._on_close:
-            self._on_close()
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class Stream(_Closeable, Generic[T]):
-    """Things from an engine as they come, in constant memory; read it once.
-
-    Errors while reading are containerkit's own. A connection that is cut raises, it does not end the stream.
-    """
-
-    def __init__(self, items: Iterator[T], *, on_close: Callable[[], None] | None = None) -> None:
-        super().__init__(on_close)
-        self._items = items
-
-    def __iter__(self) -> Iterator[T]:
-        try:
-            for item in self._items:
-                if self.closed:
-                    return
-                yield item
-        except Exception:
-            if not self.closed:  # a reader that meets a stream closed under it may meet anything
-                raise
-        finally:
-            self.close()
-
-    def __enter__(self: S) -> S:
-        return self
-
-
-class ByteStream(Stream[bytes]):
-    """Bytes, in pieces of any length."""
-
-    def read(self) -> bytes:
-        """Everything that is left, in memory."""
-        return b"".join(self)
-
-
-class OutputStream(Stream[Output]):
-    """What processes write, in pieces of any length."""
-
-
-class Attachment(_Closeable):
+class Attachment(Closeable):
     """A connection both ways to the standard streams of a process.
 
     Args:

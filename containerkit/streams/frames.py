@@ -1,0 +1,70 @@
+"""The frames in which an engine sends stdout and stderr over one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import EngineUnavailable
+from ..values import Value
+
+__all__ = ["Output", "demultiplex"]
+
+#: A frame's header: 1 byte for the stream, 3 zero bytes, 4 bytes for the length (big-endian).
+_HEADER = 8
+_NAMES: dict[int, Literal["stdout", "stderr"]] = {0: "stdout", 1: "stdout", 2: "stderr"}
+#: The stream number of a frame that carries an error of the engine itself.
+_ENGINE_ERROR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Value):
+    """A piece of what a process wrote.
+
+    Pieces of one stream are in order. The order between the two streams is not known.
+
+    Attributes:
+        stream: "stdout" or "stderr".
+        data: the bytes; a piece may end inside a line or a character.
+    """
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The bytes as UTF-8; undecodable bytes become U+FFFD."""
+        return self.data.decode("utf-8", "replace")
+
+
+def demultiplex(chunks: Iterable[bytes]) -> Iterator[Output]:
+    """Parse the frames of a stream that arrives in pieces of any length.
+
+    Raises:
+        EngineUnavailable: the stream ends inside a frame, is not made of frames, or carries an error of the engine.
+    """
+    buffer = bytearray()
+    left = 0  # bytes of the current frame still to come
+    name: Literal["stdout", "stderr"] = "stdout"
+    for chunk in chunks:
+        buffer += chunk
+        while buffer:
+            if not left:
+                if len(buffer) < _HEADER:
+                    break
+                if buffer[0] == _ENGINE_ERROR and buffer[1:4] == b"\0\0\0":
+                    words = bytes(buffer[_HEADER:]).decode("utf-8", "replace")
+                    raise EngineUnavailable(f"the engine ended the output with an error: {words}")
+                if buffer[0] not in _NAMES or buffer[1:4] != b"\0\0\0":
+                    raise EngineUnavailable(f"invalid header of an output frame: {bytes(buffer[:_HEADER])!r}")
+                name = _NAMES[buffer[0]]
+                left = int.from_bytes(buffer[4:_HEADER], "big")
+                del buffer[:_HEADER]
+                continue
+            piece = bytes(buffer[:left])
+            del buffer[: len(piece)]
+            left -= len(piece)
+            yield Output(name, piece)
+    if buffer or left:
+        raise EngineUnavailable("the connection was lost in the middle of an output frame")
