@@ -250,6 +250,16 @@ def fetch_registry(session: nox.Session, running: Sequence[Engine]) -> None:
 
 @nox.session
 @recorded
+def faults(session: nox.Session) -> None:
+    """Replay each engine's recorded answers with a fault in each: 2,000 cases per engine, a sample of 400 in CI."""
+    session.install("-e", ".", *groups("tests"))
+    count = "400" if CI else "2000"
+    with engines(session) as running:
+        each_engine(session, running, "-m", "tests.faults", "--cases", count, *pytest_args(session))
+
+
+@nox.session
+@recorded
 def examples(session: nox.Session) -> None:
     """Every script and notebook of examples/, once per engine."""
     session.install("-e", ".[notebook]", *groups("tests", "examples"))

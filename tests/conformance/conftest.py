@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import containerkit as ck
-from containerkit.testing.archives import ImageBuilder
 from tests.registry.fixtures import registries
+from tests.shell_image import NoBusybox
+from tests.shell_image import shell_image as shell_image_of
 
 __all__ = ["engine", "registries", "shell_image"]
-
-SHELL = "docker.io/containerkit/shell:1"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,18 +40,8 @@ def engine() -> Iterator[ck.Engine]:
 
 @pytest.fixture(scope="session")
 def shell_image(engine: ck.Engine) -> str:
-    """A small local image with busybox, its applets linked."""
-    for name in ("docker.io/lab/busybox:1", SHELL):
-        if engine.images.exists(name):
-            return name
-    busybox = Path(shutil.which("busybox") or "/bin/busybox")
-    if not busybox.exists():
-        pytest.skip("no image with a shell here, and no busybox to make one of (apt install busybox-static)")
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
-    links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
-    users = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n", "etc/group": "root:x:0:\n"}
-    builder = ImageBuilder().layer(
-        files={"bin/busybox": busybox, **users}, symlinks=links, dirs=["tmp", "root", "proc", "sys", "dev", "var"]
-    )
-    engine.images.load(builder.run_config(Env=["PATH=/bin"], Cmd=["sh"]).tag(SHELL).to_docker_archive())
-    return SHELL
+    """The name of a small image with busybox and links to its programs."""
+    try:
+        return shell_image_of(engine)
+    except NoBusybox as exc:
+        pytest.skip(str(exc))
