@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import stat
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,8 +123,8 @@ def _tar_members(path: str, limits: Limits) -> Catalog:
         if how == "none":
             return index_tar(path, limits=limits)
         file.seek(0)
-        keeper = tempfile.TemporaryDirectory(prefix="containerkit-")
-        plain = os.path.join(keeper.name, "archive.tar")
+        keeper = _Folder()
+        plain = os.path.join(keeper.path, "archive.tar")
         try:
             with open(plain, "xb") as copy:
                 copy.writelines(decompress(iter(lambda: file.read(1 << 18), b""), how, limits=limits))
@@ -130,6 +132,14 @@ def _tar_members(path: str, limits: Limits) -> Catalog:
             keeper.cleanup()
             raise invalid(path, [str(exc)]) from exc
     return index_tar(plain, limits=limits, keeper=keeper)
+
+
+class _Folder:
+    """A temporary folder that is removed when nothing refers to it any more."""
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(prefix="containerkit-")
+        self.cleanup = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 class _Finder:

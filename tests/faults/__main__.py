@@ -15,6 +15,7 @@ import os
 import random
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,7 +124,7 @@ def main() -> int:
         value, error, _, _ = attempt(subject, world, others, None)
         subject.right = value
         if error is not None:
-            print(f"cannot be replayed: {subject.operation.name}: {type(error).__name__}: {error}")
+            print(f"cannot be replayed: {subject.operation.name}:", *traceback.format_exception(error))
             subject.cases = []
     pairs = chosen(subjects, args.cases, args.seed)
     print(f"recorded {len(subjects)} operations in {time.monotonic() - began:.0f} s; {len(pairs)} cases")

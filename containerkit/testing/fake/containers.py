@@ -217,6 +217,8 @@ class ContainerVerbs(ContentVerbs, NetworkVerbs):
     def _forget(self, container: FakeContainer, *, volumes: bool) -> None:
         if self._containers.pop(container.id, None) is None:
             return
+        for line in container.attached:
+            line.close()
         self._tell(container, "destroy")
         for mount in container.mounts if volumes else ():
             volume = self._volumes.get(mount.source) if mount.kind == "volume" else None
