@@ -1,4 +1,4 @@
-"""The embedded Podman: our own `podman system service` on a private socket, for as long as an Engine is open."""
+"""Start the embedded Podman: a `podman system service` on a private socket, for as long as an Engine is open."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ __all__ = ["program_version", "start_service"]
 
 
 def start_service(program: str, *, runtime: str, timeout: float) -> Helper:
-    """Start the service and wait until it answers on `helper.socket`.
+    """Start the service and return when it accepts connections on `helper.socket`.
 
-    Raises HelperFailed with podman's own words. Containers that it starts outlive it, as those of the command line do.
+    Containers that it starts outlive it, as those of the podman command line do.
+
+    Args:
+        program: the path of podman.
+        runtime: the user's runtime folder, or "".
+        timeout: seconds for the start.
+
+    Raises:
+        HelperFailed: with podman's own error.
     """
 
     def command(socket: str) -> list[str]:
@@ -21,14 +29,14 @@ def start_service(program: str, *, runtime: str, timeout: float) -> Helper:
     helper = Helper("podman system service", command, folder=private_folder(runtime))
     try:
         helper.wait_for_socket(timeout)
-    except BaseException:  # Ctrl-C while it starts, too
+    except BaseException:  # KeyboardInterrupt included
         helper.close()
         raise
     return helper
 
 
 def program_version(program: str, *, timeout: float) -> str:
-    """What `podman --version` says ("4.3.1"). Raises HelperFailed when it cannot even say that."""
+    """Return the version that `podman --version` prints, such as "4.3.1". Raises HelperFailed."""
     try:
         done = subprocess.run(
             [program, "--version"],
@@ -38,10 +46,10 @@ def program_version(program: str, *, timeout: float) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired as exc:
-        raise HelperFailed(f"{program} --version gave no answer within {timeout:g} s") from exc
+        raise HelperFailed(f"{program} --version did not finish within {timeout:g} s") from exc
     except OSError as exc:
         raise HelperFailed(f"{program} cannot be run: {exc.strerror or exc}") from exc
-    said = done.stdout.decode(errors="replace").split()
-    if done.returncode != 0 or not said:
+    words = done.stdout.decode(errors="replace").split()
+    if done.returncode != 0 or not words:
         raise HelperFailed(done.stderr.decode(errors="replace").strip()[-400:] or f"{program} --version failed")
-    return said[-1]
+    return words[-1]

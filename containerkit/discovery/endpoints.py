@@ -1,29 +1,31 @@
-"""An endpoint: an address where an engine may answer, and what is known of it."""
+"""Endpoint, an address where an engine may answer; EngineUrl, a parsed address."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from ..backends.tls import TLS
 from ..errors import InvalidOption
 
-__all__ = ["TLS", "Address", "Endpoint", "Unreachable", "parse_url"]
+__all__ = ["EMBEDDED", "TLS", "Endpoint", "EngineUrl", "Kind", "Unreachable", "named_endpoint", "parse_url"]
 
 Kind = Literal["docker", "podman"]
 
-EXPECTED = "unix:///path, tcp://host:port, http(s)://host:port or ssh://[user@]host[:port][/path]"
-EMBEDDED = "embedded"  # the scheme of our own `podman system service`: embedded:///usr/bin/podman
+EMBEDDED = "embedded"  # scheme of a `podman system service` that we start: embedded:///usr/bin/podman
+_EXPECTED = "unix:///path, tcp://host:port, http(s)://host:port or ssh://[user@]host[:port][/path]"
 
-# ssh(1) puts these into a command line of its own (ProxyCommand %h, %r): nothing that a shell would read.
+# ssh(1) puts these into a command line of its own (ProxyCommand %h, %r), so shell characters are not allowed.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\+-]*")
+_HOST_PORT = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])?:[0-9]+")
 
 
 class Unreachable(Exception):
-    """No engine answers at an address; the message says why, for one line of a list."""
+    """No engine answers at an address; the message is a reason that fits one line of a list."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,15 +33,16 @@ class Endpoint:
     """An address where an engine may answer.
 
     Attributes:
-        url: the address; "" where a broken configuration gives none.
-        source: who named it, in words: "DOCKER_HOST", "docker context 'lab'", "well-known socket", …
-        kind: what answers there, by its own word; None when nothing did.
-        rootless: whether the engine runs without root; None when not known.
-        reachable: whether an engine answered. For the embedded Podman: whether it could be started.
-        reason: why not; "" when reachable.
-        note: what a reader should know of an endpoint that works ("asked for as Docker, …").
-        version: of the engine.
-        tls: for tcp:// and https://.  identity: the path of an ssh key.
+        url: the address; "" if a broken configuration gives none.
+        source: what names the address: "DOCKER_HOST", "docker context 'lab'", "well-known socket", …
+        kind: "docker" or "podman", as the server reports; None if no engine answered.
+        rootless: True if the engine runs without root; None if unknown.
+        reachable: True if an engine answered; for the embedded Podman, True if it can be started.
+        reason: why the endpoint is not reachable; "" if it is.
+        note: a remark on a reachable endpoint, such as an unexpected kind.
+        version: the engine's version.
+        tls: certificates for tcp:// and https://.
+        identity: the path of an ssh key.
     """
 
     url: str
@@ -55,12 +58,17 @@ class Endpoint:
 
     def __repr__(self) -> str:
         if not self.reachable:
-            return f"<Endpoint {self.url or '?'} ({self.source}): {self.reason or 'not asked'}>"
+            return f"<Endpoint {self.url or '?'} ({self.source}): {self.reason or 'not probed'}>"
         mode = {True: " rootless", False: " rootful", None: ""}[self.rootless]
         return f"<Endpoint {self.url} ({self.source}): {self.kind} {self.version}{mode}>"
 
+    @property
+    def label(self) -> str:
+        """The URL and its source, for messages."""
+        return f"{self.url} ({self.source})" if self.url else self.source
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, with stable keys."""
+        """Return the endpoint as JSON-ready values with stable keys."""
         return {
             "url": self.url,
             "source": self.source,
@@ -76,8 +84,8 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A URL taken apart. path: of the socket (unix, ssh), of the program (embedded), or a prefix (tcp, http)."""
+class EngineUrl:
+    """A parsed address. `path` is a socket (unix, ssh), a program (embedded) or a URL prefix (tcp, http)."""
 
     scheme: str
     host: str = ""
@@ -87,57 +95,92 @@ class Address:
 
     @property
     def url(self) -> str:
+        """The address as text; parse_url() of it returns the same value."""
         if self.scheme in ("unix", EMBEDDED):
             return f"{self.scheme}://{self.path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
         user = f"{quote(self.user)}@" if self.user else ""
         port = f":{self.port}" if self.port else ""
         path = quote(self.path) if self.scheme == "ssh" else self.path
-        return f"{self.scheme}://{user}{host}{port}{path}"
+        return f"{self.scheme}://{user}{self._bracketed}{port}{path}"
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def is_local(self) -> bool:
+        """True for a host name or address of this machine's loopback interface."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     def tcp(self, *, tls: bool) -> str:
-        """A tcp or http address with its port, which by Docker's custom is 2375, and 2376 with TLS."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}:{self.port or (2376 if tls else 2375)}{self.path.rstrip('/')}"
+        """Return the address as tcp://host:port; Docker's default port is 2375, with TLS 2376."""
+        return f"tcp://{self._bracketed}:{self.port or (2376 if tls else 2375)}{self.path.rstrip('/')}"
 
 
-def parse_url(text: str, *, name: str = "target") -> Address:
-    """Take a URL, or the bare path of a socket, apart.
+def parse_url(text: str, *, name: str = "target") -> EngineUrl:
+    """Parse a URL, the bare path of a socket, or host:port, which means tcp.
 
-    Raises InvalidOption, naming `name`, for what no engine could have as an address.
+    Args:
+        text: the address.
+        name: the option or variable that holds it, for the error.
+
+    Raises:
+        InvalidOption: no engine can have this address.
     """
     if not text or text != text.strip() or any(ord(c) < 32 or ord(c) == 127 for c in text):
-        raise InvalidOption(name, text, EXPECTED)
+        raise InvalidOption(name, text, _EXPECTED)
     if text.startswith("/"):
         text = f"unix://{text}"
+    elif _HOST_PORT.fullmatch(text):
+        text = f"tcp://{text}"
     scheme, separator, rest = text.partition("://")
     scheme = scheme.lower()
     if not separator:
-        raise InvalidOption(name, text, EXPECTED)
+        raise InvalidOption(name, text, _EXPECTED)
     if scheme in ("unix", EMBEDDED):
-        # The path as it stands. Docker-py's own default, "unix://var/run/docker.sock", means an absolute one.
+        # docker-py's own default, "unix://var/run/docker.sock", means an absolute path.
         if not rest.strip("/"):
             raise InvalidOption(name, text, f"a path after {scheme}://")
-        return Address(scheme, path="/" + rest.lstrip("/"))
+        return EngineUrl(scheme, path="/" + rest.lstrip("/"))
     if scheme not in ("tcp", "http", "https", "ssh"):
-        raise InvalidOption(name, text, EXPECTED)
+        raise InvalidOption(name, text, _EXPECTED)
+    return _parse_network_url(text, scheme, name)
+
+
+def _parse_network_url(text: str, scheme: str, name: str) -> EngineUrl:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError as exc:
-        raise InvalidOption(name, text, f"{EXPECTED} ({exc})") from exc
+        raise InvalidOption(name, text, f"{_EXPECTED} ({exc})") from exc
+    if scheme == "tcp" and not host and port:
+        host = "localhost"  # as the docker command line reads tcp://:2375
     if not _HOST.fullmatch(host):
-        raise InvalidOption(name, text, f"{EXPECTED}, with a host name")
+        raise InvalidOption(name, text, f"{_EXPECTED}, with a host name")
     if parts.query or parts.fragment:
-        raise InvalidOption(name, text, f"{EXPECTED}, without ? and #")
+        raise InvalidOption(name, text, f"{_EXPECTED}, without ? and #")
     user = unquote(parts.username or "")
     if parts.password is not None:
         raise InvalidOption(name, f"{scheme}://{user}:…@{host}", "no password: an ssh key, or TLS certificates")
     if user and (scheme != "ssh" or not _USER.fullmatch(user)):
-        raise InvalidOption(name, text, EXPECTED)
+        raise InvalidOption(name, text, _EXPECTED)
     path = unquote(parts.path) if scheme == "ssh" else parts.path
     if path == "/":
         path = ""
-    if scheme == "ssh" and re.search(r"[\s:\x00-\x1f]", path):  # ssh -L parts its argument at colons
+    if scheme == "ssh" and re.search(r"[\s:\x00-\x1f]", path):  # ssh -L splits its argument at colons
         raise InvalidOption(name, text, "the path of a socket without blanks and colons")
-    return Address(scheme, host=host, port=port, user=user, path=path)
+    return EngineUrl(scheme, host=host, port=port, user=user, path=path)
+
+
+def named_endpoint(url: str, source: str, file: Path, *, tls: TLS | None = None, identity: str = "") -> Endpoint:
+    """Return the endpoint of a docker context or podman connection; an invalid address becomes a reason."""
+    if not url:
+        return Endpoint("", source, reason=f"{file} gives no address for it")
+    try:
+        address = parse_url(url, name=source)
+    except InvalidOption as exc:
+        return Endpoint("" if "@" in url else url, source, reason=f"{exc} (in {file})")
+    secure = tls if address.scheme in ("tcp", "https") else None
+    if address.scheme == "https" and secure is None:
+        secure = TLS()
+    return Endpoint(address.url, source, tls=secure, identity=identity or None)

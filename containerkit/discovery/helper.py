@@ -1,4 +1,4 @@
-"""A program that we run beside an Engine (ssh, podman): in a private folder, and never longer than we live."""
+"""Helper: a process that runs beside an Engine (ssh, podman), in a private folder, and never outlives this process."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _MAX_SOCKET = 107  # bytes, sun_path of unix(7) without its final NUL
 _GRACE = 5.0  # seconds between TERM and KILL
 
 # Reads until our end of the pipe is closed, which the kernel does even after kill -9; then ends the helper's process
-# group. A word read ("done") means that we did so ourselves. Not PR_SET_PDEATHSIG: that fires when the *thread* that
-# started the helper ends, and does not pass podman's second exec into its user namespace.
+# group. A line ("done") means that close() has ended it already. PR_SET_PDEATHSIG would not do: it fires when the
+# *thread* that started the helper ends, and does not survive podman's second exec into its user namespace.
 _WATCH = """
 read -r word && exit 0
 kill -s TERM -- "-$1" 2>/dev/null
@@ -35,11 +35,11 @@ rm -rf -- "$2"
 
 
 class HelperFailed(Unreachable):
-    """The helper ended, or its socket did not come up; the message holds its own last words."""
+    """A helper ended, or its socket did not accept connections; the message holds its last output."""
 
 
 def private_folder(runtime: str = "") -> Path:
-    """A new folder, mode 0700, short enough for a socket in it."""
+    """Create a folder with mode 0700 whose path is short enough for a socket in it. Raises HelperFailed."""
     for base in (runtime, tempfile.gettempdir(), "/tmp"):
         if not base or not os.path.isabs(base) or not os.path.isdir(base):
             continue
@@ -51,14 +51,28 @@ def private_folder(runtime: str = "") -> Path:
 
 
 class Helper:
-    """A child process in a session of its own, so that Ctrl-C in a terminal ends our program first, and we end it.
+    """A child process in a session of its own: Ctrl-C in a terminal does not reach it, close() ends it.
 
-    `command` gets the path of the socket that it is to open. Closing is idempotent and may come from any thread; at
-    the exit of the interpreter it happens by itself; after kill -9 a watcher does it.
+    close() is idempotent and thread-safe, and runs at the interpreter's exit. After kill -9, a watcher process ends
+    the helper.
+
+    Attributes:
+        name: the helper's name in messages.
+        folder: the private folder, removed with the helper.
+        socket: the path of the socket that the helper opens.
     """
 
     def __init__(self, name: str, command: Callable[[str], Sequence[str]], *, folder: Path) -> None:
-        """Start it; may raise HelperFailed. The folder is ours from here on, and is removed with the helper."""
+        """Start the process.
+
+        Args:
+            name: the helper's name in messages.
+            command: returns the command line for the path of a socket.
+            folder: a private folder, which the helper removes.
+
+        Raises:
+            HelperFailed: the program cannot be run.
+        """
         self.name = name
         self.folder = folder
         self.socket = str(folder / "engine.sock")
@@ -93,10 +107,11 @@ class Helper:
 
     @property
     def pid(self) -> int:
+        """The process ID, 0 after close()."""
         return self._process.pid if self._process else 0
 
-    def words(self) -> str:
-        """The last that it printed."""
+    def output(self) -> str:
+        """Return the last lines that it printed."""
         try:
             text = self._log.read_bytes()[-4000:].decode(errors="replace").strip()
         except OSError:
@@ -104,7 +119,7 @@ class Helper:
         return "\n".join(text.splitlines()[-8:])
 
     def wait_for_socket(self, timeout: float) -> None:
-        """Return when its socket accepts connections. Raises HelperFailed if it ends first, or takes longer."""
+        """Return when the socket accepts connections. Raises HelperFailed if the process ends first or is too slow."""
         ends, pause = time.monotonic() + timeout, 0.01
         while True:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
@@ -113,15 +128,17 @@ class Helper:
                 return
             code = self._process.poll() if self._process else 0
             if code is not None:
-                raise HelperFailed(self.words() or f"{self.name} ended with exit code {code}, without a word")
+                raise HelperFailed(self.output() or f"{self.name} ended with exit code {code} and no output")
             if time.monotonic() > ends:
-                said = self.words()
-                raise HelperFailed(f"{self.name} was not ready within {timeout:g} s" + (f": {said}" if said else ""))
+                output = self.output()
+                raise HelperFailed(
+                    f"{self.name} was not ready within {timeout:g} s" + (f": {output}" if output else "")
+                )
             time.sleep(pause)
             pause = min(pause * 1.5, 0.1)
 
     def close(self) -> None:
-        """End it, its watcher and its folder. In a forked child: nothing, for it belongs to the parent."""
+        """End the process and its watcher, and remove the folder. Do nothing in a forked child."""
         if os.getpid() != self._owner:
             return
         with self._lock:
@@ -141,7 +158,7 @@ class Helper:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    # Not reaped yet, so that its number, which is that of its group, can't have passed to another process.
+    # The process is not reaped yet, so its number, which is also its group's, cannot belong to another process.
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)

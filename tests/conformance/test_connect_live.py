@@ -12,8 +12,8 @@ import pytest
 from containerkit.backends.base import Backend
 from containerkit.discovery import connect as room
 from containerkit.discovery.endpoints import Endpoint
-from containerkit.discovery.places import Host
 from containerkit.errors import EngineUnavailable
+from containerkit.userconfig.environment import Environment
 
 URL = os.environ.get("CK_HOST", "")
 pytestmark = pytest.mark.skipif(not URL.startswith("unix://"), reason="CK_HOST names no engine")
@@ -87,7 +87,7 @@ def test_the_other_kind_is_not_taken(endpoint: Endpoint) -> None:
     """connect() of the other kind does not use this engine."""
     other = "docker" if endpoint.kind == "podman" else "podman"
     try:
-        route = room._search(Host.here(), other, 30)
+        route = room._search(Environment.current(), other, 30)
     except EngineUnavailable as exc:
         assert f"what answers there is {endpoint.kind}" in str(exc)  # noqa: PT017  either outcome is right
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from containerkit.discovery import configs
 from containerkit.discovery import connect as room
-from containerkit.discovery.endpoints import TLS, Address, parse_url
-from containerkit.discovery.places import Host, environment_tls, find, find_named
+from containerkit.discovery.candidates import candidate_named, endpoint_of_url, find_candidates
+from containerkit.discovery.connections import default_connection, podman_connections
+from containerkit.discovery.endpoints import TLS, EngineUrl, parse_url
 from containerkit.errors import EngineUnavailable, InvalidOption
+from containerkit.userconfig.environment import Environment
 
 
-def host(folder: Path, **env: str) -> Host:
-    return Host({"PATH": "", **env}, folder / "home", 1000, folder, folder / "tmp")
+def host(folder: Path, **env: str) -> Environment:
+    return Environment({"PATH": "", **env}, folder / "home", 1000, folder, folder / "tmp")
 
 
 def write(path: Path, text: str | bytes) -> None:
@@ -40,7 +42,7 @@ def test_a_docker_context_is_found_by_name(tmp_path: Path) -> None:
     tls = add_context(tmp_path, "lab", "tcp://lab:2376")
     for name in ("ca.pem", "cert.pem", "key.pem"):
         write(tls / name, "")
-    endpoint = find_named(host(tmp_path), "lab").endpoint
+    endpoint = candidate_named(host(tmp_path), "lab").endpoint
     assert (endpoint.url, endpoint.source) == ("tcp://lab:2376", "docker context 'lab'")
     assert endpoint.tls == TLS(str(tls / "ca.pem"), str(tls / "cert.pem"), str(tls / "key.pem"))
 
@@ -48,7 +50,7 @@ def test_a_docker_context_is_found_by_name(tmp_path: Path) -> None:
 def test_skip_tls_verify_is_kept(tmp_path: Path) -> None:
     """A context made with skip-tls-verify does not check the server."""
     add_context(tmp_path, "lab", "tcp://lab:2376", SkipTLSVerify=True)
-    assert find_named(host(tmp_path), "lab").endpoint.tls == TLS(verify=False)
+    assert candidate_named(host(tmp_path), "lab").endpoint.tls == TLS(verify=False)
 
 
 def test_the_current_context_comes_before_the_sockets(tmp_path: Path) -> None:
@@ -57,18 +59,18 @@ def test_the_current_context_comes_before_the_sockets(tmp_path: Path) -> None:
         add_context(tmp_path, name, f"unix:///{name}.sock")
     write(tmp_path / "home/.docker/config.json", '{"currentContext": "used"}')
     env: dict[str, str] = {}
-    assert find(host(tmp_path))[0].endpoint.url == "unix:///used.sock"
+    assert find_candidates(host(tmp_path))[0].endpoint.url == "unix:///used.sock"
     env["DOCKER_CONTEXT"] = "named"
-    assert find(host(tmp_path, **env))[0].endpoint.url == "unix:///named.sock"
-    assert find(host(tmp_path, DOCKER_CONTEXT="default"))[0].endpoint.source == "well-known socket"
+    assert find_candidates(host(tmp_path, **env))[0].endpoint.url == "unix:///named.sock"
+    assert find_candidates(host(tmp_path, DOCKER_CONTEXT="default"))[0].endpoint.source == "well-known socket"
     env["DOCKER_HOST"] = "unix:///host.sock"
-    assert find(host(tmp_path, **env))[0].endpoint.url == "unix:///host.sock"
+    assert find_candidates(host(tmp_path, **env))[0].endpoint.url == "unix:///host.sock"
 
 
 def test_a_context_that_is_gone_is_not_replaced(tmp_path: Path) -> None:
     """A chosen name without a file fails, and lists the names there are."""
     add_context(tmp_path, "lab", "unix:///lab.sock")
-    with pytest.raises(EngineUnavailable, match=r"no docker context 'gone' \(there is: lab\)"):
+    with pytest.raises(EngineUnavailable, match=r"no docker context 'gone' \(known: lab\)"):
         room._search(host(tmp_path, DOCKER_CONTEXT="gone"), None, 1.0)
 
 
@@ -80,15 +82,15 @@ def test_podman_connections_from_both_files(tmp_path: Path) -> None:
     write(tmp_path / "etc/containers/containers.conf", conf.format("one"))
     write(tmp_path / "home/.config/containers/containers.conf.d/x.conf", conf.format("two"))
     machine = host(tmp_path)
-    assert {n: (e.url, e.identity) for n, e in configs.podman_connections(machine).items()} == {
+    assert {n: (e.url, e.identity) for n, e in podman_connections(machine).items()} == {
         "one": ("ssh://u@one:22/p", "/k"),
         "two": ("ssh://u@two:22/p", "/k"),
     }
-    assert configs.default_connection(machine) == "two"
+    assert default_connection(machine) == "two"
     connections = {"Connection": {"Default": "one", "Connections": {"one": {"URI": "unix:///one.sock"}}}}
     write(tmp_path / "home/.config/containers/podman-connections.json", json.dumps(connections))
-    assert configs.podman_connections(machine)["one"].url == "unix:///one.sock"
-    assert configs.default_connection(machine) == "one"
+    assert podman_connections(machine)["one"].url == "unix:///one.sock"
+    assert default_connection(machine) == "one"
 
 
 def test_a_default_connection_stands_behind_our_own_podman(tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_a_default_connection_stands_behind_our_own_podman(tmp_path: Path) -> No
     connections = {n: {"URI": f"unix:///{n}.sock"} for n in ("a", "b")}
     text = json.dumps({"Connection": {"Default": "b", "Connections": connections}})
     write(tmp_path / "home/.config/containers/podman-connections.json", text)
-    places = [(p.endpoint.source, p.automatic) for p in find(host(tmp_path))][-3:]
+    places = [(p.endpoint.source, p.automatic) for p in find_candidates(host(tmp_path))][-3:]
     assert places == [("embedded podman", True), ("podman connection 'b'", True), ("podman connection 'a'", False)]
 
 
@@ -104,8 +106,8 @@ def test_container_connection_chooses(tmp_path: Path) -> None:
     """CONTAINER_CONNECTION names a podman connection."""
     file = tmp_path / "c.json"
     write(file, json.dumps({"Connection": {"Connections": {"a": {"URI": "unix:///a.sock"}}}}))
-    place = find(host(tmp_path, PODMAN_CONNECTIONS_CONF=str(file), CONTAINER_CONNECTION="a"))[0]
-    assert (place.endpoint.url, place.chosen) == ("unix:///a.sock", True)
+    candidate = find_candidates(host(tmp_path, PODMAN_CONNECTIONS_CONF=str(file), CONTAINER_CONNECTION="a"))[0]
+    assert (candidate.endpoint.url, candidate.chosen) == ("unix:///a.sock", True)
 
 
 def test_a_name_of_both_is_ambiguous(tmp_path: Path) -> None:
@@ -114,14 +116,14 @@ def test_a_name_of_both_is_ambiguous(tmp_path: Path) -> None:
     conf = '[engine.service_destinations.lab]\nuri = "unix:///podman.sock"\n'
     write(tmp_path / "home/.config/containers/containers.conf", conf)
     with pytest.raises(LookupError, match="both a docker context"):
-        find_named(host(tmp_path), "lab")
+        candidate_named(host(tmp_path), "lab")
 
 
 def test_containers_conf_variable_stands_for_all_files(tmp_path: Path) -> None:
     """CONTAINERS_CONF replaces every other containers.conf."""
     write(tmp_path / "etc/containers/containers.conf", '[engine.service_destinations.a]\nuri = "unix:///a"\n')
     write(tmp_path / "own.conf", '[engine.service_destinations.b]\nuri = "unix:///b"\n')
-    assert list(configs.podman_connections(host(tmp_path, CONTAINERS_CONF=str(tmp_path / "own.conf")))) == ["b"]
+    assert list(podman_connections(host(tmp_path, CONTAINERS_CONF=str(tmp_path / "own.conf")))) == ["b"]
 
 
 BROKEN = [b"", b"{", b"[]", b"3", b'{"currentContext": 5}', b"\xff\xfe\x00", b"[" * 100_000, b'{"Connection": []}',
@@ -147,8 +149,6 @@ def test_broken_files_never_raise(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("kind", ["folder", "fifo", "unreadable", "loop"])
 def test_files_that_are_no_files(tmp_path: Path, kind: str) -> None:
     """A folder, a FIFO (which would block), a link to itself in place of config.json."""
-    import os
-
     path = tmp_path / "home/.docker/config.json"
     path.parent.mkdir(parents=True)
     if kind == "folder":
@@ -179,7 +179,7 @@ def test_any_json_is_survived(tmp_path: Path, value: Any, current: Any) -> None:
     write(base / f".docker/contexts/meta/{digest}/meta.json", json.dumps(meta))
     connections = {"Connection": {"Default": value, "Connections": {"x": {"URI": value, "Identity": value}}}}
     write(base / ".config/containers/podman-connections.json", json.dumps(connections))
-    assert find(host(tmp_path))
+    assert find_candidates(host(tmp_path))
 
 
 @given(text=st.text(max_size=60) | st.from_regex(r"(tcp|ssh|unix|http)://[^\n]{0,30}", fullmatch=True))
@@ -195,17 +195,17 @@ def test_any_text_is_an_address_or_an_invalid_option(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("/run/x.sock", Address("unix", path="/run/x.sock")),
-        ("unix:///run/x.sock", Address("unix", path="/run/x.sock")),
-        ("unix://var/run/docker.sock", Address("unix", path="/var/run/docker.sock")),
-        ("tcp://h:2375", Address("tcp", host="h", port=2375)),
-        ("tcp://[::1]:2375", Address("tcp", host="::1", port=2375)),
-        ("https://h/", Address("https", host="h")),
-        ("ssh://u@h:2222/run/p.sock", Address("ssh", host="h", port=2222, user="u", path="/run/p.sock")),
-        ("ssh://h", Address("ssh", host="h")),
+        ("/run/x.sock", EngineUrl("unix", path="/run/x.sock")),
+        ("unix:///run/x.sock", EngineUrl("unix", path="/run/x.sock")),
+        ("unix://var/run/docker.sock", EngineUrl("unix", path="/var/run/docker.sock")),
+        ("tcp://h:2375", EngineUrl("tcp", host="h", port=2375)),
+        ("tcp://[::1]:2375", EngineUrl("tcp", host="::1", port=2375)),
+        ("https://h/", EngineUrl("https", host="h")),
+        ("ssh://u@h:2222/run/p.sock", EngineUrl("ssh", host="h", port=2222, user="u", path="/run/p.sock")),
+        ("ssh://h", EngineUrl("ssh", host="h")),
     ],
 )
-def test_addresses(text: str, address: Address) -> None:
+def test_addresses(text: str, address: EngineUrl) -> None:
     """The spellings that are accepted."""
     assert parse_url(text) == address
 
@@ -229,13 +229,86 @@ def test_what_ssh_or_a_shell_could_misread_is_refused(text: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_tls_from_the_environment(tmp_path: Path) -> None:
-    """DOCKER_TLS_VERIFY checks the server; DOCKER_CERT_PATH alone does not; a client key only if there is one."""
-    address = parse_url("tcp://h:2376")
-    assert environment_tls(host(tmp_path), address) is None
-    verified = environment_tls(host(tmp_path, DOCKER_TLS_VERIFY="1"), address)
-    assert verified == TLS(str(tmp_path / "home/.docker/ca.pem"))
-    write(tmp_path / "cert.pem", "")
-    unverified = environment_tls(host(tmp_path, DOCKER_CERT_PATH=str(tmp_path)), address)
-    assert unverified == TLS(None, str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"), verify=False)
-    assert environment_tls(host(tmp_path, DOCKER_TLS_VERIFY="1"), parse_url("unix:///x")) is None
+def tls(folder: Path, url: str = "tcp://h:2376", **env: str) -> TLS | None:
+    return endpoint_of_url(host(folder, **env), url, "DOCKER_HOST").tls
+
+
+def test_without_a_variable_tcp_has_no_tls(tmp_path: Path) -> None:
+    """tcp:// is unencrypted, https:// verifies against the default authorities."""
+    assert tls(tmp_path) is None
+    assert tls(tmp_path, "https://h:2376") == TLS()
+    assert tls(tmp_path, "http://h:2376", DOCKER_TLS_VERIFY="1") is None
+    assert tls(tmp_path, "unix:///x", DOCKER_TLS_VERIFY="1") is None
+
+
+def test_docker_tls_verify_verifies(tmp_path: Path) -> None:
+    """DOCKER_TLS_VERIFY needs ca.pem; a client certificate is sent if there is one."""
+    assert tls(tmp_path, DOCKER_TLS_VERIFY="1") == TLS(str(tmp_path / "home/.docker/ca.pem"))
+    write(tmp_path / "key.pem", "")
+    ca, cert, key = (str(tmp_path / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    for unverified in ("", "1"):  # DOCKER_TLS_VERIFY is the stronger one
+        found = tls(tmp_path, DOCKER_TLS_VERIFY="1", DOCKER_TLS=unverified, DOCKER_CERT_PATH=str(tmp_path))
+        assert found == TLS(ca, cert, key)
+
+
+def test_a_certificate_folder_alone_verifies(tmp_path: Path) -> None:
+    """DOCKER_CERT_PATH alone never accepts an unverified server: its ca.pem counts, else the default authorities."""
+    assert tls(tmp_path, DOCKER_CERT_PATH=str(tmp_path)) == TLS()
+    for name in ("ca.pem", "cert.pem"):
+        write(tmp_path / name, "")
+    ca, cert, key = (str(tmp_path / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    assert tls(tmp_path, DOCKER_CERT_PATH=str(tmp_path)) == TLS(ca, cert, key)
+
+
+def test_docker_tls_encrypts_without_verification(tmp_path: Path) -> None:
+    """DOCKER_TLS alone accepts any server, as the docker command line does."""
+    write(tmp_path / "ca.pem", "")
+    assert tls(tmp_path, DOCKER_TLS="1") == TLS(verify=False)
+    assert tls(tmp_path, DOCKER_TLS="1", DOCKER_CERT_PATH=str(tmp_path)) == TLS(verify=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("host:2375", "tcp://host:2375"),
+        ("host", "tcp://host"),
+        ("tcp://:2375", "tcp://localhost:2375"),
+        (":2375", "tcp://localhost:2375"),
+        ("/run/x.sock", "unix:///run/x.sock"),
+    ],
+)
+def test_docker_host_without_a_scheme(tmp_path: Path, value: str, url: str) -> None:
+    """DOCKER_HOST is read as the docker command line reads it."""
+    assert find_candidates(host(tmp_path, DOCKER_HOST=value))[0].endpoint.url == url
+
+
+def test_an_unreadable_connections_file_is_one_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The home folder of another account: its connections have a reason, everything else is still found."""
+    file = tmp_path / "home/.config/containers/podman-connections.json"
+    real = Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path == file:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    found = {c.endpoint.source: c.endpoint.reason for c in find_candidates(host(tmp_path))}
+    assert "Permission denied" in found[f"podman connections of {file}"]
+    assert found["well-known socket"] == ""
+
+
+def test_unreadable_certificates_are_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context whose certificates cannot be read does not connect without them."""
+    folder = add_context(tmp_path, "lab", "tcp://lab:2376")
+    real = os.stat
+
+    def refuse(path: Any, *args: Any, **options: Any) -> os.stat_result:
+        if Path(path).parent == folder:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    endpoint = candidate_named(host(tmp_path), "lab").endpoint
+    assert (endpoint.url, endpoint.tls) == ("", None)
+    assert "certificates cannot be read: Permission denied" in endpoint.reason

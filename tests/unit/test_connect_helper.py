@@ -18,10 +18,10 @@ import pytest
 from containerkit.discovery import connect as room
 from containerkit.discovery import tunnel
 from containerkit.discovery.embedded import program_version, start_service
-from containerkit.discovery.endpoints import Address, parse_url
+from containerkit.discovery.endpoints import EngineUrl, parse_url
 from containerkit.discovery.helper import Helper, HelperFailed, private_folder
-from containerkit.discovery.places import Host
 from containerkit.errors import EngineUnavailable
+from containerkit.userconfig.environment import Environment
 
 # Stands for `podman`: answers --version, and /version on the socket that its last argument names.
 PODMAN = """
@@ -187,7 +187,7 @@ def test_a_forked_child_does_not_end_its_parents_helper(program: Program) -> Non
 def test_without_a_service_our_own_podman_is_started(program: Program, tmp_path: Path) -> None:
     """No socket answers, a podman program is there: it serves, until the route is closed."""
     path = program(PODMAN)
-    machine = Host({"PATH": os.path.dirname(path)}, tmp_path / "home", 1000, tmp_path, tmp_path)
+    machine = Environment({"PATH": os.path.dirname(path)}, tmp_path / "home", 1000, tmp_path, tmp_path)
     route = room._search(machine, None, 10.0)
     assert (route.kind, route.endpoint.url) == ("podman", f"embedded://{path}")
     assert route.address.startswith("unix:///")
@@ -211,7 +211,7 @@ def test_sshs_own_words(program: Program, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(HelperFailed, match=r"Permission denied \(publickey\).*ssh -p 7 u@h"):
         tunnel.open_tunnel(parse_url("ssh://u@h:7/x"), "/x", timeout=5, runtime="")
     with pytest.raises(HelperFailed, match="Permission denied"):
-        tunnel.find_remote_socket(Address("ssh", host="h"), timeout=5)
+        tunnel.find_remote_socket(EngineUrl("ssh", host="h"), timeout=5)
 
 
 def test_what_ssh_is_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
