@@ -132,7 +132,7 @@ class Engine:
             Unsupported: the engine has no access to registries.
         """
         self._core.require(Capability.REGISTRY, "logging in")
-        self._core.backend.login(auth_of((username, password), registry))
+        self._core.login(auth_of((username, password), registry))
 
     def events(
         self,

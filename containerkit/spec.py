@@ -156,11 +156,18 @@ class ResourceLimits(Value):
 
 @dataclass(frozen=True, slots=True)
 class RegistryAuth(Value):
-    """A registry's address ("docker.io", "localhost:5000") and what it should be told."""
+    """Credentials for one registry.
+
+    Attributes:
+        registry: its address ("docker.io", "localhost:5000").
+        username, password: of an account, or of a robot account.
+        identity_token: replaces user name and password, where a registry issued one.
+    """
 
     registry: str
     username: str
     password: str = field(repr=False)
+    identity_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +265,8 @@ class BuildSpec(Value):
     network: str | None = None
     add_host: tuple[tuple[str, str], ...] = ()
     shm_size: int | None = None
+    #: for the registries of base images
+    credentials: tuple[RegistryAuth, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

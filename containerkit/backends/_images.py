@@ -171,8 +171,8 @@ class ImageVerbs(HttpBackend):
             "forcerm": True,
         }
         headers = {"Content-Type": "application/x-tar"}
-        if self._logins:
-            headers["X-Registry-Config"] = config_header(self._logins.values())
+        if credentials := {**{auth.registry: auth for auth in spec.credentials}, **self._logins}:
+            headers["X-Registry-Config"] = config_header(credentials.values())
         log: list[str] = []
         identity = ""
         try:

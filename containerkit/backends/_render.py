@@ -49,14 +49,25 @@ def query_filters(filters: Mapping[str, Any]) -> str | None:
     return json.dumps({key: list(values) for key, values in filters.items()}) if filters else None
 
 
+#: Docker Hub's name in credentials; a build of Docker's finds them under no other.
+_DOCKER_HUB = "https://index.docker.io/v1/"
+
+
 def auth_header(auth: RegistryAuth) -> str:
-    """The X-Registry-Auth header: base64url of JSON."""
-    return _base64({"username": auth.username, "password": auth.password, "serveraddress": auth.registry})
+    """Return the X-Registry-Auth header: base64url of JSON."""
+    return _base64({**_account(auth), "serveraddress": auth.registry})
 
 
-def config_header(logins: Iterable[RegistryAuth]) -> str:
-    """The X-Registry-Config header of a build: credentials by registry."""
-    return _base64({auth.registry: {"username": auth.username, "password": auth.password} for auth in logins})
+def config_header(credentials: Iterable[RegistryAuth]) -> str:
+    """Return the X-Registry-Config header of a build: credentials by registry."""
+    names = {"docker.io": _DOCKER_HUB}
+    return _base64({names.get(auth.registry, auth.registry): _account(auth) for auth in credentials})
+
+
+def _account(auth: RegistryAuth) -> dict[str, str]:
+    if auth.identity_token:
+        return {"identitytoken": auth.identity_token}
+    return {"username": auth.username, "password": auth.password}
 
 
 def _base64(body: Mapping[str, Any]) -> str:

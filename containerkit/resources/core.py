@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ..backends.base import Backend, Capability
 from ..errors import LimitNotEnforced, Unsupported
-from ..spec import ResourceLimits
+from ..reference import Reference
+from ..spec import RegistryAuth, ResourceLimits
+from ..userconfig.credentials import find_credentials
+from ..userconfig.environment import Environment
 from .session import Session
 
 __all__ = ["Core"]
@@ -34,6 +37,22 @@ class Core:
         self.backend = backend
         self.session = Session()
         self.unenforced: frozenset[Capability] = frozenset()
+        self._logins: set[str] = set()
+
+    def login(self, auth: RegistryAuth) -> None:
+        """Check credentials with their registry; the backend keeps them. Raises AuthenticationFailed."""
+        self.backend.login(auth)
+        self._logins.add(auth.registry)
+
+    def stored_credentials(self, name: Reference) -> RegistryAuth | None:
+        """Return what `docker login` or `podman login` stored for an image's registry; login() replaces it.
+
+        Raises:
+            AuthenticationFailed: a credential helper is missing, fails or hangs.
+        """
+        if name.registry in self._logins:
+            return None
+        return find_credentials(Environment.current(), name.registry, name.repository, kind=self.backend.kind)
 
     @property
     def capabilities(self) -> frozenset[Capability]:

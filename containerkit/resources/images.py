@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..backends.base import Capability, HistoryEntry, ImageRecord, Progress
-from ..errors import ImageNotFound, InUse, InvalidOption, PullFailed
+from ..errors import ImageNotFound, InUse, InvalidOption, InvalidReference, PullFailed
 from ..options import build_spec, flag, image_ref, local_path, platform_name
 from ..options import filters as read_filters
 from ..reference import parse
-from ..spec import RegistryAuth
+from ..spec import BuildSpec, RegistryAuth
+from .base_images import base_images, dockerfile_text
 from .context import build_context
 from .copying import whole_file
 from .process import callback_of
@@ -212,7 +213,8 @@ class Images:
 
         Args:
             platform: as "linux/arm64"; None for the engine's own.
-            auth: (user, password) for this call; None for what Engine.login was told.
+            auth: (user, password) for this call; None for those of Engine.login, or else what `docker login` or
+                `podman login` stored.
             on_progress: called with each Progress.
 
         Raises:
@@ -224,6 +226,7 @@ class Images:
         told = callback_of(on_progress, "on_progress")
         found = None if auth is None else auth_of(auth, name.registry)
         self._core.require(Capability.REGISTRY, f"pulling {ref}")
+        found = found or self._core.stored_credentials(name)
         for progress in self._core.backend.pull_image(ref, platform=wanted, auth=found):
             if told:
                 told(progress)
@@ -250,6 +253,7 @@ class Images:
         told = callback_of(on_progress, "on_progress")
         found = None if auth is None else auth_of(auth, name.registry)
         self._core.require(Capability.REGISTRY, f"pushing {ref}")
+        found = found or self._core.stored_credentials(name)
         for progress in self._core.backend.push_image(ref, auth=found):
             if told:
                 told(progress)
@@ -275,13 +279,26 @@ class Images:
         asked = {"dockerfile", "file"} & set(options)
         chunks, dockerfile = build_context(context, spec.dockerfile if asked else None)
         self._core.require(Capability.BUILD, "building")
-        spec = replace(spec, dockerfile=dockerfile)
+        text = dockerfile_text(context, dockerfile, spec.dockerfile if asked else None)
+        credentials = self._base_credentials(text, spec)
+        spec = replace(spec, dockerfile=dockerfile, credentials=credentials)
         identity = ""
         for progress in self._core.backend.build_image(chunks, spec):
             identity = progress.image_id or identity
             if told:
                 told(progress)
         return self.get(identity)
+
+    def _base_credentials(self, dockerfile: str, spec: BuildSpec) -> tuple[RegistryAuth, ...]:
+        """Return stored credentials for the registries of those base images that the engine has to pull."""
+        found: dict[str, RegistryAuth] = {}
+        for ref in base_images(dockerfile, spec.build_args):
+            with contextlib.suppress(InvalidReference):  # the builder reports it
+                name = parse(ref)
+                if name.registry not in found and (spec.pull or not self.exists(ref)):
+                    auth = self._core.stored_credentials(name)
+                    found |= {name.registry: auth} if auth else {}
+        return tuple(found.values())
 
     def load(self, source: str | os.PathLike[str] | bytes | IO[bytes] | Iterable[bytes]) -> tuple[Image, ...]:
         """Load what a docker-archive or OCI archive holds: a path, bytes, an open file or pieces of bytes.

@@ -1,0 +1,102 @@
+"""Run a credential helper (docker-credential-NAME) within a time limit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from ..errors import AuthenticationFailed
+from ..spec import RegistryAuth
+from .environment import Environment
+
+__all__ = ["helper_credentials"]
+
+_TIMEOUT = 30.0  # seconds; a helper may wait for its user to unlock a keyring
+_NOT_FOUND = "credentials not found"  # start of the error for a server without credentials
+_TOKEN_USER = "<token>"
+
+
+def helper_credentials(
+    environment: Environment, helper: str, registry: str, servers: tuple[str, ...], file: Path
+) -> RegistryAuth | None:
+    """Return the credentials that a helper has for one of the server names, None if it has none.
+
+    The protocol is that of https://github.com/docker/docker-credential-helpers.
+
+    Args:
+        environment: where the program is looked up.
+        helper: the name in the configuration file, without "docker-credential-".
+        registry: the registry, for the result and messages.
+        servers: the names under which the helper may have filed it.
+        file: the configuration file that names the helper, for messages.
+
+    Raises:
+        AuthenticationFailed: the helper is missing, fails, hangs, or its output is invalid.
+    """
+    for server in servers:
+        found = _get(environment, f"docker-credential-{helper}", registry, server, file)
+        if found:
+            return found
+    return None
+
+
+def _get(environment: Environment, program: str, registry: str, server: str, file: Path) -> RegistryAuth | None:
+    path = environment.which(program)
+    if path is None or os.sep in program:
+        raise _failed(program, registry, file, "is not on PATH; install it")
+    code, output = _run(path, program, server, registry, file)
+    if code != 0:
+        # By the protocol, stdout holds the error message; what looks like a response may hold a secret.
+        message = "" if output.lstrip().startswith("{") else output.strip().partition("\n")[0][:200]
+        if message.startswith(_NOT_FOUND):
+            return None
+        raise _failed(program, registry, file, f"failed with exit code {code}" + (f": {message}" if message else ""))
+    try:
+        answer = json.loads(output)
+        username, secret = answer["Username"], answer["Secret"]
+        if not (isinstance(username, str) and isinstance(secret, str)):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _failed(program, registry, file, "printed no Username and Secret") from None
+    if username == _TOKEN_USER:
+        return RegistryAuth(registry, "", "", secret)
+    return RegistryAuth(registry, username, secret) if username or secret else None
+
+
+def _run(path: str, program: str, server: str, registry: str, file: Path) -> tuple[int, str]:
+    """Return the exit code and stdout. On a timeout or interrupt, the helper's whole process group is killed."""
+    try:
+        process = subprocess.Popen(
+            [path, "get"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise _failed(program, registry, file, f"cannot be run: {exc.strerror or exc}") from exc
+    try:
+        output, _ = process.communicate(server.encode(), timeout=_TIMEOUT)
+    except BaseException as exc:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for pipe in (process.stdin, process.stdout):  # a process that left the group may still hold the other end
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        process.wait()
+        if isinstance(exc, subprocess.TimeoutExpired):
+            raise _failed(program, registry, file, f"did not finish within {_TIMEOUT:g} s") from None
+        raise
+    return process.returncode, output.decode(errors="replace")
+
+
+def _failed(program: str, registry: str, file: Path, what: str) -> AuthenticationFailed:
+    return AuthenticationFailed(
+        f"reading the credentials for {registry}: {program}, configured in {file}, {what}; "
+        "or pass auth=(user, password), or call Engine.login()"
+    )
