@@ -22,6 +22,7 @@ from __future__ import annotations
 from ...engine import Engine
 from .base import needs
 from .builds import BuildScenarios
+from .capabilities import CapabilityScenarios
 from .engine import EngineScenarios
 from .errors import ErrorScenarios
 from .execs import ExecScenarios
@@ -54,6 +55,7 @@ class EngineConformance(
     ExecScenarios,
     OptionScenarios,
     RunScenarios,
+    CapabilityScenarios,
     EngineScenarios,
 ):
     """What every engine does the same. Inherit, with fixtures `engine` and `shell_image`."""

@@ -113,7 +113,11 @@ def test_wrong_digest_of_two_layers_is_two_violations(tmp_path: Path) -> None:
     assert len(refused(data, tmp_path)) == 2
 
 
-@pytest.mark.parametrize("data", [b"", b"\0" * 10240, b"hello", gzip.compress(b"hello"), b"{" * 5000])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0" * 10240, b"hello", gzip.compress(b"hello"), b"{" * 5000],
+    ids=["empty", "zeros", "text", "gzip", "braces"],
+)
 def test_no_archive_at_all(data: bytes, tmp_path: Path) -> None:
     """Empty, zeros, text: InvalidImage, whatever it is; the same from a stream."""
     assert refused(data, tmp_path)
