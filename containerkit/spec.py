@@ -66,13 +66,15 @@ class PortBinding(Value):
         container_port: 1 to 65535.
         protocol: "tcp", "udp" or "sctp".
         host_ip: address on the host, or "" for all of them.
-        host_port: 1 to 65535, or None: a free one is chosen.
+        host_port: 1 to 65535, or None: the engine chooses a free port.
+        host_port_last: last port of a range that starts at host_port, from which the engine chooses a free port.
     """
 
     container_port: int
     protocol: str = "tcp"
     host_ip: str = ""
     host_port: int | None = None
+    host_port_last: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

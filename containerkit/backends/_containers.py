@@ -28,7 +28,7 @@ from ..streams import Attachment, ByteStream, Output, OutputStream, Stream, demu
 from . import _parse
 from ._http import FOREVER, REQUEST_LABEL, HttpBackend, path
 from ._peer import surely_missing
-from ._render import container_body, endpoint_body, exec_body, limits_body, query_filters
+from ._render import container_body, container_query, endpoint_body, exec_body, limits_body, query_filters
 from ._translate import recast, translated
 from .base import Capability, Change, ContainerRecord, Created, ExecState, PathStat, Processes, Raw, Stats
 
@@ -75,7 +75,7 @@ class ContainerVerbs(HttpBackend):
         self._refuse_missing_sources(spec, doing)
         body = container_body(spec, self._stored_name(spec.image), unlimited_swap=self._swap_at_create)
         later = self._adapt(spec, body)
-        params = {"name": spec.name, "platform": spec.platform}
+        params = container_query(spec)
         try:
             answer = self._made(
                 lambda: self._json("POST", "/containers/create", doing, params=params, body=body),

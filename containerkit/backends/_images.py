@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import (
@@ -23,7 +23,7 @@ from ..spec import BuildSpec, RegistryAuth
 from ..streams import ByteStream
 from . import _parse
 from ._http import FOREVER, HttpBackend, path, undisturbed
-from ._render import auth_header, config_header, query_filters
+from ._render import auth_header, build_query, config_header, query_filters
 from ._translate import recast
 from .base import HistoryEntry, ImageRecord, Progress, Raw
 
@@ -155,21 +155,7 @@ class ImageVerbs(HttpBackend):
     # ---------------------------------------------------------------- making
     def build_image(self, context: Iterable[bytes], spec: BuildSpec) -> Iterator[Progress]:
         doing = f"building {spec.tags[0] if spec.tags else 'an image'}"
-        params = {
-            "t": [self._image_name(tag) for tag in spec.tags] or None,
-            "dockerfile": spec.dockerfile,
-            "buildargs": json.dumps(dict(spec.build_args)) if spec.build_args else None,
-            "labels": json.dumps(dict(spec.labels)) if spec.labels else None,
-            "target": spec.target,
-            "platform": spec.platform,
-            "nocache": spec.no_cache,
-            "pull": spec.pull or None,
-            "networkmode": spec.network,
-            "extrahosts": [f"{name}:{address}" for name, address in spec.add_host] or None,
-            "shmsize": spec.shm_size,
-            "rm": True,
-            "forcerm": True,
-        }
+        params = build_query(replace(spec, tags=tuple(map(self._image_name, spec.tags))))
         headers = {"Content-Type": "application/x-tar"}
         if credentials := {**{auth.registry: auth for auth in spec.credentials}, **self._logins}:
             headers["X-Registry-Config"] = config_header(credentials.values())

@@ -1,56 +1,54 @@
-"""What a caller asks for, in the JSON of the Docker Engine API, which Podman's compat endpoints take as well.
+"""From a spec to a request of the Docker Engine API, which Podman's compat endpoints accept too.
 
-Every field of a spec is rendered here or refused by its backend: none is dropped.
+Every option of a spec is rendered at the place that the option table gives, or refused by the backend.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
+from ..options.table import BUILD, CREATE, EXEC, LIMITS, NETWORK, VOLUME, Option
 from ..spec import (
+    BuildSpec,
     ContainerSpec,
     ExecSpec,
-    HealthCheck,
-    Mount,
     NetworkAttachment,
     NetworkSpec,
     RegistryAuth,
     ResourceLimits,
+    VolumeSpec,
 )
 
 __all__ = [
     "ALL_SWAP",
     "auth_header",
+    "build_query",
+    "config_header",
     "container_body",
+    "container_query",
     "endpoint_body",
     "exec_body",
     "limits_body",
     "network_body",
     "query_filters",
+    "volume_body",
 ]
 
-_NANO = 1_000_000_000
-#: As much swap as there is, as a number: the largest that the kernel's page counter holds.
+#: The largest number that the kernel's page counter holds: unlimited swap, for an engine that does not accept -1.
 ALL_SWAP = (1 << 63) - 4096
-#: The CLI's own defaults for a tmpfs, said in full because the engines' differ (Podman leaves noexec out).
-_TMPFS_DEFAULTS = ("rw", "noexec", "nosuid", "nodev")
-_TMPFS_OPPOSITES = {"exec": "noexec", "suid": "nosuid", "dev": "nodev", "ro": "rw"}
-
-
-def _without_none(body: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if value is not None}
+#: The key of Docker Hub in credentials; Docker finds them under no other.
+_DOCKER_HUB = "https://index.docker.io/v1/"
+_ENDPOINT = "NetworkingConfig.EndpointsConfig.*."
 
 
 def query_filters(filters: Mapping[str, Any]) -> str | None:
-    """Filters as the API takes them: JSON, each value a list of strings."""
+    """Return filters as the API takes them: JSON, each value a list of strings."""
     return json.dumps({key: list(values) for key, values in filters.items()}) if filters else None
-
-
-#: Docker Hub's name in credentials; a build of Docker's finds them under no other.
-_DOCKER_HUB = "https://index.docker.io/v1/"
 
 
 def auth_header(auth: RegistryAuth) -> str:
@@ -74,205 +72,95 @@ def _base64(body: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(body).encode()).decode("ascii")
 
 
-def _port(number: int, protocol: str) -> str:
-    return f"{number}/{protocol}"
+def _rendered(spec: Any, rows: Iterable[Option]) -> Iterator[tuple[str, Any]]:
+    """Yield the place and the JSON of every option of these rows that the spec sets.
 
-
-def _health(check: HealthCheck) -> dict[str, Any]:
-    return {
-        "Test": list(check.test),
-        "Interval": round(check.interval * _NANO),
-        "Timeout": round(check.timeout * _NANO),
-        "Retries": check.retries,
-        "StartPeriod": round(check.start_period * _NANO),
+    A field that is None, has its default, or renders to nothing is left out: the engine's default applies.
+    """
+    defaults = {
+        each.name: each.default_factory() if callable(each.default_factory) else each.default for each in fields(spec)
     }
+    for row in rows:
+        field = row.field or row.name
+        value = functools.reduce(lambda found, name: getattr(found, name, None), field.split("."), spec)
+        if value is None or value == defaults.get(field):
+            continue
+        for place, render in row.places().items():
+            rendered = render(value)
+            if rendered is not None and rendered != [] and rendered != {}:
+                yield place, rendered
 
 
-def tmpfs_options(mount: Mount) -> str:
-    """A tmpfs in the kernel's words, with the command line's defaults where nothing else is asked."""
-    asked = mount.tmpfs_options + (("ro",) if mount.read_only else ())
-    undone = {_TMPFS_OPPOSITES[word] for word in asked if word in _TMPFS_OPPOSITES}
-    words = [word for word in _TMPFS_DEFAULTS if word not in undone and word not in asked]
-    words += list(asked)
-    if mount.tmpfs_size is not None:
-        words.append(f"size={mount.tmpfs_size}")
-    words.append(f"mode={mount.tmpfs_mode if mount.tmpfs_mode is not None else 0o1777:o}")
-    return ",".join(words)
-
-
-def _bind_string(mount: Mount) -> str:
-    """A bind or volume in the form that has SELinux labels; the structured one has none."""
-    words = ["ro" if mount.read_only else "rw"]
-    words += [word for word in (mount.relabel, mount.propagation) if word]
-    words += ["nocopy"] if mount.no_copy else []
-    return f"{mount.source}:{mount.target}:{','.join(words)}"
-
-
-def _mount(mount: Mount) -> dict[str, Any]:
-    body: dict[str, Any] = {"Type": mount.kind, "Source": mount.source, "Target": mount.target}
-    body["ReadOnly"] = mount.read_only
-    if mount.kind == "bind" and mount.propagation:
-        body["BindOptions"] = {"Propagation": mount.propagation}
-    if mount.kind == "volume" and mount.no_copy:
-        body["VolumeOptions"] = {"NoCopy": True}
-    return body
-
-
-def limits_body(limits: ResourceLimits, *, unlimited_swap: int = -1) -> dict[str, Any]:
-    """The limits that are asked for, and nothing else; `unlimited_swap` is how -1 is said."""
-    return _without_none(
-        {
-            "Memory": limits.memory,
-            "MemorySwap": unlimited_swap if limits.memory_swap == -1 else limits.memory_swap,
-            "MemoryReservation": limits.memory_reservation,
-            "NanoCpus": None if limits.cpus is None else round(limits.cpus * _NANO),
-            "CpuShares": limits.cpu_shares,
-            "CpusetCpus": limits.cpuset_cpus,
-            "PidsLimit": limits.pids_limit,
-        }
-    )
-
-
-def endpoint_body(attachment: NetworkAttachment) -> dict[str, Any]:
-    """A place on a network: NetworkingConfig.EndpointsConfig.NAME, and the body of a connect."""
-    body: dict[str, Any] = {}
-    if attachment.aliases:
-        body["Aliases"] = list(attachment.aliases)
-    addresses = _without_none({"IPv4Address": attachment.ipv4_address, "IPv6Address": attachment.ipv6_address})
-    if addresses:
-        body["IPAMConfig"] = addresses
-    if attachment.mac_address:
-        body["MacAddress"] = attachment.mac_address
-    return body
+def _put(body: dict[str, Any], place: str, value: Any) -> None:
+    """Put a value at a place like "HostConfig.CapAdd"; mappings at one place are joined."""
+    *outer, last = place.split(".")
+    for name in outer:
+        body = body.setdefault(name, {})
+    body[last] = {**body[last], **value} if isinstance(value, dict) and last in body else value
 
 
 def container_body(spec: ContainerSpec, image: str, *, unlimited_swap: int = -1) -> dict[str, Any]:
-    """The body of a create, but for NetworkingConfig, which is the backend's own way."""
-    binds = [mount for mount in spec.mounts if mount.relabel]
-    tmpfs = [mount for mount in spec.mounts if mount.kind == "tmpfs"]
-    others = [mount for mount in spec.mounts if mount not in binds and mount not in tmpfs]
-    ports: dict[str, list[dict[str, str]]] = {}
-    for binding in spec.publish:
-        ports.setdefault(_port(binding.container_port, binding.protocol), []).append(
-            {"HostIp": binding.host_ip, "HostPort": str(binding.host_port or "")}
-        )
-    exposed: dict[str, dict[str, str]] = {
-        _port(port.container_port, port.protocol): {} for port in (*spec.expose, *spec.publish)
-    }
-    host: dict[str, Any] = {
-        **limits_body(spec.limits, unlimited_swap=unlimited_swap),
-        "Binds": [_bind_string(mount) for mount in binds] or None,
-        "Mounts": [_mount(mount) for mount in others] or None,
-        "Tmpfs": {mount.target: tmpfs_options(mount) for mount in tmpfs} or None,
-        "VolumesFrom": list(spec.volumes_from) or None,
-        "ReadonlyRootfs": spec.read_only or None,
-        "ShmSize": spec.shm_size,
-        "StorageOpt": dict(spec.storage_opt) or None,
-        "PortBindings": ports or None,
-        "PublishAllPorts": spec.publish_all or None,
-        "NetworkMode": spec.network_mode,
-        "Dns": list(spec.dns) or None,
-        "DnsSearch": list(spec.dns_search) or None,
-        "DnsOptions": list(spec.dns_option) or None,
-        "ExtraHosts": [f"{name}:{address}" for name, address in spec.add_host] or None,
-        "Ulimits": [{"Name": u.name, "Soft": u.soft, "Hard": u.hard} for u in spec.ulimits] or None,
-        "OomKillDisable": spec.oom_kill_disable or None,
-        "OomScoreAdj": spec.oom_score_adj,
-        "Privileged": spec.privileged or None,
-        "CapAdd": list(spec.cap_add) or None,
-        "CapDrop": list(spec.cap_drop) or None,
-        "SecurityOpt": list(spec.security_opt) or None,
-        "GroupAdd": list(spec.group_add) or None,
-        "Devices": [
-            {"PathOnHost": d.host_path, "PathInContainer": d.container_path, "CgroupPermissions": d.permissions}
-            for d in spec.devices
-        ]
-        or None,
-        "DeviceRequests": _gpus(spec.gpus),
-        "Sysctls": dict(spec.sysctls) or None,
-        "UsernsMode": spec.userns,
-        "PidMode": spec.pid,
-        "IpcMode": spec.ipc,
-        "UTSMode": spec.uts,
-        "CgroupnsMode": spec.cgroupns,
-        "CgroupParent": spec.cgroup_parent,
-        "Runtime": spec.runtime,
-        "LogConfig": {"Type": spec.log_driver or "", "Config": dict(spec.log_opt)}
-        if spec.log_driver or spec.log_opt
-        else None,
-        "RestartPolicy": {"Name": spec.restart.name, "MaximumRetryCount": spec.restart.max_retries}
-        if spec.restart
-        else None,
-        "AutoRemove": spec.auto_remove or None,
-        "Init": spec.init,
-    }
-    body: dict[str, Any] = {
-        "Image": image,
-        "Cmd": None if spec.command is None else list(spec.command),
-        "Entrypoint": None if spec.entrypoint is None else list(spec.entrypoint) or [""],
-        "Env": [f"{key}={value}" for key, value in spec.env.items()] or None,
-        "Labels": dict(spec.labels) or None,
-        "User": spec.user,
-        "WorkingDir": spec.workdir,
-        "Hostname": spec.hostname,
-        "Domainname": spec.domainname,
-        "Tty": spec.tty,
-        "OpenStdin": spec.stdin,
-        "StdinOnce": spec.stdin and not spec.tty,
-        "AttachStdin": spec.stdin,
-        "AttachStdout": True,
-        "AttachStderr": True,
-        "StopSignal": spec.stop_signal,
-        "StopTimeout": spec.stop_timeout,
-        "ExposedPorts": exposed or None,
-        "Healthcheck": _health(spec.health) if spec.health else None,
-        "HostConfig": _without_none(host),
-    }
-    return _without_none(body)
+    """Return the body of a create without NetworkingConfig, which each backend puts in its own way."""
+    body: dict[str, Any] = {"Image": image, "AttachStdout": True, "AttachStderr": True, "HostConfig": {}}
+    if spec.command is not None:
+        body["Cmd"] = list(spec.command)
+    for place, value in _rendered(spec, CREATE.values()):
+        if not place.startswith("?"):
+            _put(body, place, value)
+    body["HostConfig"] |= limits_body(spec.limits, unlimited_swap=unlimited_swap)
+    return body
 
 
-def _gpus(asked: str | None) -> list[dict[str, Any]] | None:
-    if asked is None:
-        return None
-    request: dict[str, Any] = {"Driver": "", "Capabilities": [["gpu"]]}
-    if asked == "all":
-        request["Count"] = -1
-    elif asked.isdigit():
-        request["Count"] = int(asked)
-    else:
-        request["DeviceIDs"] = asked.removeprefix("device=").split(",")
-    return [request]
+def container_query(spec: ContainerSpec) -> dict[str, Any]:
+    """Return the query parameters of a create."""
+    rendered = _rendered(spec, CREATE.values())
+    return {place.removeprefix("?"): value for place, value in rendered if place.startswith("?")}
+
+
+def limits_body(limits: ResourceLimits, *, unlimited_swap: int = -1) -> dict[str, Any]:
+    """Return the limits that are set; `unlimited_swap` is the engine's number for unlimited swap."""
+    rendered = _rendered(ContainerSpec("", limits=limits), LIMITS.values())
+    body = {place.removeprefix("HostConfig."): value for place, value in rendered}
+    if limits.memory_swap == -1:
+        body["MemorySwap"] = unlimited_swap
+    return body
+
+
+def endpoint_body(attachment: NetworkAttachment) -> dict[str, Any]:
+    """Return the place of a container in a network: a value of EndpointsConfig, and the body of a connect."""
+    body: dict[str, Any] = {}
+    for row in CREATE.values():
+        outer, _, inner = row.field.partition(".")
+        if outer == "networks" and (value := getattr(attachment, inner)):
+            for place, render in row.places().items():
+                _put(body, place.removeprefix(_ENDPOINT), render(value))
+    return body
 
 
 def exec_body(spec: ExecSpec) -> dict[str, Any]:
-    """The body of an exec's create."""
-    return _without_none(
-        {
-            "Cmd": list(spec.command),
-            "Env": [f"{key}={value}" for key, value in spec.env.items()] or None,
-            "User": spec.user,
-            "WorkingDir": spec.workdir,
-            "Tty": spec.tty,
-            "Privileged": spec.privileged,
-            "AttachStdin": spec.stdin,
-            "AttachStdout": True,
-            "AttachStderr": True,
-        }
-    )
+    """Return the body of the create of an exec."""
+    body = {"Cmd": list(spec.command), "AttachStdout": True, "AttachStderr": True}
+    return body | dict(_rendered(spec, EXEC.values()))
 
 
 def network_body(spec: NetworkSpec) -> dict[str, Any]:
-    """The body of a network's create."""
-    pool = _without_none({"Subnet": spec.subnet, "Gateway": spec.gateway, "IPRange": spec.ip_range})
-    return _without_none(
-        {
-            "Name": spec.name,
-            "CheckDuplicate": True,
-            "Driver": spec.driver,
-            "Internal": spec.internal,
-            "EnableIPv6": spec.ipv6,
-            "IPAM": {"Driver": "default", "Config": [pool]} if pool else None,
-            "Options": dict(spec.options) or None,
-            "Labels": dict(spec.labels) or None,
-        }
-    )
+    """Return the body of the create of a network."""
+    body: dict[str, Any] = {"Name": spec.name, "CheckDuplicate": True, "Driver": spec.driver}
+    for place, value in _rendered(spec, NETWORK.values()):
+        _put(body, place, value)
+    if pool := body.pop("IPAM", {}).get("Config"):
+        body["IPAM"] = {"Driver": "default", "Config": [pool]}
+    return body
+
+
+def volume_body(spec: VolumeSpec) -> dict[str, Any]:
+    """Return the body of the create of a volume."""
+    return {"Name": spec.name, "Driver": spec.driver} | dict(_rendered(spec, VOLUME.values()))
+
+
+def build_query(spec: BuildSpec) -> dict[str, Any]:
+    """Return the query parameters of a build; mappings are JSON."""
+    query: dict[str, Any] = {"dockerfile": spec.dockerfile, "rm": True, "forcerm": True}
+    for place, value in _rendered(spec, BUILD.values()):
+        query[place.removeprefix("?")] = json.dumps(value) if isinstance(value, dict) else value
+    return query

@@ -9,7 +9,7 @@ from ..spec import NetworkSpec, VolumeSpec
 from ..streams import Stream
 from . import _parse
 from ._http import REQUEST_LABEL, HttpBackend, path, undisturbed
-from ._render import network_body, query_filters
+from ._render import network_body, query_filters, volume_body
 from ._translate import recast
 from .base import Event, NetworkRecord, Raw, VolumeRecord
 
@@ -28,12 +28,7 @@ class ResourceVerbs(HttpBackend):
                 pass
             else:
                 raise NameInUse(f"{doing}: there is a volume of that name; use volumes.get, or another name")
-        body = {
-            "Name": spec.name,
-            "Driver": spec.driver,
-            "DriverOpts": dict(spec.options),
-            "Labels": dict(spec.labels),
-        }
+        body = volume_body(spec)
         record = self._made(
             lambda: _parse.volume(_parse.mapping(self._json("POST", "/volumes/create", doing, body=body))),
             lambda: self._volume_by(spec),

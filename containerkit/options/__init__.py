@@ -1,38 +1,50 @@
-"""What users type, read into the values of :mod:`containerkit.spec`: every spelling accepted once, every mistake named.
+"""Options: from what users type to the values of :mod:`containerkit.spec`, every spelling and every mistake.
 
-A bad value raises InvalidOption (a bad image name InvalidReference) before anything is sent. Rooms: `values` the
-primitive readers, `mounts`, `network`, `resources` the richer ones, `container` and `others` the specs, `typed` the
-TypedDicts.
+An invalid value raises InvalidOption (an invalid image name InvalidReference) before any request is sent.
+
+Start reading in `table.py`: every option stands there once. `specs.py` turns the options of a call into a spec;
+`primitives`, `groups`, `names`, `mounts`, `ports`, `networks`, `limits` and `security` hold the parsers; `apijson`
+turns fields of a spec into the JSON of the Docker Engine API. `typed.py` and docs/options.md are generated.
+
+Imports: errors, reference, spec, values.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .container import CREATE_OPTIONS, container_spec, exec_spec, image_name, image_ref
-from .container import platform as platform_name
-from .network import network_attachment
-from .others import build_spec, filters, network_spec, volume_spec
-from .resources import limits
-from .resources import restart as restart_policy
-from .values import (
-    command,
-    env,
-    flag,
-    integer,
-    items,
-    labels,
-    local_path,
-    moment,
-    object_name,
-    object_ref,
-    one_of,
-    payload,
-    signal_name,
-    text,
-    timeout_seconds,
+from .groups import parse_command, parse_env, parse_filters, parse_items, parse_labels
+from .names import (
+    parse_container_path,
+    parse_image,
+    parse_image_name,
+    parse_local_path,
+    parse_name,
+    parse_object,
+    parse_platform,
 )
-from .values import size as size_bytes
+from .networks import parse_attachment
+from .primitives import (
+    parse_bytes,
+    parse_choice,
+    parse_flag,
+    parse_integer,
+    parse_signal,
+    parse_size,
+    parse_text,
+    parse_time,
+    parse_timeout,
+)
+from .signature import with_options
+from .specs import (
+    build_spec,
+    container_spec,
+    exec_spec,
+    network_spec,
+    required_capabilities,
+    update_spec,
+    volume_spec,
+)
 
 if TYPE_CHECKING:
     from .typed import (
@@ -43,11 +55,11 @@ if TYPE_CHECKING:
         NetworkOptions,
         RunOptions,
         StartOptions,
+        UpdateOptions,
         VolumeOptions,
     )
 
 __all__ = [
-    "CREATE_OPTIONS",
     "BuildOptions",
     "CreateOptions",
     "ExecOptions",
@@ -55,41 +67,69 @@ __all__ = [
     "NetworkOptions",
     "RunOptions",
     "StartOptions",
+    "UpdateOptions",
     "VolumeOptions",
     "build_spec",
-    "command",
     "container_spec",
-    "env",
     "exec_spec",
-    "filters",
-    "flag",
-    "image_name",
-    "image_ref",
-    "integer",
-    "items",
-    "labels",
-    "limits",
-    "local_path",
-    "moment",
-    "network_attachment",
     "network_spec",
-    "object_name",
-    "object_ref",
-    "one_of",
-    "payload",
-    "platform_name",
-    "restart_policy",
-    "signal_name",
-    "size_bytes",
-    "text",
-    "timeout_seconds",
+    "parse_attachment",
+    "parse_bytes",
+    "parse_choice",
+    "parse_command",
+    "parse_container_path",
+    "parse_env",
+    "parse_filters",
+    "parse_flag",
+    "parse_image",
+    "parse_image_name",
+    "parse_integer",
+    "parse_items",
+    "parse_labels",
+    "parse_local_path",
+    "parse_name",
+    "parse_object",
+    "parse_platform",
+    "parse_signal",
+    "parse_size",
+    "parse_text",
+    "parse_time",
+    "parse_timeout",
+    "required_capabilities",
+    "update_spec",
     "volume_spec",
+    "with_options",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:  # the TypedDicts: for type checkers, loaded only if somebody asks
+    if name in __all__:  # the TypedDicts: for type checkers, imported on first use
         from . import typed
 
         return getattr(typed, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# names that the callers still use; they follow in one step
+command, env, labels = parse_command, parse_env, parse_labels
+flag, integer, items, one_of, text = parse_flag, parse_integer, parse_items, parse_choice, parse_text
+image_name, image_ref, local_path, object_name, object_ref = (
+    parse_image_name,
+    parse_image,
+    parse_local_path,
+    parse_name,
+    parse_object,
+)
+moment, payload, platform_name, signal_name, size_bytes, timeout_seconds = (
+    parse_time,
+    parse_bytes,
+    parse_platform,
+    parse_signal,
+    parse_size,
+    parse_timeout,
+)
+network_attachment = parse_attachment
+
+
+def filters(value: Any) -> dict[str, tuple[str, ...]]:
+    return parse_filters("filters", value)

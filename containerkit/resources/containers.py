@@ -29,15 +29,14 @@ from ..options import (
     image_name,
     integer,
     items,
-    limits,
     moment,
     object_name,
     object_ref,
     one_of,
-    restart_policy,
     signal_name,
     text,
     timeout_seconds,
+    update_spec,
 )
 from ..options import filters as read_filters
 from ..spec import ContainerSpec, ExecSpec
@@ -277,8 +276,7 @@ class Container:
             InvalidOption: also memory that is more than the limit of memory and swap together.
             Unsupported, LimitNotEnforced.
         """
-        asked = limits(new_limits)
-        policy = restart_policy("restart", restart) if restart is not None else None
+        asked, policy = update_spec({"restart": restart, **new_limits})
         if not asked.requested() and policy is None:
             raise InvalidOption("update", new_limits, "at least one limit, or restart=")
         self._core.require(Capability.UPDATE, f"updating container {self.short_id}")

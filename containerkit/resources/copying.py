@@ -16,7 +16,9 @@ from typing import IO
 
 from ..backends.base import Backend, PathStat
 from ..errors import InvalidImage, InvalidOption, NotFound
-from ..options.values import container_path, local_path, payload
+from ..options import parse_bytes as payload
+from ..options import parse_container_path as container_path
+from ..options import parse_local_path as local_path
 
 __all__ = [
     "Reader",

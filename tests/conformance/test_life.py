@@ -116,7 +116,6 @@ def test_an_option_holds(
         {"mounts": ["type=bind,src=/tmp,dst=/mnt,ro"]},
         {"mounts": ["type=bind,source=/tmp,target=/mnt,readonly=true"]},
         {"mounts": [{"type": "bind", "source": "/tmp", "target": "/mnt", "read_only": True}]},
-        {"mounts": [{"Type": "bind", "Source": "/tmp", "Target": "/mnt", "ReadOnly": True}]},
         {"mounts": [ck.Mount("bind", "/tmp", "/mnt", read_only=True)]},
         {"tmpfs": {"/mnt": "ro"}},
     ],

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from containerkit import options
 from containerkit.errors import InvalidOption, InvalidReference
-from containerkit.options import CREATE_OPTIONS, typed, values
+from containerkit.options import names, typed
+from containerkit.options.table import CREATE
 from containerkit.spec import (
     BuildSpec,
     ContainerSpec,
@@ -50,20 +51,20 @@ def test_without_options_a_spec_is_the_engines_defaults() -> None:
     assert spec() == ContainerSpec("busybox", env={}, labels={})
 
 
-@pytest.mark.parametrize("name", sorted(CREATE_OPTIONS))
+@pytest.mark.parametrize("name", sorted(CREATE))
 def test_none_means_not_asked_for(name: str) -> None:
     """None for any option is the same as leaving it out."""
     assert spec(**{name: None}) == spec()
 
 
-@pytest.mark.parametrize("name", sorted(CREATE_OPTIONS))
+@pytest.mark.parametrize("name", sorted(CREATE))
 def test_an_object_that_is_no_value_is_refused_by_name(name: str) -> None:
     """Something that is no value at all is refused, with the option's name, for every option."""
     error = refused(**{name: object()})
     assert error.name == name
 
 
-@pytest.mark.parametrize("name", sorted(CREATE_OPTIONS - {"env", "labels"}))
+@pytest.mark.parametrize("name", sorted(set(CREATE) - {"env", "labels"}))
 @pytest.mark.parametrize("value", [b"bytes", float("nan"), "nul\0byte", "\ud800"])
 def test_bytes_nan_nul_and_lone_surrogates_are_refused(name: str, value: object) -> None:
     """Values that would not reach an engine as they are, are refused for every option."""
@@ -72,10 +73,8 @@ def test_bytes_nan_nul_and_lone_surrogates_are_refused(name: str, value: object)
 
 def test_the_type_of_the_options_lists_exactly_those_that_are_accepted() -> None:
     """CreateOptions has every option and every alias, and no other."""
-    from containerkit.options.container import ALIASES
-
     hints = typed.CreateOptions.__annotations__ | typed.LimitOptions.__annotations__
-    assert set(hints) == set(CREATE_OPTIONS) | set(ALIASES)
+    assert set(hints) == {spelling for row in CREATE.values() for spelling in (row.name, *row.aliases)}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +148,7 @@ def test_an_image_is_taken_as_it_was_given(image: str) -> None:
 )
 def test_a_string_is_split_as_a_shell_would_and_a_list_is_not(given: object, argv: object) -> None:
     """A command may be a line or a list."""
-    assert options.command(given) == argv
+    assert options.parse_command("command", given) == argv
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_a_string_is_split_as_a_shell_would_and_a_list_is_not(given: object, arg
 def test_a_command_that_is_none_is_refused(given: object) -> None:
     """Nothing to run, an open quote, a NUL byte, things that are no strings."""
     with pytest.raises(InvalidOption) as caught:
-        options.command(given)
+        options.parse_command("command", given)
     assert caught.value.name == "command"
 
 
@@ -242,7 +241,7 @@ def test_a_workdir_is_an_absolute_path(given: object, path: str) -> None:
 @pytest.mark.parametrize("given", ["SIGTERM", "TERM", "term", "sigterm", 15, "15", signal.SIGTERM])
 def test_a_signal_has_one_spelling(given: object) -> None:
     """Every spelling of SIGTERM is SIGTERM."""
-    assert options.signal_name("signal", given) == "SIGTERM"
+    assert options.parse_signal("signal", given) == "SIGTERM"
 
 
 def test_realtime_signals_have_names_too() -> None:
@@ -256,7 +255,7 @@ def test_realtime_signals_have_names_too() -> None:
 def test_a_signal_that_is_none_is_refused(given: object) -> None:
     """Numbers without a name, words that are no signals."""
     with pytest.raises(InvalidOption):
-        options.signal_name("signal", given)
+        options.parse_signal("signal", given)
 
 
 @pytest.mark.parametrize("value", ["yes", 1, 0, "true", []])
@@ -295,15 +294,15 @@ def test_a_size_with_a_unit_is_that_many_times_the_unit(count: int, unit: str) -
     factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit[0].lower()]
     if count * factor >= 2**63:
         with pytest.raises(InvalidOption):
-            options.size_bytes("s", f"{count}{unit}")
+            options.parse_size("s", f"{count}{unit}")
     else:
-        assert options.size_bytes("s", f"{count}{unit}") == count * factor
+        assert options.parse_size("s", f"{count}{unit}") == count * factor
 
 
 @given(st.integers(min_value=1, max_value=10**9))
 def test_a_plain_number_of_bytes_is_itself(count: int) -> None:
     """Bytes as int, as digits and with "b" are the same."""
-    assert options.size_bytes("s", count) == options.size_bytes("s", str(count)) == options.size_bytes("s", f"{count}b")
+    assert options.parse_size("s", count) == options.parse_size("s", str(count)) == options.parse_size("s", f"{count}b")
 
 
 @pytest.mark.parametrize(
@@ -313,7 +312,7 @@ def test_a_plain_number_of_bytes_is_itself(count: int) -> None:
 )  # fmt: skip
 def test_a_duration_is_seconds_or_the_command_lines_form(given: object, seconds: float | None) -> None:
     """Seconds as a number, a timedelta, or "1m30s"."""
-    assert options.timeout_seconds("timeout", given) == seconds
+    assert options.parse_timeout("timeout", given) == seconds
 
 
 @pytest.mark.parametrize(
@@ -322,19 +321,22 @@ def test_a_duration_is_seconds_or_the_command_lines_form(given: object, seconds:
 def test_a_timeout_that_is_none_is_refused(given: object) -> None:
     """Zero, negative, endless, no time at all."""
     with pytest.raises(InvalidOption):
-        options.timeout_seconds("timeout", given)
+        options.parse_timeout("timeout", given)
 
 
 def test_stop_now_is_a_timeout_of_zero_where_it_is_allowed() -> None:
     """zero=True allows 0."""
-    assert options.timeout_seconds("timeout", 0, zero=True) == 0.0
+    assert options.parse_timeout("timeout", 0, zero=True) == 0.0
 
 
-def test_limits_are_read_and_other_options_left_alone() -> None:
-    """limits() takes what is a limit."""
-    given = {"memory": "64m", "memory_swap": -1, "cpus": "0.5", "pids_limit": -1, "cpuset_cpus": [0, 1], "name": "x"}
-    found = options.limits(given)
-    assert found == ResourceLimits(64 << 20, -1, None, 0.5, None, "0,1", -1)
+def test_an_update_takes_limits_and_a_restart_policy() -> None:
+    """update_spec() returns both, and refuses any other option."""
+    given = {"memory": "64m", "memory_swap": -1, "cpus": "0.5", "pids_limit": -1, "cpuset_cpus": [0, 1]}
+    found = options.update_spec({**given, "restart": "on-failure:3"})
+    assert found == (ResourceLimits(64 << 20, -1, None, 0.5, None, "0,1", -1), RestartPolicy("on-failure", 3))
+    assert options.update_spec({"restart": None}) == (ResourceLimits(), None)
+    with pytest.raises(InvalidOption, match=r"name='x': expected an option of update"):
+        options.update_spec({"name": "x"})
 
 
 @pytest.mark.parametrize(
@@ -356,11 +358,11 @@ def test_impossible_limits_are_refused(given: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "given",
     [{"nofile": (1024, 2048)}, ["nofile=1024:2048"], "nofile=1024:2048", {"nofile": "1024:2048"},
-     [{"Name": "nofile", "Soft": 1024, "Hard": 2048}], {"name": "nofile", "soft": 1024, "hard": 2048},
+     [{"name": "nofile", "soft": 1024, "hard": 2048}], {"name": "nofile", "soft": 1024, "hard": 2048},
      [Ulimit("nofile", 1024, 2048)]],
 )  # fmt: skip
 def test_a_ulimit_has_many_spellings(given: object) -> None:
-    """The command line's, docker-py's in either case, and ours."""
+    """The command line's line, a mapping, and a Ulimit give the same limits."""
     assert spec(ulimits=given).ulimits == (Ulimit("nofile", 1024, 2048),)
     assert spec(ulimits={"nofile": 10}).ulimits == (Ulimit("nofile", 10, 10),)
 
@@ -395,7 +397,6 @@ READ_ONLY = [
     "readonly=1",
     "read_only",
     "read-only=true",
-    "ReadOnly",
     "rw=false",
     "ro=TRUE",
 ]
@@ -411,23 +412,35 @@ def test_every_spelling_of_read_only_is_read_only(line: str, word: str) -> None:
     assert spec(mount=f"{word},{line}").mounts == (BIND,)
 
 
-@pytest.mark.parametrize("key", ["ro", "readonly", "read_only", "ReadOnly", "READONLY", "read-only"])
-@pytest.mark.parametrize("keys", [("type", "source", "target"), ("Type", "Source", "Target"), ("type", "src", "dst")])
+@pytest.mark.parametrize("key", ["ro", "readonly", "read_only", "read-only"])
+@pytest.mark.parametrize("keys", [("type", "source", "target"), ("kind", "source", "target"), ("type", "src", "dst")])
 def test_every_mapping_that_says_read_only_is_read_only(keys: tuple[str, str, str], key: str) -> None:
-    """Mappings in anybody's spelling too."""
+    """A mapping accepts the command line's words and the fields of Mount."""
     assert spec(mounts=[dict(zip(keys, ("bind", "/a", "/b"), strict=True)) | {key: True}]).mounts == (BIND,)
 
 
-def test_docker_pys_mounts_are_understood() -> None:
-    """docker.types.Mount is a dict with nested words of each kind."""
-    types = pytest.importorskip("docker.types")
-    assert spec(mounts=[types.Mount("/b", "/a", type="bind", read_only=True)]).mounts == (BIND,)
-    slave = types.Mount("/b", "/a", type="bind", propagation="rslave")
-    assert spec(mounts=[slave]).mounts == (Mount("bind", "/a", "/b", propagation="rslave"),)
-    tmpfs = types.Mount("/t", None, type="tmpfs", tmpfs_size="1m", tmpfs_mode=0o1777)
-    assert spec(mounts=[tmpfs]).mounts == (Mount("tmpfs", "", "/t", tmpfs_size=1 << 20, tmpfs_mode=0o1777),)
-    volume = types.Mount("/b", "data", no_copy=True)
-    assert spec(mounts=[volume]).mounts == (Mount("volume", "data", "/b", no_copy=True),)
+@pytest.mark.parametrize(
+    ("option", "value", "word"),
+    [
+        ("mounts", {"Type": "bind", "Source": "/a", "Target": "/b"}, "kind"),
+        ("mounts", {"type": "bind", "source": "/a", "target": "/b", "ReadOnly": True}, "read_only"),
+        ("mounts", {"type": "tmpfs", "target": "/b", "TmpfsOptions": {"SizeBytes": 1}}, "tmpfs_options"),
+        ("ulimits", {"Name": "nofile", "Soft": 1}, "name"),
+        ("ulimits", [{"name": "nofile", "Soft": 1}], "soft"),
+        ("devices", {"PathOnHost": "/dev/fuse"}, "host_path"),
+        ("devices", [{"host_path": "/dev/fuse", "PathInContainer": "/dev/x"}], "container_path"),
+        ("devices", [{"host_path": "/dev/fuse", "CgroupPermissions": "r"}], "permissions"),
+        ("restart", {"Name": "always"}, "name"),
+        ("restart", {"name": "on-failure", "MaximumRetryCount": 3}, "max_retries"),
+        ("healthcheck", {"Test": "true"}, "test"),
+        ("healthcheck", {"test": "true", "StartPeriod": 3}, "start_period"),
+    ],
+)
+def test_a_key_of_docker_py_is_refused_with_our_key(option: str, value: object, word: str) -> None:
+    """TitleCase keys are no spelling; the error names the key to type."""
+    error = refused(**{option: value})
+    assert error.name == option
+    assert error.expected.endswith(f"; did you mean {word!r}?")
 
 
 def test_relative_sources_are_taken_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -545,6 +558,9 @@ def test_a_device_is_host_container_permissions(given: str, device: DeviceSpec) 
         (["[::1]::80"], [PortBinding(80, "tcp", "::1")]),
         (["8000-8001:80-81"], [PortBinding(80, "tcp", "", 8000), PortBinding(81, "tcp", "", 8001)]),
         (["80-81"], [PortBinding(80), PortBinding(81)]),
+        (["8000-8005:80"], [PortBinding(80, "tcp", "", 8000, 8005)]),
+        ({80: "127.0.0.1:8000-8005"}, [PortBinding(80, "tcp", "127.0.0.1", 8000, 8005)]),
+        ([PortBinding(80, "tcp", "", 8000, 8005)], [PortBinding(80, "tcp", "", 8000, 8005)]),
         ([PortBinding(80, "sctp")], [PortBinding(80, "sctp")]),
         (["80", "80"], [PortBinding(80)]),
     ],
@@ -559,7 +575,9 @@ def test_ports_are_a_mapping_or_the_command_lines_strings(given: object, binding
     [{"80": "abc"}, {0: 80}, {80: 0}, {70000: 80}, {80: 70000}, {80: -1}, {"abc": 80}, {80: True}, {True: 80},
     {80: 80.0},
      {80: b"80"}, {"80/xyz": 80}, {80: ("localhost", 80)}, {80: ("127.0.0.1", 1, 2)}, {80: ()}, {80: {"HostPort": 80}},
-     "", ":", "80:", ":80", "abc", "80:abc", "a:80:80", "1.2.3.4.5:80:80", "::1:80:80", "8000-8001:80", "81-80", "0:80",
+     "", ":", "80:", ":80", "abc", "80:abc", "a:80:80", "1.2.3.4.5:80:80", "::1:80:80", "8000-8001:80-82", "81-80",
+     "0:80", "8005-8000:80", PortBinding(80, "tcp", "", 8005, 8000), PortBinding(80, "tcp", "", None, 8000),
+     PortBinding(80, "icmp"), PortBinding(0), PortBinding(80, "tcp", "x"), PortBinding(80, "tcp", "", 0),
      ["80/"], "8080:80:90", "127.0.0.1:80", "[::1]:80", [None], [True], True, b"80", ["8080:80", "8080:81"], 99999],
 )  # fmt: skip
 def test_broken_ports_are_refused(given: object) -> None:
@@ -595,7 +613,7 @@ def test_who_a_container_is_in_a_network_has_many_spellings(given: dict[str, obj
     """Aliases and addresses beside network=, in it, or in either engine's line."""
     expected = NetworkAttachment("lab", ("a", "b"), "10.0.0.5", None, "02:42:ac:11:00:02")
     assert spec(**given).networks == (expected,)
-    assert options.network_attachment("lab", aliases=["a", "b"], ip="10.0.0.5", mac="02:42:ac:11:00:02") == expected
+    assert options.parse_attachment("lab", aliases=["a", "b"], ip="10.0.0.5", mac="02:42:ac:11:00:02") == expected
 
 
 def test_several_networks_at_once() -> None:
@@ -669,10 +687,11 @@ def test_broken_health_checks_are_refused(given: dict[str, object]) -> None:
 
 
 def test_restart_policies() -> None:
-    """As on the command line, or as docker-py has them."""
+    """A line, a mapping and a RestartPolicy give the same policy."""
     assert spec(restart="on-failure:3").restart == RestartPolicy("on-failure", 3)
-    assert spec(restart={"Name": "on-failure", "MaximumRetryCount": 3}).restart == RestartPolicy("on-failure", 3)
-    for broken in ("", "sometimes", "always:3", "on-failure:", "on-failure:x", "on-failure:-1", 5, {"name": "always"}):
+    assert spec(restart={"name": "on-failure", "max_retries": 3}).restart == RestartPolicy("on-failure", 3)
+    assert spec(restart=RestartPolicy("on-failure", 3)).restart == RestartPolicy("on-failure", 3)
+    for broken in ("", "sometimes", "always:3", "on-failure:", "on-failure:x", "on-failure:-1", 5, {"name": "x"}, {}):
         assert refused(restart=broken).name == "restart"
 
 
@@ -804,14 +823,14 @@ def test_a_broken_network_is_refused(given: dict[str, Any]) -> None:
 def test_filters_are_strings_lists_bools_or_mappings() -> None:
     """Every form becomes a tuple of strings."""
     given = {"label": {"a": 1, "b": None}, "status": "running", "name": ["x", "y"], "dangling": True, "exited": 0}
-    assert options.filters(given) == {
+    assert options.parse_filters("filters", given) == {
         "label": ("a=1", "b"), "status": ("running",), "name": ("x", "y"), "dangling": ("true",), "exited": ("0",),
     }  # fmt: skip
-    assert options.filters(None) == {}
+    assert options.parse_filters("filters", None) == {}
     broken: Any
     for broken in ("label=a", {"": "x"}, {"a": None}, {"a": b"x"}, {"a": []}, {"a": ""}, {5: "x"}, {"a": object()}):
         with pytest.raises(InvalidOption):
-            options.filters(broken)
+            options.parse_filters("filters", broken)
 
 
 # ---------------------------------------------------------------- garbage
@@ -836,7 +855,7 @@ _GARBAGE = st.recursive(
 
 
 @settings(max_examples=1000, deadline=None, suppress_health_check=[Slow.too_slow])
-@given(st.dictionaries(st.sampled_from(sorted(CREATE_OPTIONS)), _GARBAGE, min_size=1, max_size=3))
+@given(st.dictionaries(st.sampled_from(sorted(CREATE)), _GARBAGE, min_size=1, max_size=3))
 def test_garbage_raises_nothing_but_invalid_option(given_options: dict[str, object]) -> None:
     """Whatever is given for whatever option: a spec, or InvalidOption that names an option."""
     error: InvalidOption | None = None
@@ -844,10 +863,10 @@ def test_garbage_raises_nothing_but_invalid_option(given_options: dict[str, obje
         spec(**given_options)
     except InvalidOption as caught:
         error = caught
-    assert error is None or (error.name in CREATE_OPTIONS and error.expected)
+    assert error is None or (error.name in CREATE and error.expected)
 
 
-@pytest.mark.parametrize("name", sorted(CREATE_OPTIONS))
+@pytest.mark.parametrize("name", sorted(CREATE))
 @settings(max_examples=60, deadline=None, suppress_health_check=[Slow.too_slow])
 @given(value=_GARBAGE)
 def test_garbage_for_each_option_raises_nothing_but_invalid_option(name: str, value: object) -> None:
@@ -857,7 +876,7 @@ def test_garbage_for_each_option_raises_nothing_but_invalid_option(name: str, va
         spec(**{name: value})
     except InvalidOption as caught:
         error = caught
-    assert error is None or error.name in CREATE_OPTIONS
+    assert error is None or error.name in CREATE
 
 
 @pytest.mark.parametrize(
@@ -870,14 +889,14 @@ def test_garbage_for_each_option_raises_nothing_but_invalid_option(name: str, va
         lambda value: options.volume_spec(value, options=value),
         lambda value: options.network_spec("lab", subnet=value, gateway=value),
         lambda value: options.network_spec(value),
-        lambda value: options.network_attachment("lab", aliases=value),
-        lambda value: options.network_attachment(value, ip=value),
-        lambda value: options.filters(value),
-        lambda value: options.filters({"label": value}),
-        lambda value: options.timeout_seconds("timeout", value),
-        lambda value: options.signal_name("signal", value),
-        lambda value: options.size_bytes("size", value),
-        lambda value: values.mac_address("mac", value),
+        lambda value: options.parse_attachment("lab", aliases=value),
+        lambda value: options.parse_attachment(value, ip=value),
+        lambda value: options.parse_filters("filters", value),
+        lambda value: options.parse_filters("filters", {"label": value}),
+        lambda value: options.parse_timeout("timeout", value),
+        lambda value: options.parse_signal("signal", value),
+        lambda value: options.parse_size("size", value),
+        lambda value: names.parse_mac("mac", value),
     ],
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[Slow.too_slow])

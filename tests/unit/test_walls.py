@@ -27,7 +27,7 @@ WALLS = {
     "oci": {"errors"},
     "display": {"errors", "values"},
     "options": {"errors", "reference", "spec", "values"},
-    "backends": {"errors", "reference", "spec", "streams", "values"},
+    "backends": {"errors", "options", "reference", "spec", "streams", "values"},
     "store": {"backends", "errors", "oci"},
     "layers": {"backends", "display", "errors", "oci", "options", "reference", "store", "values"},
     "isolation": {"backends", "display", "errors", "oci", "reference", "spec", "streams"},

@@ -30,9 +30,6 @@ READ_ONLY: dict[str, Callable[[str], dict[str, Any]]] = {
     "mount-mapping": lambda source: {
         "mounts": [{"type": kind_of(source), "source": source, "target": "/m", "read_only": True}]
     },
-    "mount-docker-py": lambda source: {
-        "mounts": [{"Type": kind_of(source), "Source": source, "Target": "/m", "ReadOnly": True}]
-    },
     "mount-value": lambda source: {"mounts": [Mount(kind=kind_of(source), source=source, target="/m", read_only=True)]},
 }
 
@@ -158,6 +155,7 @@ BAD_OPTIONS: dict[str, dict[str, Any]] = {
     "volume-empty": {"volumes": [""]},
     "two-mounts-one-place": {"volumes": ["/tmp:/m", "/usr:/m"]},
     "mount-unknown-key": {"mounts": "type=bind,source=/a,target=/b,sauce=x"},
+    "mount-docker-py": {"mounts": [{"Type": "bind", "Source": "/tmp", "Target": "/m", "ReadOnly": True}]},
     "tmpfs-option": {"tmpfs": {"/t": "crunchy"}},
     "workdir-relative": {"workdir": "tmp"},
     "user-space": {"user": "a b"},
