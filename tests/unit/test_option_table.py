@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 import typing
 from pathlib import Path
 from typing import Any
