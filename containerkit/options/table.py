@@ -242,7 +242,7 @@ START = CREATE | _table(
     Option("pull", 'Literal["missing", "always", "never"]', _choice("missing", "always", "never"), "",
            "When to pull the image: 'missing', 'always' or 'never'.", default="missing"),
     Option("limits", 'Literal["enforce", "best-effort"]', _choice("enforce", "best-effort"), "",
-           "A limit that the engine would not enforce: 'enforce' raises LimitNotEnforced, 'best-effort' runs without it.",
+           "A limit that this engine ignores: 'enforce' raises LimitNotEnforced, 'best-effort' runs without it.",
            default="enforce", flag="-"),
 )  # fmt: skip
 #: The options of `run`: those of `start`, and what happens with the command's output and end.
