@@ -68,7 +68,7 @@ def container_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
     target: str | None = getattr(request, "param", None)
     try:
-        engine = ck.connect(target)
+        engine = ck.connect(target, reaper=True)
     except ck.EngineUnavailable as exc:
         if request.config.getoption("require_container_engine"):
             pytest.fail(str(exc), pytrace=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .values import Value
 
 __all__ = [
+    "REQUEST_LABEL",
     "BuildSpec",
     "ContainerSpec",
     "DeviceSpec",
@@ -27,6 +28,9 @@ __all__ = [
     "Ulimit",
     "VolumeSpec",
 ]
+
+#: A label that is different for every create: by it a resource is found whose create request was interrupted.
+REQUEST_LABEL = "containerkit.request"
 
 
 @dataclass(frozen=True, slots=True)

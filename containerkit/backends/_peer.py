@@ -8,7 +8,7 @@ import stat
 import struct
 from pathlib import Path, PurePosixPath
 
-__all__ = ["engine_process", "engine_root", "surely_missing"]
+__all__ = ["engine_is_local", "engine_process", "engine_root", "surely_missing"]
 
 #: Programs that answer for an engine of this very machine; systemd holds the socket until one is needed. Others (ssh,
 #: a machine's proxy) pass it on to another machine, whose files are not ours to see.
@@ -33,6 +33,17 @@ def _names(process: Path) -> set[str]:
     """What a process is called; a rootless Podman starts itself again as /proc/self/exe, and is "exe" to the kernel."""
     first = (process / "cmdline").read_bytes().partition(b"\0")[0]
     return {(process / "comm").read_text().strip(), os.path.basename(os.fsdecode(first))}
+
+
+def engine_is_local(url: str) -> bool:
+    """Return True if the engine at a URL surely runs on this machine, and not behind a tunnel or a virtual machine."""
+    if url.startswith("embedded://"):  # a service that this process has started
+        return True
+    pid = engine_process(url)
+    try:
+        return pid is not None and bool(_names(Path("/proc", str(pid))) & _LOCAL)
+    except OSError:
+        return False
 
 
 def engine_root(url: str) -> tuple[Path | None, str]:

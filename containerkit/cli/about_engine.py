@@ -200,7 +200,8 @@ def cleanup(ctx: click.Context, older_than: str | None, form: str) -> None:
         for kind in ("containers", "networks", "volumes", "images")
         for name in getattr(cleaned, kind)
     ]
-    rows += [("", name, f"stays: {why}") for name, why in cleaned.failed]
+    rows += [("", name, f"stays: {reason}") for name, reason in cleaned.failed]
+    rows += [("", name, f"stays: {reason} (--older-than removes it)") for name, reason in cleaned.unknown]
     title = "Left behind by dead sessions" if rows else "Nothing was left behind by dead sessions"
     show(cleaned, form, tables=[table(title, ("kind", "name", "what happened") if rows else (), rows)])
     ctx.exit(1 if cleaned.failed else 0)

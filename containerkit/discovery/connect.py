@@ -93,7 +93,7 @@ def _probed(candidate: Candidate, environment: Environment) -> Endpoint:
     if address.scheme == "ssh" and not (candidate.chosen and candidate.automatic):
         return replace(endpoint, reason="not probed: discover() opens ssh only to a chosen address; use connect()")
     try:
-        route = open_route(candidate, runtime=environment.get("XDG_RUNTIME_DIR"), timeout=_PROBE)
+        route = _open(candidate, environment, _PROBE)
     except EngineUnavailable as exc:
         return replace(endpoint, reason=_reason(exc))
     try:
@@ -108,7 +108,7 @@ def _reason(exc: EngineUnavailable) -> str:
 
 
 # ---------------------------------------------------------------- connect
-def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 60.0) -> Engine:
+def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 60.0, reaper: bool = False) -> Engine:
     """Open an Engine.
 
     Without a target, connect() tries, in this order: CONTAINERKIT_ENGINE, CONTAINER_HOST, DOCKER_HOST,
@@ -123,6 +123,8 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         target: None, "docker", "podman", a URL, the path of a socket, the name of a docker context or of a podman
             connection, an Endpoint from discover(), or a Backend.
         timeout: seconds that the engine may take to respond to each request.
+        reaper: start a small process that removes what this Engine created if this process ends without closing it,
+            even by kill -9.
 
     Returns:
         An open Engine; close it, or use it in ``with``.
@@ -140,29 +142,39 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
     from ..backends.base import Backend
 
     _check_timeout(timeout)
-    if isinstance(target, Backend):
-        backend = target
-    elif isinstance(target, Endpoint):
-        backend = open_backend(target, timeout)
-    else:
-        backend = _connect(Environment.current(), _checked_target(target), timeout)
-    try:
-        from ..engine import Engine
+    if not isinstance(reaper, bool):
+        raise InvalidOption("reaper", reaper, "True or False")
+    from ..engine import Engine
 
-        return Engine(backend)
+    if isinstance(target, Backend):
+        if reaper:
+            raise InvalidOption("reaper", reaper, "False for a Backend, which another process cannot open")
+        return Engine(target)
+    environment = Environment.current()
+    if isinstance(target, Endpoint):
+        route = _open(Candidate(target, chosen=True), environment, timeout)
+    else:
+        route = _connect(environment, _checked_target(target), timeout)
+    backend = route.backend(timeout)
+    try:
+        engine = Engine(backend)
+        if reaper:
+            from .reaper import start_reaper
+
+            engine._core.session.watch(start_reaper(route.endpoint, engine._core.session.id))
+        return engine
     except BaseException:
-        if backend is not target:  # the caller's own backend stays open
-            backend.close()
+        backend.close()
         raise
 
 
 def open_backend(endpoint: Endpoint, timeout: float) -> Backend:
     """Return the backend of the engine at an endpoint. Raises EngineUnavailable."""
-    return _backend(Candidate(endpoint, chosen=True), Environment.current(), timeout)
+    return _open(Candidate(endpoint, chosen=True), Environment.current(), timeout).backend(timeout)
 
 
-def _backend(candidate: Candidate, environment: Environment, timeout: float) -> Backend:
-    return open_route(candidate, runtime=environment.get("XDG_RUNTIME_DIR"), timeout=timeout).backend(timeout)
+def _open(candidate: Candidate, environment: Environment, timeout: float) -> Route:
+    return open_route(candidate, runtime=environment.get("XDG_RUNTIME_DIR"), timeout=timeout)
 
 
 def _check_timeout(timeout: object) -> None:
@@ -177,11 +189,11 @@ def _checked_target(target: object) -> str | None:
     raise InvalidOption("target", target, _EXPECTED)
 
 
-def _connect(environment: Environment, target: str | None, timeout: float) -> Backend:
+def _connect(environment: Environment, target: str | None, timeout: float) -> Route:
     if target is None and own_variable(environment) in ("docker", "podman"):
         target = own_variable(environment)
     if target is None or target in ("docker", "podman"):
-        return _search(environment, target, timeout).backend(timeout)
+        return _search(environment, target, timeout)
     if any(mark in target for mark in ":/"):  # no context and no connection has these in its name
         candidate = Candidate(endpoint_of_url(environment, parse_url(target).url, "target"), chosen=True)
     else:
@@ -189,7 +201,7 @@ def _connect(environment: Environment, target: str | None, timeout: float) -> Ba
             candidate = candidate_named(environment, target)
         except LookupError as exc:
             raise EngineUnavailable(f"{exc}. A target is {_EXPECTED}", tried=((target, str(exc)),)) from None
-    return _backend(candidate, environment, timeout)
+    return _open(candidate, environment, timeout)
 
 
 def _search(environment: Environment, kind: str | None, timeout: float) -> Route:
@@ -201,7 +213,7 @@ def _search(environment: Environment, kind: str | None, timeout: float) -> Route
             continue
         limit = timeout if candidate.chosen else min(timeout, _SOCKET)
         try:
-            route = open_route(candidate, runtime=environment.get("XDG_RUNTIME_DIR"), timeout=limit)
+            route = _open(candidate, environment, limit)
         except EngineUnavailable as exc:
             tried.append((endpoint.label, _reason(exc)))
             if candidate.chosen and (kind is None or candidate.expected in (None, kind)):

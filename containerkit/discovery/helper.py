@@ -16,17 +16,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .endpoints import Unreachable
+from .watcher import Watcher
 
 __all__ = ["Helper", "HelperFailed", "private_folder"]
 
 _MAX_SOCKET = 107  # bytes, sun_path of unix(7) without its final NUL
 _GRACE = 5.0  # seconds between TERM and KILL
 
-# Reads until our end of the pipe is closed, which the kernel does even after kill -9; then ends the helper's process
-# group. A line ("done") means that close() has ended it already. PR_SET_PDEATHSIG would not do: it fires when the
-# *thread* that started the helper ends, and does not survive podman's second exec into its user namespace.
-_WATCH = """
-read -r word && exit 0
+# Ends the helper's process group and removes its folder; run by a Watcher.
+_END = """
 kill -s TERM -- "-$1" 2>/dev/null
 n=0; while kill -s 0 -- "-$1" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
 kill -s KILL -- "-$1" 2>/dev/null
@@ -80,7 +78,7 @@ class Helper:
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
-        self._watcher: subprocess.Popen[bytes] | None = None
+        self._watcher: Watcher | None = None
         atexit.register(self.close)
         try:
             with open(self._log, "wb") as log:
@@ -91,13 +89,8 @@ class Helper:
                     stderr=log,
                     start_new_session=True,
                 )
-            self._watcher = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCH, "containerkit-watch", str(self._process.pid), str(folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            end = ["/bin/sh", "-c", _END, "containerkit-end", str(self._process.pid), str(folder)]
+            self._watcher = Watcher(end)
         except OSError as exc:
             self.close()
             raise HelperFailed(f"{name} could not be started: {exc.strerror or exc}") from exc
@@ -147,12 +140,7 @@ class Helper:
             if process is not None:
                 _end(process)
             if watcher is not None:
-                with contextlib.suppress(OSError):
-                    if watcher.stdin:
-                        watcher.stdin.write(b"done\n")
-                        watcher.stdin.close()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    watcher.wait(_GRACE)
+                watcher.dismiss()
             shutil.rmtree(self.folder, ignore_errors=True)
             atexit.unregister(self.close)
 

@@ -7,13 +7,14 @@ import os
 import secrets
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ContainerKitError, EngineError
-from ..spec import ContainerSpec, Mount, ResourceLimits
+from ..spec import REQUEST_LABEL, ContainerSpec, Mount, ResourceLimits
 from .answers import parse_limit_claims
 from .elf import machine_of
 from .facts import EngineFacts, LimitFacts, OutsideFacts, ProbeFacts
@@ -129,7 +130,7 @@ class Probes:
             image=self.ref,
             command=(self.nonce, role),
             name=name,
-            labels=self.labels,
+            labels=self.labels and {**self.labels, REQUEST_LABEL: uuid.uuid4().hex},  # the image has another
             network_mode="none",
             **options,
         )

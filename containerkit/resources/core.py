@@ -35,7 +35,7 @@ class Core:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.session = Session()
+        self.session = Session(backend)
         self.unenforced: frozenset[Capability] = frozenset()
         self._logins: set[str] = set()
 

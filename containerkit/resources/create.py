@@ -54,24 +54,31 @@ def create(core: Core, spec: ContainerSpec, policy: Policy) -> Created:
     """
     spec, warnings = _without_unenforced(core, spec, policy)
     _check_capabilities(core, spec)
-    spec = replace(spec, labels={**spec.labels, **core.session.labels(keep=policy.keep)})
+    core.session.check_open()
     images = Images(core)
     if policy.pull == "always":
         images.pull(spec.image, platform=spec.platform)
     for attachment in spec.networks:
         check_addresses(core.backend, attachment)
+    with core.session.creating(keep=policy.keep) as labels:
+        spec = replace(spec, labels={**spec.labels, **labels})
+        created = _create_with_image(core, images, spec, policy)
+        if not policy.keep:
+            remove = core.backend.remove_container
+            core.session.own(created.id, lambda: remove(created.id, force=True, volumes=True))
+    return replace(created, warnings=(*warnings, *created.warnings))
+
+
+def _create_with_image(core: Core, images: Images, spec: ContainerSpec, policy: Policy) -> Created:
+    """Create the container; pull a missing image first, if the policy says so."""
     try:
         _check_platform(core, spec)
-        created = core.backend.create_container(spec)
+        return core.backend.create_container(spec)
     except ImageNotFound:
         if policy.pull != "missing" or Capability.REGISTRY not in core.capabilities:
             raise
         images.pull(spec.image, platform=spec.platform)
-        created = core.backend.create_container(spec)
-    if not policy.keep:
-        remove = core.backend.remove_container
-        core.session.own(created.id, lambda: remove(created.id, force=True, volumes=True))
-    return replace(created, warnings=(*warnings, *created.warnings))
+        return core.backend.create_container(spec)
 
 
 def _check_platform(core: Core, spec: ContainerSpec) -> None:

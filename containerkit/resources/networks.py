@@ -166,9 +166,10 @@ class Networks:
         flag("keep", keep)
         spec = network_spec(name, **options)
         session, backend = self._core.session, self._core.backend
-        record = backend.create_network(replace(spec, labels={**spec.labels, **session.labels(keep=keep)}))
-        if not keep:
-            session.own(f"network {record.name}", lambda: backend.remove_network(record.name))
+        with session.creating(keep=keep) as labels:
+            record = backend.create_network(replace(spec, labels={**spec.labels, **labels}))
+            if not keep:
+                session.own(f"network {record.name}", lambda: backend.remove_network(record.name))
         return Network(self._core, record)
 
     def get(self, ref: str) -> Network:

@@ -2,138 +2,226 @@
 
 from __future__ import annotations
 
-import hashlib
+import atexit
+import contextlib
 import logging
 import os
-import platform
 import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 from .._version import __version__
-from ..errors import ContainerKitError, EngineUnavailable, NotFound
+from ..backends._peer import engine_is_local
+from ..backends.base import Backend
+from ..errors import ContainerKitError, EngineTimeout, EngineUnavailable, NotFound
+from ..spec import REQUEST_LABEL
+from ..streams import Deadline
+from .liveness import Creator, Liveness, judge
+from .sweep import SESSION_LABEL, find_labelled, remove_labelled
 
-__all__ = ["LABEL", "REQUEST", "SESSION", "Session", "creator_lives"]
+__all__ = ["LABEL", "Session", "judge_session"]
 
 log = logging.getLogger("containerkit")
 
-#: On everything that containerkit creates; its value is the version that did.
+#: On everything that containerkit creates; its value is the version of containerkit.
 LABEL = "containerkit"
-SESSION = "containerkit.session"
-REQUEST = "containerkit.request"
-_PID, _STARTED, _BOOT, _NAMESPACE, _MACHINE = (
-    f"containerkit.{word}" for word in ("pid", "pid-started", "boot-id", "pid-namespace", "machine")
-)
 
-_live: set[str] = set()  # sessions of this process that are open
+_EXIT_SECONDS = 15.0  # for all removals at the interpreter's exit
+_LATE_SECONDS = 2.0  # in which an engine finishes a create whose request was interrupted
 
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError:
-        return ""
+_live: set[str] = set()  # IDs of the open sessions of this process
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
-def _process_start(pid: int) -> str:
-    """When a process began, in clock ticks since boot (field 22 of /proc/PID/stat); "" if there is none.
+class Reaper(Protocol):
+    """A process that removes what a session owns if this process ends before the session is closed."""
 
-    A pid alone is no identity: the kernel gives it out again.
+    def dismiss(self) -> None:
+        """End it; nothing is left to remove."""
+
+    def release(self) -> None:
+        """Let it remove what is left now."""
+
+
+def judge_session(labels: Mapping[str, str], here: Creator) -> tuple[Liveness, str]:
+    """Judge from the labels of a resource whether the session that created it is still open.
+
+    Args:
+        labels: of the resource.
+        here: this process.
+
+    Returns:
+        The judgement; for UNKNOWN, the reason.
     """
-    stat = _read(f"/proc/{pid}/stat")
-    # The second field is the command in parentheses, and may hold anything.
-    fields = stat.rpartition(")")[2].split()
-    return fields[19] if len(fields) > 19 and fields[0] not in ("Z", "X") else ""
-
-
-def _namespace() -> str:
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _machine() -> str:
-    identity = _read("/etc/machine-id") + platform.node()
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
-
-
-def _identity() -> dict[str, str]:
-    """This process, so that another can tell whether it still lives. Asked anew each time: a fork changes it."""
-    return {
-        _PID: str(os.getpid()),
-        _STARTED: _process_start(os.getpid()),
-        _BOOT: _read("/proc/sys/kernel/random/boot_id"),
-        _NAMESPACE: _namespace(),
-        _MACHINE: _machine(),
-    }
-
-
-def creator_lives(labels: Mapping[str, str]) -> bool | None:
-    """Whether the session that made something is still open; None when that cannot be known from here.
-
-    It can be known of processes on this machine, in this PID namespace, and of those before its last boot.
-    """
-    if labels.get(SESSION) in _live:
-        return True
-    here = _identity()
-    if labels.get(_MACHINE) != here[_MACHINE]:
-        return None
-    if labels.get(_BOOT) != here[_BOOT]:
-        return False
-    if labels.get(_NAMESPACE) != here[_NAMESPACE] or not labels.get(_PID, "").isdigit():
-        return None
-    if labels[_PID] == here[_PID] and labels.get(_STARTED) == here[_STARTED]:
-        return False  # this very process, and the session is closed
-    return _process_start(int(labels[_PID])) == labels.get(_STARTED)
+    if labels.get(SESSION_LABEL) in _live:
+        return Liveness.LIVE, ""
+    return judge(Creator.from_labels(labels), here)
 
 
 class Session:
-    """What one Engine created and still owns.
+    """What one Engine has created and still owns. Thread-safe.
 
-    What it owns is removed when it is closed, last made first removed; a failure is logged and the rest goes on.
+    close() removes everything that is owned, newest first; it runs at the interpreter's exit as well. In a forked
+    child the session starts anew: it owns nothing of the parent's, and what the child creates belongs to the child.
+
+    Args:
+        backend: the engine.
+
+    Attributes:
+        id: the value of the session label.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._local: bool | None = None
+        self._closing = False
+        self._begin()
+        _sessions.add(self)
+        atexit.register(self._close_at_exit)
+
+    def _begin(self) -> None:
         self.id = uuid.uuid4().hex
         self._lock = threading.Lock()
         self._owned: dict[str, Callable[[], None]] = {}
-        _live.add(self.id)
+        self._interrupted: set[str] = set()  # request labels of creates whose outcome is unknown
+        self._reaper: Reaper | None = None
+        if not self._closing:
+            _live.add(self.id)
+
+    def check_open(self) -> None:
+        """Raise EngineUnavailable if the session is closed, so that nothing would remove what is created."""
+        if self._closing:
+            raise _closed()
 
     def labels(self, *, keep: bool = False) -> dict[str, str]:
-        """For something about to be created. `keep`: it outlives the session, and no cleanup touches it.
+        """Return labels for one resource that is about to be created.
+
+        Args:
+            keep: the resource outlives the session, and no cleanup removes it.
 
         Raises:
-            EngineUnavailable: the session is closed; nobody would remove it.
+            EngineUnavailable: the session is closed, so nothing would remove the resource.
         """
-        if self.id not in _live:
-            raise EngineUnavailable("this Engine is closed: nothing is created with it; connect() gives another")
-        labels = {LABEL: __version__, REQUEST: uuid.uuid4().hex}
-        # A container inherits the labels of its image, which may be a session's: so "nobody's" is said, too.
-        return {**labels, SESSION: ""} if keep else {**labels, SESSION: self.id, **_identity()}
+        self.check_open()
+        labels = {LABEL: __version__, REQUEST_LABEL: uuid.uuid4().hex}
+        if self._local is None:
+            self._local = engine_is_local(self._backend.url)
+        if keep:  # the empty value hides a session label that the image may have
+            return {**labels, SESSION_LABEL: ""}
+        return {**labels, SESSION_LABEL: self.id, **Creator.current(local=self._local).labels()}
 
-    def own(self, what: str, remove: Callable[[], None]) -> None:
-        """Remember how to remove what was created."""
-        with self._lock:
-            self._owned[what] = remove
+    @contextlib.contextmanager
+    def creating(self, *, keep: bool = False) -> Iterator[dict[str, str]]:
+        """Yield labels for one create; if it is interrupted, close() looks for what the engine made of it.
 
-    def disown(self, what: str) -> None:
-        """It is gone, or somebody else's now."""
+        Own the resource inside the block. Args and Raises are those of labels().
+        """
+        labels = self.labels(keep=keep)
+        try:
+            yield labels
+        except BaseException as exc:
+            unknown = not isinstance(exc, ContainerKitError) or isinstance(exc, (EngineUnavailable, EngineTimeout))
+            if unknown and not keep:
+                self._interrupted.add(labels[REQUEST_LABEL])
+            raise
+
+    def own(self, name: str, remove: Callable[[], None]) -> None:
+        """Remember how to remove a resource.
+
+        Raises:
+            EngineUnavailable: the session was closed meanwhile; the resource has been removed.
+        """
         with self._lock:
-            self._owned.pop(what, None)
+            if not self._closing:
+                self._owned[name] = remove
+                return
+        with contextlib.suppress(NotFound):
+            remove()
+        raise _closed()
+
+    def disown(self, name: str) -> None:
+        """Forget a resource that is removed, or belongs to someone else now."""
+        with self._lock:
+            self._owned.pop(name, None)
+
+    def watch(self, reaper: Reaper) -> None:
+        """Hand over the reaper that stands by until the session is closed."""
+        self._reaper = reaper
 
     def close(self) -> None:
-        """Remove everything that is still owned."""
+        """Remove everything that is owned; a failure is logged, and the rest is removed.
+
+        If it is interrupted, another call, or the interpreter's exit, removes what is left.
+        """
+        with self._lock:
+            self._closing = True
+        complete = self._remove_owned()
+        if self._interrupted:
+            complete = self._remove_interrupted() and complete
+        _live.discard(self.id)
+        atexit.unregister(self._close_at_exit)
+        reaper, self._reaper = self._reaper, None
+        if reaper:
+            reaper.dismiss() if complete else reaper.release()
+
+    def _remove_owned(self) -> bool:
+        """Remove what is owned, newest first. Return False if something is left, or the engine stopped responding."""
+        complete, silent = True, 0
         while True:
             with self._lock:
                 if not self._owned:
-                    break
-                what, remove = self._owned.popitem()
+                    return complete
+                name, remove = next(reversed(self._owned.items()))
             try:
                 remove()
+                silent = 0
             except NotFound:
-                pass
+                silent = 0
             except ContainerKitError as exc:
-                log.warning("could not remove %s: %s", what, exc)
-        _live.discard(self.id)
+                log.warning("could not remove %s: %s", name, exc)
+                complete = False
+                silent = silent + 1 if isinstance(exc, (EngineUnavailable, EngineTimeout)) else 0
+            self.disown(name)  # only now: an interrupt in between leaves it owned
+            if silent > 1 and self._owned:
+                log.warning("the engine does not respond; left for cleanup(): %s", ", ".join(self._owned))
+                self._owned.clear()
+
+    def _remove_interrupted(self) -> bool:
+        """Remove what interrupted creates have made, also what the engine finishes a moment later."""
+        complete, pause, deadline = True, 0.05, time.monotonic() + _LATE_SECONDS
+        while self._interrupted and time.monotonic() < deadline:
+            try:
+                for item in find_labelled(self._backend, self.id):
+                    if (request := item.labels.get(REQUEST_LABEL, "")) in self._interrupted:
+                        self._interrupted.discard(request)
+                        complete = not remove_labelled(item) and complete
+            except ContainerKitError as exc:
+                log.warning("could not look for what an interrupted call created: %s", exc)
+                return False
+            if self._interrupted:
+                time.sleep(pause)
+                pause *= 2
+        self._interrupted.clear()
+        return complete
+
+    def _close_at_exit(self) -> None:
+        with Deadline.after(_EXIT_SECONDS, shield=True):
+            self.close()
+
+
+def _closed() -> EngineUnavailable:
+    return EngineUnavailable("this Engine is closed, so it creates nothing; connect() opens another one")
+
+
+def _begin_in_child() -> None:
+    """Give every session of a forked child an ID of its own: the parent's sessions are the parent's to close."""
+    _live.clear()
+    for session in list(_sessions):
+        session._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from ..backends.base import VolumeRecord
 from ..errors import InUse, VolumeNotFound
 from ..options import filters as read_filters
 from ..options import flag, object_ref, volume_spec
-from ..spec import VolumeSpec
 
 if TYPE_CHECKING:
     import sys
@@ -121,12 +121,11 @@ class Volumes:
             NameInUse: there is one of that name, on every engine.
         """
         spec = volume_spec(name, **options)
-        session = self._core.session
-        labelled = {**spec.labels, **session.labels(keep=flag("keep", keep))}
-        backend = self._core.backend
-        record = backend.create_volume(VolumeSpec(spec.name, spec.driver, spec.options, labelled))
-        if not keep:
-            session.own(f"volume {record.name}", lambda: backend.remove_volume(record.name, force=True))
+        session, backend = self._core.session, self._core.backend
+        with session.creating(keep=flag("keep", keep)) as labels:
+            record = backend.create_volume(replace(spec, labels={**spec.labels, **labels}))
+            if not keep:
+                session.own(f"volume {record.name}", lambda: backend.remove_volume(record.name, force=True))
         return Volume(self._core, record)
 
     def get(self, name: str) -> Volume:

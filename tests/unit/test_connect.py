@@ -24,7 +24,6 @@ import pytest
 from containerkit.discovery import connect as room
 from containerkit.discovery.endpoints import TLS, Endpoint, Unreachable
 from containerkit.discovery.probe import probe
-from containerkit.discovery.routes import Route
 from containerkit.errors import EngineUnavailable, InvalidOption
 from containerkit.userconfig.environment import Environment
 
@@ -345,14 +344,11 @@ def test_importing_connect_imports_no_vendor() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_own_variable_may_name_a_kind(folder: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_own_variable_may_name_a_kind(folder: Path, serve: Serve) -> None:
     """CONTAINERKIT_ENGINE takes what connect() takes, a kind too."""
     serve("run/user/1000/podman/podman.sock", PODMAN)
     url = serve("run/docker.sock", DOCKER)
-    opened: list[Route] = []
-    monkeypatch.setattr(Route, "backend", lambda route, timeout: opened.append(route))
-    room._connect(host(folder, CONTAINERKIT_ENGINE="docker"), None, 5.0)
-    assert [route.endpoint.url for route in opened] == [url]
+    assert room._connect(host(folder, CONTAINERKIT_ENGINE="docker"), None, 5.0).endpoint.url == url
 
 
 def test_podman_at_docker_host_is_podman_for_connect_podman(folder: Path, serve: Serve) -> None:

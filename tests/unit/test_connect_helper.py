@@ -241,11 +241,11 @@ def test_without_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_signal_names_are_posix() -> None:
-    """The watcher runs under dash as under bash: `kill -TERM -- -5` is an error in dash."""
-    from containerkit.discovery.helper import _WATCH
+    """The command that ends a helper runs under dash as under bash: `kill -TERM -- -5` is an error in dash."""
+    from containerkit.discovery.helper import _END
 
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as sleeper:
-        command = ["/bin/sh", "-c", _WATCH, "x", str(sleeper.pid), "/nonexistent"]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as watcher:
+        command = ["/bin/sh", "-c", _END, "x", str(sleeper.pid), "/nonexistent"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as ending:
             assert sleeper.wait(5) == -signal.SIGTERM
-            assert watcher.wait(10) == 0
+            assert ending.wait(10) == 0

@@ -46,7 +46,8 @@ WALLS = {
     "wait": {"resources"},
     "engine": {"backends", "errors", "isolation", "layers", "options", "resources", "streams"},
     "discovery": {"backends", "engine", "errors", "userconfig"},
-    "leftovers": {"backends", "discovery", "engine", "errors", "options", "resources"},
+    "reaper": {"discovery", "errors", "resources"},
+    "leftovers": {"backends", "discovery", "engine", "errors", "options", "resources", "values"},
     "cli": {""},
     "pytest_plugin": {"", "testing"},
     "testing": {
