@@ -1,8 +1,20 @@
-"""Every task of the project: `nox` runs the checks, `nox -s demo` shows the main job on real engines.
+"""Every task of the project, as nox sessions: `nox` checks the code, `nox -s demo` shows the main job on real engines.
 
-Sessions that need engines use those that run on this machine. Under CI=true, or where CONTAINERKIT_ENGINES names some
-(`base`, `all`, `docker28,podman58r`, …), engines/engines.sh starts them, which takes root on a Debian machine; what was
-not running before is stopped again. An engine asked for and missing is a failure, a machine without engines a skip.
+Sessions and what they need:
+
+    lint          ruff                                            nothing
+    types         mypy --strict                                   nothing
+    tests         unit tests, with the coverage gate              nothing
+    mutants       mutation tests; a sample in CI                  nothing
+    package       build, install bare, type-check a script        nothing
+    conformance   the suite that every engine passes              engines
+    faults        recorded answers replayed with a fault each     engines
+    examples      scripts, notebooks, blocks of the pages         engines
+    demo          ten images on real input                        engines; starts some if none runs
+
+Sessions that need engines use the engines that answer on this machine. With CI=true, or with CONTAINERKIT_ENGINES set
+(`base`, `all`, `docker28,podman58r`, …), engines/engines.sh starts engines and stops them again; that needs root on a
+Debian machine. A requested engine that is missing is a failure. Without a request, no engine is a skip.
 """
 
 from __future__ import annotations
@@ -26,7 +38,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.reuse_existing_virtualenvs = True
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
-EVERYTHING = ["lint", "types", "tests", "conformance", "examples", "demo", "package"]
+EVERYTHING = ["lint", "types", "tests", "conformance", "faults", "examples", "demo", "package", "mutants"]
 nox.options.sessions = EVERYTHING if CI else ["lint", "types", "tests"]
 
 HERE = Path(__file__).resolve().parent
@@ -34,41 +46,51 @@ PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 RESULTS = HERE / "build" / "results"
 ENGINES = str(HERE / "engines" / "engines.sh")
 
-# The rooms of tests/, by what they need
-WITHOUT_ENGINE = ("tests/unit", "tests/typing", "tests/faults")
+WITHOUT_ENGINE = ("tests/unit", "tests/faults")
 WITH_ENGINE = ("tests/conformance",)
 EXAMPLES = ("tests/examples",)
+#: Percent of the branches of the whole package, and of each file, that the unit tests have to cover.
+COVERED, COVERED_PER_FILE = 0, 0
 
 
 def groups(*names: str) -> tuple[str, ...]:
+    """Return the requirements of dependency groups of pyproject.toml."""
     return nox.project.dependency_groups(PYPROJECT, *names)
 
 
+def pytest_args(session: nox.Session) -> list[str]:
+    """Return the arguments after `--` that are for pytest."""
+    return [arg for arg in session.posargs if arg != "--require-engines"]
+
+
 # ------------------------------------------------------------------------------------------------------- results
+# Each session leaves NAME.json and JUnit files in build/results; .ci/summary.py adds them up.
 
 
-def record(session: nox.Session, result: str, reason: str = "") -> None:
+def record(session: nox.Session, outcome: str, reason: str = "") -> None:
+    """Write the outcome of a session: "passed", "failed" or "skipped"."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    said = {"session": session.name, "outcome": result, "reason": reason}
-    (RESULTS / f"{session.name}.json").write_text(json.dumps(said) + "\n")
+    document = {"session": session.name, "outcome": outcome, "reason": reason}
+    (RESULTS / f"{session.name}.json").write_text(json.dumps(document) + "\n")
 
 
-def outcome(session: nox.Session) -> str:
+def outcome_of(session: nox.Session) -> str:
+    """Return the outcome that was written last."""
     return str(json.loads((RESULTS / f"{session.name}.json").read_text())["outcome"])
 
 
 def recorded(function: Callable[[nox.Session], None]) -> Callable[[nox.Session], None]:
-    """Leave in build/results what became of the session, also when it dies half-way."""
+    """Decorate a session: record its outcome, also if it is interrupted."""
 
     @functools.wraps(function)
     def wrapper(session: nox.Session) -> None:
         for old in RESULTS.glob(f"{session.name}[.-]*"):
             old.unlink()
-        record(session, "failed", "interrupted")  # what stands if nox itself is killed
+        record(session, "failed", "interrupted")  # stays if nox itself is killed
         try:
             function(session)
         except Exception as exc:
-            if outcome(session) != "skipped":
+            if outcome_of(session) != "skipped":
                 record(session, "failed", str(exc).partition("\n")[0])
             raise
         record(session, "passed")
@@ -77,20 +99,14 @@ def recorded(function: Callable[[nox.Session], None]) -> Callable[[nox.Session],
 
 
 def skip(session: nox.Session, reason: str) -> None:
+    """Record a skip, and end the session."""
     record(session, "skipped", reason)
     session.skip(reason)
 
 
 def junit(session: nox.Session, part: str = "") -> str:
+    """Return the pytest option that writes a JUnit report into the results."""
     return f"--junitxml={RESULTS}/{session.name}-{part or 'all'}.xml"
-
-
-def rooms(session: nox.Session, folders: Sequence[str]) -> list[str]:
-    """Those of the folders that hold tests: pytest takes an empty one for a mistake."""
-    found = [folder for folder in folders if any((HERE / folder).rglob("test_*.py"))]
-    if not found:
-        skip(session, f"no tests in {', '.join(folders)}")
-    return found
 
 
 # ------------------------------------------------------------------------------------------------------- engines
@@ -98,7 +114,11 @@ def rooms(session: nox.Session, folders: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Engine:
-    """A running engine, and the words to put before a command that is to reach it and the ports it publishes."""
+    """A running engine.
+
+    Attributes:
+        prefix: the words before a command that has to reach the ports which the engine publishes.
+    """
 
     name: str
     url: str
@@ -107,14 +127,17 @@ class Engine:
 
 @contextmanager
 def engines(session: nox.Session, *, start: bool = False) -> Iterator[list[Engine]]:
-    """The engines to work with; `start`: where none runs, start the base group rather than give up."""
+    """Yield the engines to work with, and stop those that were started for it.
+
+    Args:
+        start: start the base group if no engine runs, instead of skipping the session.
+    """
     wanted = re.split(r"[\s,]+", os.environ.get("CONTAINERKIT_ENGINES", "").strip())
     if wanted == [""]:
         wanted = ["base"] if CI else []
     required = CI or bool(wanted) or "--require-engines" in session.posargs
     if not wanted:
-        found = discovered(session)
-        if found:
+        if found := discovered(session):
             yield found
             return
         can_start = start and os.geteuid() == 0 and shutil.which("apt-get") is not None
@@ -127,14 +150,17 @@ def engines(session: nox.Session, *, start: bool = False) -> Iterator[list[Engin
     before = {engine.name for engine in started(session)}
     try:
         session.run(ENGINES, "up", *wanted, external=True)
-        yield started(session, *wanted)
+        running = started(session, *wanted)
+        if missing := set(expanded(session, wanted)) - {engine.name for engine in running}:
+            session.error(f"not running: {', '.join(sorted(missing))}")
+        yield running
     finally:
         if new := [engine.name for engine in started(session) if engine.name not in before]:
             session.run(ENGINES, "down", *new, external=True)
 
 
 def started(session: nox.Session, *names: str) -> list[Engine]:
-    """The running engines of engines.sh."""
+    """Return the running engines of engines.sh: those of a name or group, or all."""
     output = session.run(ENGINES, "json", *expanded(session, names), external=True, silent=True, log=False)
     return [
         Engine(item["name"], item["url"], (ENGINES, "exec", item["name"], "--"))
@@ -143,13 +169,14 @@ def started(session: nox.Session, *names: str) -> list[Engine]:
 
 
 def expanded(session: nox.Session, names: Sequence[str]) -> list[str]:
+    """Return the engines that names and groups stand for."""
     output = session.run(ENGINES, "list", *names, external=True, silent=True, log=False) if names else ""
     lines = output.splitlines() if isinstance(output, str) else []
     return [line.split()[0] for line in lines if not line.startswith("group ")]
 
 
 def discovered(session: nox.Session) -> list[Engine]:
-    """The user's own engines, found by the package itself."""
+    """Return the user's own engines, which the package finds."""
     code = (
         "import containerkit as ck, json; "
         "print(json.dumps([[f'{e.kind}-{e.source}', e.url] for e in ck.discover() if e.reachable]))"
@@ -161,7 +188,11 @@ def discovered(session: nox.Session) -> list[Engine]:
 
 
 def each_engine(session: nox.Session, found: Sequence[Engine], *command: str, with_junit: bool = False) -> None:
-    """Run the command once per engine, all of them even if one fails; tests on as many at once as there are cores."""
+    """Run a Python command once per engine, and fail at the end if it failed on any.
+
+    Args:
+        with_junit: the command is pytest: write a report, and run on as many engines at once as there are cores.
+    """
     python = str(Path(session.bin) / "python")
     logs = Path(session.create_tmp()).resolve()
 
@@ -190,17 +221,13 @@ def each_engine(session: nox.Session, found: Sequence[Engine], *command: str, wi
         session.error(f"failed on {', '.join(names)}")
 
 
-def pytest_args(session: nox.Session) -> list[str]:
-    return [arg for arg in session.posargs if arg != "--require-engines"]
-
-
 # ------------------------------------------------------------------------------------------------------- sessions
 
 
 @nox.session
 @recorded
 def lint(session: nox.Session) -> None:
-    """Style and mistakes (ruff)."""
+    """Check style and common mistakes with ruff."""
     session.install(*groups("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -209,7 +236,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 @recorded
 def types(session: nox.Session) -> None:
-    """mypy --strict over everything."""
+    """Check types with mypy --strict."""
     session.install("-e", ".[notebook]", "nox", *groups("types", "tests", "examples"))
     session.run("mypy")
 
@@ -217,29 +244,44 @@ def types(session: nox.Session) -> None:
 @nox.session
 @recorded
 def tests(session: nox.Session) -> None:
-    """The tests that need no engine, with coverage."""
+    """Run the tests that need no engine, and fail below the required coverage."""
     session.install("-e", ".", *groups("tests"))
-    found = rooms(session, WITHOUT_ENGINE)
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *found, junit(session), *pytest_args(session))
-    session.run("coverage", "report", "--skip-covered", "--show-missing")
+    session.run("coverage", "run", "-m", "pytest", *WITHOUT_ENGINE, junit(session), *pytest_args(session))
+    if not session.posargs:
+        session.run("coverage", "report", "--skip-covered", "--show-missing", f"--fail-under={COVERED}")
+        session.run("coverage", "json", "--quiet", "-o", str(RESULTS / "coverage.json"))
+        files = json.loads((RESULTS / "coverage.json").read_text())["files"]
+        low = [name for name, found in files.items() if found["summary"]["percent_covered"] < COVERED_PER_FILE]
+        if low:
+            session.error(f"below {COVERED_PER_FILE} % of the branches: {', '.join(low)}")
+
+
+@nox.session
+@recorded
+def mutants(session: nox.Session) -> None:
+    """Change the code in small ways, and count the changes that a test notices. All modules: hours; CI: a sample."""
+    session.install("-e", ".", *groups("tests", "mutants"))
+    folder = Path(session.create_tmp()).resolve() / "work"
+    shutil.rmtree(folder, ignore_errors=True)
+    sample = ["--sample", "8"] if CI else []
+    session.run("python", "-m", "tests.mutants", str(folder), *sample, *session.posargs)
 
 
 @nox.session
 @recorded
 def conformance(session: nox.Session) -> None:
-    """The one suite every engine has to pass, once per engine."""
+    """Run the suite that every engine has to pass, once per engine."""
     session.install("-e", ".", *groups("tests"))
-    found = rooms(session, WITH_ENGINE)
     with engines(session) as running:
         fetch_registry(session, running)
-        each_engine(session, running, "-m", "pytest", *found, *pytest_args(session), with_junit=True)
+        each_engine(session, running, "-m", "pytest", *WITH_ENGINE, *pytest_args(session), with_junit=True)
 
 
 def fetch_registry(session: nox.Session, running: Sequence[Engine]) -> None:
-    """Get what the registries of the tests are made of, while there is a network: where engines are is none."""
+    """Fetch what the registries of the tests consist of: beside an engine there is no network."""
     if shutil.which("apt-get") is None:
-        return  # the tests say why they are skipped
+        return  # the tests that need a registry are skipped, with the reason
     image = RESULTS.parent / "registry.tar"
     session.run("python", "-m", "tests.registry.image", str(image))
     for engine in running:
@@ -261,17 +303,16 @@ def faults(session: nox.Session) -> None:
 @nox.session
 @recorded
 def examples(session: nox.Session) -> None:
-    """Every script and notebook of examples/, once per engine."""
+    """Run every script and notebook of examples/, and every block of the pages, once per engine."""
     session.install("-e", ".[notebook]", *groups("tests", "examples"))
-    found = rooms(session, EXAMPLES)
     with engines(session) as running:
-        each_engine(session, running, "-m", "pytest", *found, *pytest_args(session), with_junit=True)
+        each_engine(session, running, "-m", "pytest", *EXAMPLES, *pytest_args(session), with_junit=True)
 
 
 @nox.session
 @recorded
 def demo(session: nox.Session) -> None:
-    """The main job on real input: ten images from a Debian base on each engine. `-- full`: a base of 2 GB."""
+    """Derive ten images from a Debian base on each engine, and show what they cost. `-- full`: a base of 2 GB."""
     session.install("-e", ".")
     size = "full" if "full" in session.posargs else "small"
     base = Path(session.create_tmp()) / f"debian-{size}.tar"
@@ -281,9 +322,10 @@ def demo(session: nox.Session) -> None:
 
 
 IMPORT_ALL = """
-import importlib, pkgutil, sys
+import importlib, pathlib, pkgutil, sys
 import containerkit
 assert containerkit.__version__ == sys.argv[1], (containerkit.__version__, sys.argv[1])
+assert (pathlib.Path(containerkit.__file__).parent / "py.typed").exists(), "py.typed is missing"
 count, optional = 0, {"pytest", "matplotlib", "IPython", "isal"}
 for module in pkgutil.walk_packages(containerkit.__path__, "containerkit."):
     if module.name.endswith("__main__"):
@@ -301,8 +343,8 @@ print(f"containerkit {containerkit.__version__}: {count} modules import in a bar
 @nox.session
 @recorded
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, install the wheel with nothing else, import every module."""
-    session.install("build", "virtualenv")
+    """Build, install the wheel in a bare environment, import every module, type-check a user's script."""
+    session.install("build", "virtualenv", *groups("package"))
     folder = Path(session.create_tmp()).resolve()
     shutil.rmtree(folder / "dist", ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(folder / "dist"))
@@ -311,7 +353,11 @@ def package(session: nox.Session) -> None:
     session.run("python", "-m", "virtualenv", "--quiet", "--clear", str(folder / "bare"))
     python = str(folder / "bare" / "bin" / "python")
     session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
-    with session.chdir(folder):  # away from the checkout: the installed package has to do
+    script = shutil.copy(HERE / "tests" / "typing" / "user_script.py", folder)
+    with session.chdir(folder):  # outside of the checkout, so that the installed package is used
         session.run(python, "-c", IMPORT_ALL, wheel.name.split("-")[1], external=True)
         session.run(str(folder / "bare" / "bin" / "containerkit"), "--version", external=True)
+        session.run(python, script, external=True)
+        session.run("mypy", "--strict", "--python-executable", python, script)
+        session.run("basedpyright", "--pythonpath", python, "--level", "error", script)
     session.log(f"{wheel.name} {wheel.stat().st_size} bytes, {sdist.name} {sdist.stat().st_size} bytes")

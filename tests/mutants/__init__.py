@@ -1,0 +1,1 @@
+"""Mutation testing: how many small changes to the code do the tests without an engine notice?"""
