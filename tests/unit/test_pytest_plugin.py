@@ -68,7 +68,7 @@ class StubEngine:
         return Thing(name)
 
 
-def connect(target: str | None = None) -> StubEngine:
+def connect(target: str | None = None, *, reaper: bool = False) -> StubEngine:
     if target == "nobody":
         raise ck.EngineUnavailable("no engine answers. Tried:\n  nobody: no such socket")
     return StubEngine(target)
