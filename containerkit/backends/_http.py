@@ -1,145 +1,94 @@
-"""Requests to an engine through a vendor's session: sent, retried where that is safe, refused in our words."""
+"""What every request to an engine has in common: sending, retries, refusals, and reading the response strictly."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import http.client
+import dataclasses
 import json
 import logging
-import os
-import socket
-import ssl
-import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import quote
-
-import requests
+from urllib.parse import quote, urlencode
 
 from ..errors import ContainerKitError, EngineError, EngineUnavailable, Unsupported
-from ..streams import Attachment, ByteStream
-from ._translate import chain, refusal, translated
-from .base import Backend, Capability, EngineInfo
+from ..streams import Attachment, ByteStream, Deadline
+from . import _json
+from ._retry import is_transient, retry_transient
+from .base import REQUEST_LABEL, Backend, Capability, EngineInfo
+from .transport import Request, Response, StreamResponse, Transport, UpgradeResponse
+
+__all__ = ["REQUEST_LABEL", "HttpBackend", "path", "recast"]
 
 log = logging.getLogger("containerkit")
 
 T = TypeVar("T")
-#: A label that is different for every create: what may have been made by a request that was cut is found by it.
-REQUEST_LABEL = "containerkit.request"
-
-_UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
-_CHUNK = 1 << 16
-_TURNS, _BREATH = 5, 0.05  # times, seconds
-_TRANSIENT = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.EAGAIN}
-#: requests' own "no limit", told from "the backend's usual one".
-FOREVER = float("inf")
-
-
-def is_transient(exc: BaseException) -> bool:
-    """Was it a fault of the line, which the next try may not meet? An address that nobody serves is none."""
-    if not isinstance(exc, EngineUnavailable):
-        return False
-    return any(
-        isinstance(found, (http.client.RemoteDisconnected, http.client.BadStatusLine, http.client.IncompleteRead))
-        or (isinstance(found, OSError) and found.errno in _TRANSIENT)
-        for found in chain(exc)
-    )
-
-
-def retrying(once: Callable[[], T]) -> T:
-    """For requests that change nothing: three tries in all, the second at once, the third a fraction of a second later.
-
-    Whoever needs no second try does not pay for tenacity, which brings asyncio along (70 ms, 6 MiB).
-    """
-    try:
-        return once()
-    except EngineUnavailable as exc:
-        if not is_transient(exc):
-            raise
-        log.debug("once more after: %s", exc)
-    import tenacity
-
-    again = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_transient),
-        stop=tenacity.stop_after_attempt(2),
-        wait=tenacity.wait_exponential(multiplier=0.05, max=1.0),
-        before_sleep=tenacity.before_sleep_log(log, logging.DEBUG),
-        reraise=True,
-    )
-    return again(once)
+_E = TypeVar("_E", bound=EngineError)
+_JSON = {"Content-Type": "application/json"}
+_NOT_MODIFIED = 304
+#: A tar archive ends with this many zero bytes.
+_TAR_END = 1024
 
 
 def path(template: str, *parts: str) -> str:
-    """A path with names in it, each quoted but for the slash and colon of image names."""
+    """Return the path with each part quoted, except for the slash and colon of image names."""
     return template.format(*(quote(part, safe="/:@") for part in parts))
 
 
-def taken_over(response: requests.Response) -> tuple[socket.socket, bytes]:
-    """The socket of an answer that became a raw stream, and what was read of that stream with the header.
-
-    requests and urllib3 have no public way to it; both vendors' clients reach it like this.
-    """
-    answer: Any = response.raw
-    buffered = answer._fp.fp
-    sock: socket.socket = buffered.raw._sock
-    early = b""
-    sock.setblocking(False)
-    with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
-        early = buffered.peek() or b""
-        if early:
-            buffered.read(len(early))
-    # Keep the answer alive as long as the socket: its collection would close the descriptor under us.
-    duplicate = sock if isinstance(sock, ssl.SSLSocket) else socket.socket(fileno=os.dup(sock.fileno()))
-    if duplicate is not sock:
-        response.close()
-    return duplicate, early
+def recast(exc: EngineError, kind: type[_E], message: str) -> _E:
+    """Return the same refusal as a more exact error. Raise it from the first."""
+    return kind(message, status=exc.status, explanation=exc.explanation)
 
 
-def undisturbed(ask: Callable[[], T]) -> T:
-    """The answer to a question about all images. One that goes meanwhile fails it whole, on Podman and in Docker's
-    containerd store (404, 500): it is asked anew, a few times."""
-    for _ in range(_TURNS):
-        try:
-            return ask()
-        except EngineError as exc:
-            if exc.status not in (404, 500):
-                raise
-        time.sleep(_BREATH)
-    return ask()
+def _refusal(response: Response, doing: str) -> EngineError:
+    """Return a response of status 300 or above as an EngineError with the engine's own explanation."""
+    words = ""
+    try:
+        body = _json.decode(response.body)
+    except ValueError:
+        body = None
+    if isinstance(body, Mapping):
+        message = body.get("message") or body.get("cause")
+        words = message.strip() if isinstance(message, str) else ""
+    words = words or response.body[:2000].decode("utf-8", "replace").strip()
+    words = words or f"status {response.status} without an explanation"
+    return EngineError(f"{doing}: {words}", status=response.status, explanation=words)
 
 
 class HttpBackend(Backend):
-    """What every request has in common, whatever it asks."""
+    """A backend that sends HTTP requests through a Transport.
+
+    Args:
+        url: the address of the engine as users write it.
+        timeout: seconds of silence after which a request fails; see `_request` for requests that may take longer.
+        transport: sends the requests.
+        on_close: called once when the backend is closed.
+    """
 
     _first: EngineInfo
 
-    def __init__(self, url: str, *, timeout: float, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, url: str, *, timeout: float, transport: Transport, on_close: Callable[[], None] | None = None
+    ) -> None:
         self.url = url
         self._timeout = timeout
+        self._transport = transport
         self._on_close = on_close
 
     def first_info(self) -> EngineInfo:
-        """As the engine answered when the connection was made."""
         return self._first
 
-    @abstractmethod
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        native: bool,
-        params: Mapping[str, Any] | None,
-        data: Any,
-        headers: Mapping[str, str],
-        stream: bool,
-        timeout: tuple[float, float | None],
-    ) -> requests.Response:
-        """One request through the vendor's session; `native` means the engine's own API where it has two."""
+    def close(self) -> None:
+        self._transport.close()
+        done, self._on_close = self._on_close, None
+        if done:
+            done()
 
-    def _call(
+    @abstractmethod
+    def _prefix(self, path: str, *, native: bool) -> str:
+        """Return the API version to put before a path; `native` is the engine's own API where it has two."""
+
+    # ---------------------------------------------------------------- sending
+    def _request(
         self,
         method: str,
         path: str,
@@ -149,148 +98,158 @@ class HttpBackend(Backend):
         body: Any = None,
         data: Any = None,
         headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-        timeout: float | None = None,
         native: bool = False,
-        accept: tuple[int, ...] = (),
-    ) -> requests.Response:
-        """Send, and give the answer; one that refuses, unless its status is in `accept`, is an EngineError.
+        silence: float | None = None,
+        body_silence: float | None = None,
+        slow: bool = False,
+        quiet: bool = False,
+    ) -> Request:
+        """Return a request.
 
-        `timeout` is how long the engine may be silent: None for the backend's usual one, FOREVER for no limit.
+        Args:
+            params: the query; None values are left out.
+            body: sent as JSON. data: sent as it is, bytes or an iterator.
+            native: use the engine's own API where it has two.
+            silence, body_silence: seconds of silence before and after the response header, after which the request
+                fails; default: the backend's timeout.
+            slow: the engine may take longer to answer, as long as it answers a ping meanwhile.
+            quiet: the body may pause for longer, as long as the engine answers a ping meanwhile.
         """
         sent = dict(headers or {})
         if body is not None:
-            data = json.dumps(body)
-            sent["Content-Type"] = "application/json"
-        source = _Source(data) if isinstance(data, Iterator) else None
-        silent = self._timeout if timeout is None else None if timeout == FOREVER else timeout
+            data = json.dumps(body).encode()
+            sent |= _JSON
         query = {key: _plain(value) for key, value in (params or {}).items() if value is not None}
+        target = self._prefix(path, native=native) + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        return Request(
+            method,
+            target,
+            doing,
+            sent,
+            data,
+            silence=self._timeout if silence is None else silence,
+            body_silence=self._timeout if body_silence is None else body_silence,
+            slow_answer=slow,
+            quiet_body=quiet,
+        )
 
-        def once() -> requests.Response:
-            with translated(doing, self.url, silent):
-                return self._send(
-                    method,
-                    path,
-                    native=native,
-                    params=query,
-                    data=source or data,
-                    headers=sent,
-                    stream=stream,
-                    timeout=(self._timeout, silent),
-                )
+    def _send(self, request: Request, deliver: Callable[[Request, Deadline], T]) -> T:
+        """Send a request by one of the transport's methods; repeat it if that is safe and the connection failed."""
+        deadline = Deadline.current()
+        if isinstance(request.body, Iterator):
+            return _deliver_generated(request, deadline, deliver)
+        if request.method in ("GET", "HEAD"):
+            return retry_transient(lambda: deliver(request, deadline))
+        return deliver(request, deadline)
 
-        try:
-            response = retrying(once) if method in ("GET", "HEAD") else once()
-        except ContainerKitError:
-            if source and source.failed:  # the caller's own: a file that cannot be read, not the engine
-                raise source.failed from None
-            raise
-        log.debug("%s %s: %s", method, path, response.status_code)
-        if response.status_code >= 400 and response.status_code not in accept:
-            with translated(doing, self.url, silent):
-                error = refusal(response, doing)
-            response.close()
-            raise error
+    def _call(self, method: str, path: str, doing: str, *, accept: tuple[int, ...] = (), **how: Any) -> Response:
+        """Send a request and return the response.
+
+        Args:
+            accept: statuses of failures that are returned rather than raised.
+
+        Raises:
+            EngineError: the status reports a failure.
+        """
+        response = self._send(self._request(method, path, doing, **how), self._transport.send)
+        log.debug("%s %s: %s", method, path, response.status)
+        if response.status >= 300 and response.status != _NOT_MODIFIED and response.status not in accept:
+            raise _refusal(response, doing)
         return response
 
     def _made(self, send: Callable[[], T], look: Callable[[], T | None]) -> T:
-        """A create: if the line was cut, `look` for what it may have made before it is tried once more."""
+        """Send a create. If the connection fails, `look` for what it may have made before it is sent once more."""
         try:
             return send()
         except EngineUnavailable as exc:
             if not is_transient(exc):
                 raise
-            log.debug("was it made? %s", exc)
+            log.debug("looking for what a lost request may have created: %s", exc)
         found = look()
         return send() if found is None else found
 
+    # ---------------------------------------------------------------- reading
+    def _invalid(self, doing: str, why: object) -> EngineUnavailable:
+        return EngineUnavailable(f"{doing}: invalid response from {self.url}: {why}")
+
+    def _read(self, doing: str, parse: Callable[[Any], T], value: Any) -> T:
+        """Parse a value of a response. Raise EngineUnavailable if it is not what the engine's API defines."""
+        try:
+            return parse(value)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as exc:
+            raise self._invalid(doing, exc) from exc
+
     def _json(self, method: str, path: str, doing: str, **how: Any) -> Any:
+        """Send a request and return the JSON value of its response, which must have one."""
         response = self._call(method, path, doing, **how)
-        with translated(doing, self.url, self._timeout):
-            return response.json() if response.content else None
+        if not response.body:
+            raise self._invalid(doing, f"status {response.status} without a body")
+        return self._read(doing, _json.decode, response.body)
 
-    def _chunks(self, response: requests.Response, doing: str) -> ByteStream:
-        """The body as it comes; errors while reading are translated, and any thread may close it."""
+    def _object(self, method: str, path: str, doing: str, **how: Any) -> dict[str, Any]:
+        """Send a request and return the JSON object of its response."""
+        return self._read(doing, _json.object_, self._json(method, path, doing, **how))
 
-        def read() -> Iterator[bytes]:
-            source = response.iter_content(_CHUNK)
-            while True:
-                with translated(doing, self.url):
-                    chunk = next(source, None)
-                if chunk is None:
-                    return
-                yield chunk
+    def _rows(self, method: str, path: str, doing: str, **how: Any) -> list[dict[str, Any]]:
+        """Send a request and return the JSON objects of the list in its response."""
+        return self._read(doing, _json.objects, self._json(method, path, doing, **how))
 
-        return ByteStream(read(), on_close=lambda: _abort(response))
+    def _open(self, method: str, path: str, doing: str, **how: Any) -> StreamResponse:
+        """Send a request and return its response, whose status is 200, before the body has been read."""
+        response = self._send(self._request(method, path, doing, **how), self._transport.stream)
+        log.debug("%s %s: %s", method, path, response.status)
+        if response.status == 200:
+            return response
+        whole = Response(response.status, response.headers, b"".join(response.chunks))
+        if response.status >= 300:
+            raise _refusal(whole, doing)
+        raise self._invalid(doing, f"status {response.status} without a body")
 
-    def _stream(self, method: str, path: str, doing: str, **how: Any) -> ByteStream:
-        how.setdefault("timeout", FOREVER)
-        return self._chunks(self._call(method, path, doing, stream=True, **how), doing)
-
-    def _lines(
-        self, method: str, path: str, doing: str, *, patience: float | None = None, **how: Any
-    ) -> tuple[ByteStream, Iterable[bytes]]:
-        """A body of JSON lines, unbuffered: each piece as soon as the engine sends it.
-
-        `patience` is how long it may take to begin to answer; it may then be silent as long as it likes.
-        """
-        how.setdefault("timeout", FOREVER if patience is None else patience)
-        response = self._call(method, path, doing, stream=True, **how)
-        if patience is not None:
-            answer: Any = response.raw
-            answer._fp.fp.raw._sock.settimeout(None)
+    def _tar(self, response: StreamResponse, doing: str) -> ByteStream:
+        """Return the body of a response as a tar stream that raises EngineUnavailable if its end is missing."""
 
         def read() -> Iterator[bytes]:
-            source = response.raw.stream(_CHUNK, decode_content=True) if response.raw.chunked else None
-            pieces = source or response.iter_content(1)
-            while True:
-                with translated(doing, self.url):
-                    chunk = next(pieces, None)
-                if chunk is None:
-                    return
+            last = b""
+            for chunk in response.chunks:
+                last = (chunk if len(chunk) >= _TAR_END else last + chunk)[-_TAR_END:]
                 yield chunk
+            if last != bytes(_TAR_END):
+                raise self._invalid(doing, "the archive ends early")
 
-        stream = ByteStream(read(), on_close=lambda: _abort(response))
-        return stream, stream
+        return ByteStream(read(), on_close=response.close)
 
-    def _hijack(self, path: str, doing: str, *, framed: bool, **how: Any) -> Attachment:
-        response = self._call("POST", path, doing, stream=True, headers=_UPGRADE, **how)
-        with translated(doing, self.url):
-            sock, early = taken_over(response)
-        return Attachment(sock, early, framed=framed, on_close=response.close)
+    def _upgrade(self, path: str, doing: str, *, framed: bool, **how: Any) -> Attachment:
+        """Send a POST that turns the connection into the standard streams of a process."""
+        request = self._request("POST", path, doing, **how)
+        response = self._send(request, self._transport.upgrade)
+        if isinstance(response, UpgradeResponse):
+            return Attachment(response.sock, response.early, framed=framed, on_close=response.close)
+        raise _refusal(response, doing)
 
     def _unsupported(self, capability: Capability, what: str) -> NoReturn:
-        raise Unsupported(f"{what}: this {self.kind} engine at {self.url} cannot", capability=capability.value)
-
-    def close(self) -> None:
-        done, self._on_close = self._on_close, None
-        if done:
-            done()
+        raise Unsupported(f"{what}: unsupported by this {self.kind} engine at {self.url}", capability=capability.value)
 
 
-class _Source:
-    """A body that is made while it is sent; an error in its making is the caller's, and is kept for them."""
+def _deliver_generated(request: Request, deadline: Deadline, deliver: Callable[[Request, Deadline], T]) -> T:
+    """Send a body that is generated meanwhile. An error of its generator is raised as it is: it is the caller's."""
+    failed: list[Exception] = []
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self.failed: Exception | None = None
-
-    def __iter__(self) -> Iterator[bytes]:
+    def watched(pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
-            yield from self._pieces
+            yield from pieces
         except Exception as exc:
-            self.failed = exc
+            failed.append(exc)
             raise
+
+    assert isinstance(request.body, Iterator)
+    sent = dataclasses.replace(request, body=watched(request.body))
+    try:
+        return deliver(sent, deadline)
+    except ContainerKitError:
+        if failed:
+            raise failed[0] from None
+        raise
 
 
 def _plain(value: Any) -> Any:
-    return {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
-
-
-def _abort(response: requests.Response) -> None:
-    """End a body that is being read, from whichever thread: a plain close would wait for the reader's lock."""
-    with contextlib.suppress(Exception):
-        answer: Any = response.raw
-        answer._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)
-    with contextlib.suppress(OSError, EngineError, ValueError):
-        response.close()
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value

@@ -1,24 +1,24 @@
-"""What an engine answers, from the JSON of the Docker Engine API into records; the edge where parsing ends.
+"""Parse the JSON of the Docker Engine API into records. Above this module nobody reads an engine's JSON.
 
-Nothing is assumed to be there: engines leave fields out, send null for empty, and rename them between versions.
+Every function raises ValueError if a field is missing without which the record would be wrong.
 """
 
 from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from ..errors import EngineError
+from ._json import Raw, decode, integer, labels, mapping, number, object_, objects, required, sequence, text, texts
 from .base import (
     Address,
     Change,
     ContainerRecord,
     ContainerRef,
+    EngineDiskUsage,
     Event,
     HistoryEntry,
     ImageRecord,
@@ -26,60 +26,39 @@ from .base import (
     NetworkEndpoint,
     NetworkRecord,
     PathStat,
+    Processes,
     Progress,
     Stats,
     VolumeRecord,
 )
 
-Raw = Mapping[str, Any]
-
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?\s*(Z|[+-]\d\d:?\d\d)?")
 #: Go's os.FileMode bits, as the archive endpoints report a mode.
 _GO_DIR, _GO_LINK, _GO_SETUID, _GO_SETGID, _GO_STICKY = 1 << 31, 1 << 27, 1 << 23, 1 << 22, 1 << 20
+#: The end of the year 9999, in seconds.
+_LAST_TIME = 253402300800
 _CHANGES: dict[int, Literal["added", "modified", "deleted"]] = {0: "modified", 1: "added", 2: "deleted"}
 
 
-def mapping(value: Any) -> dict[str, Any]:
-    """The value if it is an object, else an empty one: null and absence mean the same to the engines."""
-    return value if isinstance(value, dict) else {}
-
-
-def sequence(value: Any) -> list[Any]:
-    """The value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def text(value: Any) -> str:
-    """The value as text; null and absence are empty."""
-    return value if isinstance(value, str) else "" if value is None else str(value)
-
-
-def number(value: Any) -> int:
-    """The value as a whole number; what is none is 0."""
-    return value if isinstance(value, int) else int(value) if isinstance(value, float) else 0
-
-
-def labels(value: Any) -> dict[str, str]:
-    """Labels or options: text to text."""
-    return {text(key): text(item) for key, item in mapping(value).items()}
-
-
 def timestamp(value: Any) -> float:
-    """Seconds since the epoch, of RFC 3339 text with up to nanoseconds, or of a number; 0.0 for Go's zero time."""
+    """Return seconds since the epoch, of RFC 3339 text or of a number. Go's zero time and invalid ones are 0.0."""
     if isinstance(value, (int, float)):
-        return float(value)
+        return float(value) if 0 <= value < _LAST_TIME else 0.0
     match = _TIME.match(text(value))
     if not match:
         return 0.0
     day, clock, fraction, zone = match.groups()
     if day < "1970":
         return 0.0
-    parsed = dt.datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in (None, 'Z') else zone}")
+    try:
+        parsed = dt.datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in (None, 'Z') else zone}")
+    except ValueError:
+        return 0.0
     return parsed.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
 
 
 def image_id(value: Any) -> str:
-    """An image ID with its algorithm, which Podman leaves out."""
+    """Return an image ID with its algorithm, which Podman leaves out."""
     found = text(value)
     return f"sha256:{found}" if re.fullmatch(r"[0-9a-f]{64}", found) else found
 
@@ -106,7 +85,7 @@ def _endpoints(networks: Any) -> dict[str, NetworkEndpoint]:
             ipv6_address=text(raw.get("GlobalIPv6Address")),
             mac_address=text(raw.get("MacAddress")),
             gateway=text(raw.get("Gateway")),
-            aliases=tuple(map(text, sequence(raw.get("Aliases")))),
+            aliases=texts(raw.get("Aliases")),
         )
         for name, raw in ((name, mapping(raw)) for name, raw in mapping(networks).items())
     }
@@ -114,15 +93,20 @@ def _endpoints(networks: Any) -> dict[str, NetworkEndpoint]:
 
 def _status(state: Raw) -> str:
     status = text(state.get("Status")).lower()
-    # Podman's own words, where its compat endpoint lets them through.
+    # Podman's compat endpoint passes on some of its own words.
     return {"configured": "created", "initialized": "created", "stopped": "exited", "stopping": "running"}.get(
         status, status
     )
 
 
 def container(raw: Raw, name_of_image: str = "") -> ContainerRecord:
-    """A container's inspect."""
-    config, host, state = mapping(raw.get("Config")), mapping(raw.get("HostConfig")), mapping(raw.get("State"))
+    """Parse the inspect of a container.
+
+    Args:
+        name_of_image: its image, in familiar form.
+    """
+    config, host, state = mapping(raw.get("Config")), mapping(raw.get("HostConfig")), required(raw, "State", dict)
+    required(state, "Status", str)
     network = mapping(raw.get("NetworkSettings"))
     status = _status(state)
     health = text(mapping(state.get("Health")).get("Status"))
@@ -133,8 +117,8 @@ def container(raw: Raw, name_of_image: str = "") -> ContainerRecord:
     ports = _ports(host.get("PortBindings")) | _ports(network.get("Ports"))
     ended = status in ("exited", "dead") or (status == "created" and number(state.get("ExitCode")) != 0)
     return ContainerRecord(
-        id=text(raw.get("Id")),
-        name=text(raw.get("Name")).lstrip("/"),
+        id=required(raw, "Id", str),
+        name=required(raw, "Name", str).lstrip("/"),
         image=name_of_image or text(config.get("Image")),
         image_id=image_id(raw.get("Image")),
         status=status,
@@ -160,14 +144,14 @@ def container(raw: Raw, name_of_image: str = "") -> ContainerRecord:
             )
             for item in map(mapping, sequence(raw.get("Mounts")))
         ),
-        size_rw=raw.get("SizeRw") if isinstance(raw.get("SizeRw"), int) else None,
-        size_root_fs=raw.get("SizeRootFs") if isinstance(raw.get("SizeRootFs"), int) else None,
+        size_rw=integer(raw.get("SizeRw")),
+        size_root_fs=integer(raw.get("SizeRootFs")),
         raw=raw,
     )
 
 
 def container_summary(raw: Raw) -> ContainerRecord:
-    """One row of the list of containers; it knows less than an inspect."""
+    """Parse a row of the list of containers; it holds less than an inspect."""
     ports: dict[tuple[int, str], tuple[Address, ...]] = {}
     for item in map(mapping, sequence(raw.get("Ports"))):
         key = (number(item.get("PrivatePort")), text(item.get("Type")) or "tcp")
@@ -175,33 +159,37 @@ def container_summary(raw: Raw) -> ContainerRecord:
         found = (Address(text(item.get("IP")) or "0.0.0.0", public),) if public else ()
         ports[key] = (*ports.get(key, ()), *found)
     names = [text(name).lstrip("/") for name in sequence(raw.get("Names"))]
-    # A link gives a container further names, with a slash in them; its own has none.
+    # A link gives a container further names, which contain a slash.
     own = [name for name in names if "/" not in name] or names
     return ContainerRecord(
-        id=text(raw.get("Id")),
+        id=required(raw, "Id", str),
         name=own[0] if own else "",
         image=text(raw.get("Image")),
         image_id=image_id(raw.get("ImageID")),
-        status=_status({"Status": raw.get("State")}),
+        status=_status({"Status": required(raw, "State", str)}),
         labels=labels(raw.get("Labels")),
         command=(text(raw.get("Command")),) if raw.get("Command") else (),
         ports=ports,
         created=timestamp(raw.get("Created")),
         networks=_endpoints(mapping(raw.get("NetworkSettings")).get("Networks")),
-        size_rw=raw.get("SizeRw") if isinstance(raw.get("SizeRw"), int) else None,
-        size_root_fs=raw.get("SizeRootFs") if isinstance(raw.get("SizeRootFs"), int) else None,
+        size_rw=integer(raw.get("SizeRw")),
+        size_root_fs=integer(raw.get("SizeRootFs")),
         complete=False,
         raw=raw,
     )
 
 
 def image(raw: Raw, refs: Iterable[str]) -> ImageRecord:
-    """An image's inspect. refs: its names, already in familiar form."""
+    """Parse the inspect of an image.
+
+    Args:
+        refs: its names, in familiar form.
+    """
     config = mapping(raw.get("Config"))
     return ImageRecord(
-        id=image_id(raw.get("Id")),
+        id=image_id(required(raw, "Id", str)),
         refs=tuple(refs),
-        digests=tuple(map(text, sequence(raw.get("RepoDigests")))),
+        digests=texts(raw.get("RepoDigests")),
         size=number(raw.get("Size")),
         created=timestamp(raw.get("Created")),
         labels=labels(config.get("Labels")),
@@ -209,48 +197,47 @@ def image(raw: Raw, refs: Iterable[str]) -> ImageRecord:
         os=text(raw.get("Os")),
         arch=text(raw.get("Architecture")),
         author=text(raw.get("Author")),
-        diff_ids=tuple(map(text, sequence(mapping(raw.get("RootFS")).get("Layers")))),
+        diff_ids=texts(mapping(raw.get("RootFS")).get("Layers")),
         config=config,
         raw=raw,
     )
 
 
 def image_summary(raw: Raw, refs: Iterable[str]) -> ImageRecord:
-    """One row of the list of images."""
-    containers, shared = raw.get("Containers"), raw.get("SharedSize")
+    """Parse a row of the list of images."""
     return ImageRecord(
-        id=image_id(raw.get("Id")),
+        id=image_id(required(raw, "Id", str)),
         refs=tuple(refs),
         digests=tuple(d for d in map(text, sequence(raw.get("RepoDigests"))) if not d.startswith("<none>")),
         size=number(raw.get("Size")),
         created=timestamp(raw.get("Created")),
         labels=labels(raw.get("Labels")),
         parent=image_id(raw.get("ParentId")),
-        containers=containers if isinstance(containers, int) and containers >= 0 else None,
-        shared_size=shared if isinstance(shared, int) and shared >= 0 else None,
+        containers=_size(raw.get("Containers")),
+        shared_size=_size(raw.get("SharedSize")),
         complete=False,
         raw=raw,
     )
 
 
 def history(rows: Any) -> tuple[HistoryEntry, ...]:
-    """The history endpoint's answer, newest first there, oldest first here."""
+    """Parse an image's history, newest first, into entries, oldest first."""
     return tuple(
         HistoryEntry(
             created_by=text(row.get("CreatedBy")),
             created=timestamp(row.get("Created")) or None,
-            size=row.get("Size") if isinstance(row.get("Size"), int) else None,
+            size=integer(row.get("Size")),
             comment=text(row.get("Comment")),
             image_id="" if text(row.get("Id")) == "<missing>" else image_id(row.get("Id")),
         )
-        for row in map(mapping, reversed(sequence(rows)))
+        for row in reversed(objects(rows))
     )
 
 
 def volume(raw: Raw) -> VolumeRecord:
-    """A volume, as inspect and list give it."""
+    """Parse a volume, from its inspect or from the list."""
     return VolumeRecord(
-        name=text(raw.get("Name")),
+        name=required(raw, "Name", str),
         driver=text(raw.get("Driver")),
         mountpoint=text(raw.get("Mountpoint")),
         labels=labels(raw.get("Labels")),
@@ -261,10 +248,10 @@ def volume(raw: Raw) -> VolumeRecord:
 
 
 def network(raw: Raw) -> NetworkRecord:
-    """A network, as inspect and list give it."""
+    """Parse a network, from its inspect or from the list."""
     return NetworkRecord(
-        id=text(raw.get("Id")),
-        name=text(raw.get("Name")),
+        id=required(raw, "Id", str),
+        name=required(raw, "Name", str),
         driver=text(raw.get("Driver")),
         internal=raw.get("Internal") is True,
         ipv6=raw.get("EnableIPv6") is True,
@@ -290,24 +277,26 @@ def network(raw: Raw) -> NetworkRecord:
 
 
 def changes(rows: Any) -> tuple[Change, ...]:
-    """What a container's read-write layer changes. A folder that was removed and made anew is modified: Podman calls it
-    deleted, beside what is in it now."""
-    known = (row for row in map(mapping, sequence(rows)) if row.get("Kind") in _CHANGES)
-    told = [(text(row.get("Path")), _CHANGES[row["Kind"]]) for row in known]
-    there = {parent.as_posix() for path, kind in told if kind != "deleted" for parent in PurePosixPath(path).parents}
-    return tuple(Change(path, "modified" if kind == "deleted" and path in there else kind) for path, kind in told)
+    """Parse the paths that a container's read-write layer changes.
+
+    A folder that was removed and created again is "modified": Podman reports it as deleted, beside its new content.
+    """
+    known = [row for row in objects([] if rows is None else rows) if row.get("Kind") in _CHANGES]
+    found = [(required(row, "Path", str), _CHANGES[row["Kind"]]) for row in known]
+    present = {str(parent) for path, kind in found if kind != "deleted" for parent in PurePosixPath(path).parents}
+    return tuple(Change(path, "modified" if kind == "deleted" and path in present else kind) for path, kind in found)
 
 
 def path_stat(header: str) -> PathStat:
-    """The X-Docker-Container-Path-Stat header: base64 of JSON, the mode in Go's bits."""
-    raw = mapping(json.loads(base64.b64decode(header)))
-    mode = number(raw.get("mode"))
+    """Parse the X-Docker-Container-Path-Stat header: base64 of JSON, with the mode in Go's bits."""
+    raw = object_(decode(base64.b64decode(header, validate=True)))
+    mode = required(raw, "mode", int)
     bits = mode & 0o777
     for go, posix in ((_GO_SETUID, 0o4000), (_GO_SETGID, 0o2000), (_GO_STICKY, 0o1000)):
         bits |= posix if mode & go else 0
     is_link = bool(mode & _GO_LINK)
     return PathStat(
-        name=text(raw.get("name")),
+        name=required(raw, "name", str),
         size=number(raw.get("size")),
         mode=bits,
         modified=timestamp(raw.get("mtime")),
@@ -317,25 +306,27 @@ def path_stat(header: str) -> PathStat:
 
 
 def progress(row: Raw) -> Progress:
-    """One line of a pull, push, load or build."""
+    """Parse a line of a pull, push, load or build."""
     detail = mapping(row.get("progressDetail"))
     aux = mapping(row.get("aux"))
     current, total = detail.get("current"), detail.get("total")
     return Progress(
         status=text(row.get("status")),
         id=text(row.get("id")),
-        current=current if isinstance(current, int) else None,
-        total=total if isinstance(total, int) and total > 0 else None,
+        current=integer(current),
+        total=integer(total) or None,
         stream=text(row.get("stream")),
         image_id=image_id(aux.get("ID")),
     )
 
 
 def stats(raw: Raw) -> Stats:
-    """One sample. The memory is what the CLI shows: usage less the page cache that can be dropped.
+    """Parse a sample of a container's resource usage, computed as `docker stats` does.
 
-    Formulas: https://docs.docker.com/reference/api/engine/ (ContainerStats), as `docker stats` computes them.
+    Memory is the usage without the page cache that can be dropped.
+    Formulas: https://docs.docker.com/reference/api/engine/ (ContainerStats)
     """
+    required(raw, "read", str)
     cpu, before = mapping(raw.get("cpu_stats")), mapping(raw.get("precpu_stats"))
     total = number(mapping(cpu.get("cpu_usage")).get("total_usage"))
     used = total - number(mapping(before.get("cpu_usage")).get("total_usage"))
@@ -368,7 +359,7 @@ def stats(raw: Raw) -> Stats:
 
 
 def event(raw: Raw) -> Event:
-    """One event; Podman's words for an end become the command line's."""
+    """Parse an event. Podman's "died" and "remove" of a container become "die" and "destroy"."""
     actor = mapping(raw.get("Actor"))
     attributes = labels(actor.get("Attributes"))
     action = text(raw.get("Action") or raw.get("status"))
@@ -376,7 +367,7 @@ def event(raw: Raw) -> Event:
     code = attributes.get("exitCode", attributes.get("containerExitCode", ""))
     nano = raw.get("timeNano")
     return Event(
-        type=text(raw.get("Type")),
+        type=required(raw, "Type", str),
         action=action,
         id=text(actor.get("ID") or raw.get("id")),
         name=attributes.get("name", ""),
@@ -387,28 +378,36 @@ def event(raw: Raw) -> Event:
     )
 
 
-def json_lines(chunks: Iterable[bytes], doing: str) -> Iterable[Raw]:
-    """A stream of JSON values, one after the other, with or without line ends between them.
-
-    Raises:
-        EngineError: something that is not JSON, or that stops in the middle of a value.
-    """
-    decoder = json.JSONDecoder()
-    buffer = b""
-    for chunk in chunks:
-        buffer += chunk
-        *lines, buffer = buffer.split(b"\n")
-        for line in lines:
-            yield from _values(decoder, line, doing)
-    yield from _values(decoder, buffer, doing)
+def volumes(raw: Raw) -> tuple[VolumeRecord, ...]:
+    """Parse the list of volumes, which is null if it is empty."""
+    rows = raw["Volumes"]
+    return tuple(map(volume, objects([] if rows is None else rows)))
 
 
-def _values(decoder: json.JSONDecoder, line: bytes, doing: str) -> Iterable[Raw]:
-    rest = line.decode("utf-8", "replace").strip()
-    while rest:
-        try:
-            value, end = decoder.raw_decode(rest)
-        except ValueError as exc:
-            raise EngineError(f"{doing}: the engine sent something that is not JSON: {rest[:200]!r}") from exc
-        yield mapping(value)
-        rest = rest[end:].strip()
+def processes(raw: Raw) -> Processes:
+    """Parse the processes of a container."""
+    return Processes(
+        titles=texts(required(raw, "Titles", list)),
+        rows=tuple(map(texts, sequence(raw.get("Processes")))),
+    )
+
+
+def disk_usage(raw: Raw) -> EngineDiskUsage:
+    """Parse the engine's figures of disk usage."""
+    images = [mapping(row) for row in sequence(raw.get("Images"))]
+    containers = [mapping(row) for row in sequence(raw.get("Containers"))]
+    sizes = [_size(row.get("Size")) for row in images]
+    total = _size(raw.get("LayersSize")) or (None if None in sizes else sum(filter(None, sizes)))
+    used = [row for row in images if (_size(row.get("Containers")) or 0) > 0]
+    unique = sum((_size(row.get("Size")) or 0) - (_size(row.get("SharedSize")) or 0) for row in used)
+    return EngineDiskUsage(
+        images=total,
+        containers=sum(_size(row.get("SizeRw")) or 0 for row in containers),  # Docker omits 0
+        reclaimable=None if total is None else total - unique,
+        raw=raw,
+    )
+
+
+def _size(value: Any) -> int | None:
+    found = integer(value)
+    return found if found is not None and found >= 0 else None

@@ -1,68 +1,69 @@
-"""The verbs of volumes and networks, and of the engine itself, over the endpoints that both engines serve alike."""
+"""Volumes, networks and events, over the endpoints that both engines serve alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from ..errors import EngineError, EngineUnavailable, InUse, NameInUse, NetworkNotFound, VolumeNotFound
-from ..spec import NetworkSpec, VolumeSpec
+from ..errors import EngineError, EngineUnavailable, InUse, NameInUse, NetworkNotFound, NotFound, VolumeNotFound
+from ..spec import NetworkAttachment, NetworkSpec, VolumeSpec
 from ..streams import Stream
-from . import _parse
-from ._http import REQUEST_LABEL, HttpBackend, path, undisturbed
-from ._render import network_body, query_filters, volume_body
-from ._translate import recast
-from .base import Event, NetworkRecord, Raw, VolumeRecord
+from . import _json, _parse
+from ._http import HttpBackend, path, recast
+from ._render import endpoint_body, network_body, query_filters, volume_body
+from ._retry import retry_stable
+from .base import REQUEST_LABEL, EngineDiskUsage, Event, NetworkRecord, Raw, VolumeRecord
 
 
 class ResourceVerbs(HttpBackend):
-    """Volumes, networks, events: what both engines answer alike; the rest are hooks."""
+    """Volumes, networks, events: requests that are the same on both engines, and hooks for the others."""
 
     # ---------------------------------------------------------------- volumes
     def create_volume(self, spec: VolumeSpec) -> VolumeRecord:
         doing = f"creating volume {spec.name}"
         if spec.name:
-            # Docker gives an existing volume as if it had been made; so ask before, and compare labels after.
+            # Docker returns an existing volume as if it had created it; so look before, and compare labels after.
             try:
                 self.inspect_volume(spec.name)
             except VolumeNotFound:
                 pass
             else:
-                raise NameInUse(f"{doing}: there is a volume of that name; use volumes.get, or another name")
+                raise NameInUse(f"{doing}: a volume of that name exists; use volumes.get, or another name")
         body = volume_body(spec)
         record = self._made(
-            lambda: _parse.volume(_parse.mapping(self._json("POST", "/volumes/create", doing, body=body))),
+            lambda: self._read(doing, _parse.volume, self._object("POST", "/volumes/create", doing, body=body)),
             lambda: self._volume_by(spec),
         )
         if any(record.labels.get(key) != value for key, value in spec.labels.items()):
-            raise NameInUse(f"{doing}: another program made it in the same moment")
+            raise NameInUse(f"{doing}: another program created it at the same time")
         return record
 
     def _volume_by(self, spec: VolumeSpec) -> VolumeRecord | None:
-        """The volume of a create whose answer was lost, by the label that only it has."""
+        """Return the volume of a create whose response was lost, by the label that only it has."""
         request = spec.labels.get(REQUEST_LABEL)
         if not request:
-            raise EngineUnavailable(f"creating volume {spec.name}: the answer was lost")
+            raise EngineUnavailable(f"creating volume {spec.name}: the response was lost")
         found = self.list_volumes(filters={"label": [f"{REQUEST_LABEL}={request}"]})
         return found[0] if found else None
 
     def inspect_volume(self, name: str) -> VolumeRecord:
+        doing = f"inspecting volume {name}"
         try:
-            raw = self._json("GET", path("/volumes/{}", name), f"inspecting volume {name}")
+            return self._read(doing, _parse.volume, self._object("GET", path("/volumes/{}", name), doing))
         except EngineError as exc:
             if exc.status == 404:
                 raise recast(exc, VolumeNotFound, f"no volume {name}") from exc
             raise
-        return _parse.volume(_parse.mapping(raw))
 
     def list_volumes(self, *, filters: Mapping[str, Sequence[str]]) -> tuple[VolumeRecord, ...]:
-        answer = self._json("GET", "/volumes", "listing volumes", params={"filters": query_filters(filters)})
-        rows = _parse.sequence(_parse.mapping(answer).get("Volumes"))
-        return tuple(_parse.volume(_parse.mapping(row)) for row in rows)
+        doing = "listing volumes"
+        answer = self._object("GET", "/volumes", doing, params={"filters": query_filters(filters)})
+        return self._read(doing, _parse.volumes, answer)
 
     def remove_volume(self, name: str, *, force: bool) -> None:
         doing = f"removing volume {name}"
         try:
-            # force only forgives a missing volume here: Podman's own would also remove the containers that use it.
+            # `force` is not sent: Podman's also removes the containers that use the volume.
             self._call("DELETE", path("/volumes/{}", name), doing)
         except EngineError as exc:
             try:
@@ -79,23 +80,23 @@ class ResourceVerbs(HttpBackend):
     def create_network(self, spec: NetworkSpec) -> NetworkRecord:
         doing = f"creating network {spec.name}"
         if self._network_named(spec.name):
-            raise NameInUse(f"{doing}: there is a network of that name; use networks.get, or another name")
+            raise NameInUse(f"{doing}: a network of that name exists; use networks.get, or another name")
         try:
             answer = self._made(
-                lambda: self._json("POST", "/networks/create", doing, body=network_body(spec)),
+                lambda: self._object("POST", "/networks/create", doing, body=network_body(spec)),
                 lambda: self._network_by(spec),
             )
         except EngineError as exc:
             if self._network_named(spec.name):
-                raise recast(exc, NameInUse, f"{doing}: there is a network of that name") from exc
+                raise recast(exc, NameInUse, f"{doing}: a network of that name exists") from exc
             raise
-        return self.inspect_network(_parse.text(_parse.mapping(answer).get("Id")) or spec.name)
+        return self.inspect_network(self._read(doing, lambda raw: _json.required(raw, "Id", str), answer))
 
-    def _network_by(self, spec: NetworkSpec) -> Raw | None:
-        """The answer of a create that was lost, if the network of that name is the one that it made."""
+    def _network_by(self, spec: NetworkSpec) -> dict[str, Any] | None:
+        """Return the response of a create that was lost, by the label that only its network has."""
         request = spec.labels.get(REQUEST_LABEL)
         if not request:
-            raise EngineUnavailable(f"creating network {spec.name}: the answer was lost")
+            raise EngineUnavailable(f"creating network {spec.name}: the response was lost")
         found = self.list_networks(filters={"label": [f"{REQUEST_LABEL}={request}"]})
         return {"Id": found[0].id} if found else None
 
@@ -106,17 +107,21 @@ class ResourceVerbs(HttpBackend):
             return False
 
     def inspect_network(self, ref: str) -> NetworkRecord:
+        doing = f"inspecting network {ref}"
         try:
-            raw = self._json("GET", path("/networks/{}", ref), f"inspecting network {ref}")
+            return self._read(doing, self._network, self._object("GET", path("/networks/{}", ref), doing))
         except EngineError as exc:
             if exc.status == 404:
                 raise recast(exc, NetworkNotFound, f"no network {ref}") from exc
             raise
-        return _parse.network(_parse.mapping(raw))
+
+    def _network(self, raw: Raw) -> NetworkRecord:
+        return _parse.network(raw)
 
     def list_networks(self, *, filters: Mapping[str, Sequence[str]]) -> tuple[NetworkRecord, ...]:
-        rows = self._json("GET", "/networks", "listing networks", params={"filters": query_filters(filters)})
-        return tuple(_parse.network(_parse.mapping(row)) for row in _parse.sequence(rows))
+        doing = "listing networks"
+        rows = self._rows("GET", "/networks", doing, params={"filters": query_filters(filters)})
+        return tuple(self._read(doing, self._network, row) for row in rows)
 
     def remove_network(self, ref: str) -> None:
         doing = f"removing network {ref}"
@@ -124,14 +129,40 @@ class ResourceVerbs(HttpBackend):
         try:
             self._call("DELETE", path("/networks/{}", ref), doing)
         except EngineError as exc:
-            record = self.inspect_network(ref)  # raises if it is gone
+            record = self.inspect_network(ref)  # raises if the network is gone
             if record.containers:
                 names = ", ".join(item.name or item.id[:12] for item in record.containers)
                 raise recast(exc, InUse, f"{doing}: {names} still attached") from exc
             raise
 
     def _refuse_network_in_use(self, ref: str, doing: str) -> None:
-        """Raise InUse where the engine itself would remove a network under its containers."""
+        """Raise InUse where the engine itself would remove a network in use."""
+
+    # ---------------------------------------------------------------- attached containers
+    def connect_network(self, ref: str, container: str, attachment: NetworkAttachment) -> None:
+        doing = f"connecting container {container} to network {ref}"
+        body = {"Container": container, "EndpointConfig": endpoint_body(attachment)}
+        try:
+            self._call("POST", path("/networks/{}/connect", ref), doing, body=body)
+        except EngineError as exc:
+            network = self.inspect_network(ref)
+            record = self.inspect_container(container)
+            if network.name in record.networks:
+                raise recast(exc, InUse, f"{doing}: it is already on that network") from exc
+            raise
+
+    def disconnect_network(self, ref: str, container: str, *, force: bool) -> None:
+        doing = f"disconnecting container {container} from network {ref}"
+        try:
+            self._call(
+                "POST", path("/networks/{}/disconnect", ref), doing, body={"Container": container, "Force": force}
+            )
+        except EngineError as exc:
+            network = self.inspect_network(ref)
+            record = self.inspect_container(container)
+            if network.name not in record.networks:
+                raise NotFound(f"{doing}: it is not on that network", status=exc.status) from exc
+            raise
 
     # ---------------------------------------------------------------- the engine
     def events(
@@ -144,14 +175,23 @@ class ResourceVerbs(HttpBackend):
             "filters": query_filters(filters),
             **self._event_params(until),
         }
-        source, chunks = self._lines("GET", "/events", doing, params=params)
-        events = (_parse.event(raw) for raw in _parse.json_lines(chunks, doing))
-        return Stream((event for event in events if until is None or event.time <= until), on_close=source.close)
+        response = self._open("GET", "/events", doing, params=params, slow=True, quiet=True)
+
+        def read() -> Iterator[Event]:
+            for raw in _json.json_lines(response.chunks, doing):
+                event = self._read(doing, _parse.event, raw)
+                if until is None or event.time <= until:
+                    yield event
+            if until is None:
+                raise EngineUnavailable(f"{doing}: {self.url} ended the stream of events")
+
+        return Stream(read(), on_close=response.close)
 
     def _event_params(self, until: float | None) -> Mapping[str, bool | float]:
+        """Return what the query of events needs beside the common parameters."""
         return {}
 
-    def engine_disk_usage(self) -> Raw:
-        return _parse.mapping(
-            undisturbed(lambda: self._json("GET", "/system/df", "asking for disk usage", timeout=600.0))
-        )
+    def engine_disk_usage(self) -> EngineDiskUsage:
+        doing = "reading the disk usage"
+        raw = retry_stable(lambda: self._object("GET", "/system/df", doing, slow=True))
+        return self._read(doing, _parse.disk_usage, raw)

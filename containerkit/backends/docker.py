@@ -1,9 +1,9 @@
-"""Docker: what it does its own way. Read beside podman.py; together they are the list of differences."""
+"""Docker: where its requests differ. Read beside podman.py; together they are the list of differences."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,20 @@ from docker.tls import TLSConfig
 from ..errors import AuthenticationFailed, EngineError, InvalidOption
 from ..reference import familiar, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
-from . import _parse
+from . import _json
 from ._containers import ContainerVerbs
-from ._http import path
+from ._http import path, recast
 from ._images import ImageVerbs
 from ._render import ALL_SWAP, auth_header, endpoint_body
+from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
-from ._translate import recast, translated
 from .base import Capability, EngineInfo, Raw
 from .tls import TLS
+from .transport import Transport
 
 __all__ = ["DockerBackend"]
 
-#: The newest API version whose answers are known here; an older engine is spoken to in its own.
+#: The newest API version whose responses are known here. An older engine is sent requests in its own version.
 _NEWEST = (1, 51)
 _LIMITS = {
     Capability.MEMORY_LIMIT: "MemoryLimit",
@@ -34,9 +35,7 @@ _LIMITS = {
     Capability.CPUSET_LIMIT: "CPUSet",
     Capability.PIDS_LIMIT: "PidsLimit",
 }
-
-
-#: Nothing of /proc and /sys is hidden or read-only: in the words of Docker's command line, and in Podman's.
+#: The options that leave /proc and /sys unmasked and writable: Docker's and Podman's.
 _UNMASKED = ("systempaths=unconfined", "unmask=ALL")
 
 
@@ -45,7 +44,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _with_profile(option: str) -> str:
-    """A seccomp profile's content in place of its path, as the command line sends it; Podman takes the path."""
+    """Replace the path of a seccomp profile by its content, as the command line does."""
     name, _, value = option.partition("=")
     if name != "seccomp" or value in ("unconfined", "builtin") or value.startswith("{"):
         return option
@@ -55,22 +54,35 @@ def _with_profile(option: str) -> str:
         raise InvalidOption("security_opt", option, f"the path of a seccomp profile in JSON ({exc})") from exc
 
 
+def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+    """Return a transport over docker-py's low-level client."""
+    secure = TLSConfig(client_cert=tls.client, ca_cert=tls.ca, verify=tls.verify) if tls else False
+
+    def open_session() -> tuple[requests.Session, str]:
+        client = docker.APIClient(address, version="1.24", timeout=int(timeout) or 1, tls=secure, max_pool_size=64)
+        return client, client.base_url
+
+    return RequestsTransport(open_session, url)
+
+
 class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
-    """An engine of Docker's, through docker-py's low-level client.
+    """A Docker engine.
 
     Args:
-        url: what users call it.
+        url: the address as users write it.
+        timeout: seconds of silence after which a request fails.
         address: where the client connects, if that is another place (the near end of a tunnel).
         tls: certificates for a tcp address.
         version: the response to GET /version, if it is known already.
-        on_close: called once, when the backend is closed.
+        on_close: called once when the backend is closed.
+        transport: sends the requests; default: docker-py's low-level client.
 
     Raises:
-        EngineUnavailable, EngineTimeout: nobody answers.
+        EngineUnavailable, EngineTimeout: no engine answers.
     """
 
     kind = "docker"
-    _swap_at_update = ALL_SWAP  # once there was a limit, runc 1.3 refuses -1, or ignores it (cgroup v2)
+    _swap_at_update = ALL_SWAP  # after a limit was set, runc 1.3 refuses -1, or ignores it (cgroup v2)
 
     def __init__(
         self,
@@ -81,87 +93,61 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         tls: TLS | None = None,
         version: Raw | None = None,
         on_close: Callable[[], None] | None = None,
+        transport: Transport | None = None,
     ) -> None:
-        super().__init__(url, timeout=timeout, on_close=on_close)
+        transport = transport or _open_transport(url, address or url, timeout, tls)
+        super().__init__(url, timeout=timeout, transport=transport, on_close=on_close)
         self._logins = {}
-        with translated("connecting", url, timeout):
-            secure = TLSConfig(client_cert=tls.client, ca_cert=tls.ca, verify=tls.verify) if tls else False
-            self._client = docker.APIClient(
-                address or url, version="1.24", timeout=int(timeout) or 1, tls=secure, max_pool_size=64
-            )
-        self._client.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
-        self._api = "1.24"
-        version = version or self._version_answer()
-        self._api = ".".join(map(str, min(_version(_parse.text(version.get("ApiVersion")) or "1.24"), _NEWEST)))
-        self._first = self._read_info(version)
+        known = version or self._get_version()
+        self._api = ".".join(map(str, min(_version(_json.text(known.get("ApiVersion")) or "1.24"), _NEWEST)))
+        self._first = self._read_info(known)
         self._read_capabilities(self._first)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        native: bool,
-        params: Mapping[str, Any] | None,
-        data: Any,
-        headers: Mapping[str, str],
-        stream: bool,
-        timeout: tuple[float, float | None],
-    ) -> requests.Response:
-        prefix = "" if path == "/version" else f"/v{self._api}"
-        return self._client.request(
-            method,
-            f"{self._client.base_url}{prefix}{path}",
-            params=params,
-            data=data,
-            headers=dict(headers),
-            stream=stream,
-            timeout=timeout,
-            allow_redirects=False,
-        )
-
-    def close(self) -> None:
-        self._client.close()
-        super().close()
+    def _prefix(self, path: str, *, native: bool) -> str:
+        return "" if path == "/version" else f"/v{self._api}"
 
     # ---------------------------------------------------------------- the engine
-    def _version_answer(self) -> dict[str, Any]:
-        return _parse.mapping(self._json("GET", "/version", "requesting the version"))
+    def _get_version(self) -> Raw:
+        doing = "requesting the version"
+        version = self._object("GET", "/version", doing)
+        self._read(doing, lambda raw: _json.required(raw, "ApiVersion", str), version)
+        return version
 
     def info(self) -> EngineInfo:
-        return self._read_info(self._version_answer())
+        return self._read_info(self._get_version())
 
     def _read_info(self, version: Raw) -> EngineInfo:
-        response = self._call("GET", "/info", "asking for the engine's state")
-        with translated("asking for the engine's state", self.url):
-            info = _parse.mapping(response.json())
-        options = tuple(map(_parse.text, _parse.sequence(info.get("SecurityOptions"))))
-        status = [tuple(map(_parse.text, _parse.sequence(row))) for row in _parse.sequence(info.get("DriverStatus"))]
+        doing = "requesting the engine's state"
+        response = self._call("GET", "/info", doing)
+        info = self._read(doing, lambda body: _json.object_(_json.decode(body)), response.body)
+        self._read(doing, lambda raw: _json.required(raw, "Driver", str), info)
+        options = _json.texts(info.get("SecurityOptions"))
+        status = [_json.texts(row) for row in _json.sequence(info.get("DriverStatus"))]
         snapshotter = ("driver-type", "io.containerd.snapshotter.v1") in status
-        cgroup = _parse.text(info.get("CgroupVersion"))
+        cgroup = _json.text(info.get("CgroupVersion"))
         return EngineInfo(
             kind="docker",
-            version=_parse.text(version.get("Version")),
-            api_version=_parse.text(version.get("ApiVersion")),
+            version=_json.text(version.get("Version")),
+            api_version=_json.text(version.get("ApiVersion")),
             rootless="name=rootless" in options,
-            cgroup_version=int(cgroup) if cgroup.isdigit() else None,
-            cgroup_driver=_parse.text(info.get("CgroupDriver")),
-            storage_driver=_parse.text(info.get("Driver")),
+            cgroup_version=int(cgroup) if cgroup in ("1", "2") else None,
+            cgroup_driver=_json.text(info.get("CgroupDriver")),
+            storage_driver=_json.text(info.get("Driver")),
             image_store="containerd" if snapshotter else "graphdriver",
-            root_dir=_parse.text(info.get("DockerRootDir")),
-            os=_parse.text(info.get("OperatingSystem")),
-            arch=_parse.text(info.get("Architecture")),
-            kernel=_parse.text(info.get("KernelVersion")),
-            cpus=_parse.number(info.get("NCPU")),
-            memory=_parse.number(info.get("MemTotal")),
-            name=_parse.text(info.get("Name")),
-            warnings=tuple(map(_parse.text, _parse.sequence(info.get("Warnings")))),
+            root_dir=_json.text(info.get("DockerRootDir")),
+            os=_json.text(info.get("OperatingSystem")),
+            arch=_json.text(info.get("Architecture")),
+            kernel=_json.text(info.get("KernelVersion")),
+            cpus=_json.number(info.get("NCPU")),
+            memory=_json.number(info.get("MemTotal")),
+            name=_json.text(info.get("Name")),
+            warnings=_json.texts(info.get("Warnings")),
             security_options=options,
             raw={"version": version, "info": info, "headers": dict(response.headers)},
         )
 
     def _read_capabilities(self, info: EngineInfo) -> None:
-        """What this engine can, by its own answers: rootless without cgroups it can neither limit nor pause."""
+        """Set the capabilities from the engine's info. Rootless without cgroups, it can neither limit nor pause."""
         found = {
             Capability.PROCESSES,
             Capability.BUILD,
@@ -178,7 +164,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
                 found.add(Capability.STATS)
         self.capabilities = frozenset(found)
 
-    # ---------------------------------------------------------------- hooks
+    # ---------------------------------------------------------------- names
     def _image_name(self, ref: str) -> str:
         return ref
 
@@ -186,21 +172,22 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return self.inspect_image(ref).id
 
     def _familiar(self, ref: str) -> str:
-        return familiar(ref)  # "localhost/" is a registry here, and no home for names that came from none
+        return familiar(ref)  # "localhost/" is a registry on Docker; on Podman it is where local names are
 
-    def _left_out(self, spec: ContainerSpec) -> Iterator[str]:
-        yield from super()._left_out(spec)
+    # ---------------------------------------------------------------- containers
+    def _ignored_options(self, spec: ContainerSpec) -> Iterator[str]:
+        yield from super()._ignored_options(spec)
         words = (option for option in spec.security_opt if option not in _UNMASKED)
         yield from (f"security_opt {word}" for word in words if word.startswith(("mask=", "unmask=", "proc-opts=")))
 
     def _adapt(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
-        """One network at create, the others before start: more at once need API 1.44.
+        """Put one network into the create and return the others: more than one at create needs API 1.44.
 
-        Docker finds a missing network only at start; here it is found at create, as on Podman.
+        Docker reports a missing network only at start; here it is reported at create, as on Podman.
         """
         words = [_with_profile(option) for option in spec.security_opt if option not in _UNMASKED]
         body["HostConfig"]["SecurityOpt"] = words
-        if len(words) < len(spec.security_opt):  # the command line says it with these, too
+        if len(words) < len(spec.security_opt):  # the command line sends the same
             body["HostConfig"] |= {"MaskedPaths": [], "ReadonlyPaths": []}
         for attachment in spec.networks:
             self.inspect_network(attachment.name)
@@ -210,13 +197,14 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         body["HostConfig"]["NetworkMode"] = first.name
         body["NetworkingConfig"] = {"EndpointsConfig": {first.name: endpoint_body(first)}}
         if first.mac_address and _version(self._api) < (1, 44):
-            body["MacAddress"] = first.mac_address  # below 1.44 an endpoint's own is ignored at create
+            body["MacAddress"] = first.mac_address  # below API 1.44 the endpoint's is ignored at create
         return later
 
     def _exec_started(self, raw: Raw) -> bool | None:
-        """A process that never was has no pid; its exit code, 126, might be a command's own."""
-        return _parse.number(raw.get("Pid")) != 0
+        """Return whether the process has a pid. The exit code does not tell: 126 may be the command's own."""
+        return _json.number(raw.get("Pid")) != 0
 
+    # ---------------------------------------------------------------- registries
     def login(self, auth: RegistryAuth) -> None:
         doing = f"logging in to {auth.registry}"
         server = "https://index.docker.io/v1/" if auth.registry == "docker.io" else auth.registry
@@ -230,13 +218,13 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         self._logins[auth.registry] = auth
 
     def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
-        """Docker answers 404 or 500 for missing credentials too; so the registry is asked once more, through it."""
+        """Docker also answers 404 or 500 for missing credentials, so ask the registry once more through the engine."""
         if self._says_unauthorized(exc):
             return True
         try:
             where = path("/distribution/{}/json", parse(ref).qualified)
             headers = {"X-Registry-Auth": auth_header(auth)} if auth else {}
-            self._call("GET", where, f"asking the registry for {ref}", headers=headers)
+            self._call("GET", where, f"looking up {ref} in its registry", headers=headers)
         except EngineError as answer:
             return answer.status in (401, 403)
         return False

@@ -1,13 +1,13 @@
-"""Podman: what it does its own way. Read beside docker.py; together they are the list of differences.
+"""Podman: where its requests differ. Read beside docker.py; together they are the list of differences.
 
-podman-py serves as transport only. Requests go to the compat endpoints, which take Docker's own bodies, but for those
-marked ``native=True``: there the compat endpoint of some version is wrong, and the reason stands beside it.
+Requests go to the compat endpoints, which take Docker's own bodies, except those marked ``native=True``: there the
+compat endpoint of some version is wrong, and the reason stands beside it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import dataclasses
 import re
 import time
 import uuid
@@ -17,27 +17,22 @@ from typing import Any
 import requests
 from podman.api.client import APIClient
 
-from ..errors import (
-    AuthenticationFailed,
-    EngineError,
-    EngineTimeout,
-    ImageNotFound,
-    InUse,
-    NotFound,
-)
+from ..errors import AuthenticationFailed, EngineError, ImageNotFound, InUse, NotFound
 from ..reference import begins_id, display, looks_like_id, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
 from ..streams import OutputStream
-from . import _parse
+from . import _json, _parse
 from ._containers import ContainerVerbs, capability_name
 from ._follow import Followed
-from ._http import FOREVER, path
+from ._http import path, recast
 from ._images import ImageVerbs
+from ._logs import LogQuery
 from ._render import ALL_SWAP, endpoint_body
+from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
-from ._translate import recast, translated
 from .base import Capability, EngineInfo, HistoryEntry, ImageRecord, Raw
 from .tls import TLS
+from .transport import Transport
 
 __all__ = ["PodmanBackend"]
 
@@ -49,12 +44,12 @@ _LIMITS = {
 }
 
 
-#: libpod's API is asked in the words of its first version here, which every later engine still understands; so no
-#: field changes under us. The compat version is the oldest with all that is asked.
+#: The oldest API versions with everything used here. Newer engines accept them, so no field changes its meaning.
 _NATIVE_API = "4.0.0"
 _COMPAT_API = "1.41"
-_GRACE = 10  # seconds, as both command lines
-_LOG_OPTIONS = {"max-size", "path", "tag"}  # conmon knows no others
+_FOLLOW_ANSWER = 1.0  # seconds; a followed log answers with its first line, so it is requested again and again
+_GRACE = 10  # seconds between the stop signal and KILL, as on both command lines
+_LOG_OPTIONS = {"max-size", "path", "tag"}  # conmon ignores others
 _ID_DIGITS = 64
 _SHORT_ID = re.compile(r"(?:sha256:)?[0-9a-f]{3,11}")
 _ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -64,22 +59,39 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())
 
 
+def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+    """Return a transport over podman-py's APIClient.
+
+    PodmanClient is not used: its constructor reads podman's connection files, and fails if it may not.
+    """
+
+    def open_session() -> tuple[requests.Session, str]:
+        client = APIClient(base_url=address, timeout=timeout, version=_NATIVE_API, max_pool_size=64)
+        if tls is not None:  # APIClient ignores its own `tls` argument
+            client.verify, client.cert = tls.trusted, tls.client
+        return client, f"{'https' if tls else 'http'}://{client.base_url.netloc}"
+
+    return RequestsTransport(open_session, url)
+
+
 class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
-    """An engine of Podman's, with podman-py's session as transport.
+    """A Podman engine.
 
     Args:
-        url: what users call it.
+        url: the address as users write it.
+        timeout: seconds of silence after which a request fails.
         address: where the client connects, if that is another place (the near end of a tunnel, a private socket).
         tls: certificates for a tcp address.
         version: the response to GET /version, if it is known already.
-        on_close: called once, when the backend is closed.
+        on_close: called once when the backend is closed.
+        transport: sends the requests; default: podman-py's session.
 
     Raises:
-        EngineUnavailable, EngineTimeout: nobody answers.
+        EngineUnavailable, EngineTimeout: no engine answers.
     """
 
     kind = "podman"
-    _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and so for memory twice over
+    _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and sets twice the memory
 
     def __init__(
         self,
@@ -90,84 +102,51 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         tls: TLS | None = None,
         version: Raw | None = None,
         on_close: Callable[[], None] | None = None,
+        transport: Transport | None = None,
     ) -> None:
-        super().__init__(url, timeout=timeout, on_close=on_close)
+        transport = transport or _open_transport(url, address or url, timeout, tls)
+        super().__init__(url, timeout=timeout, transport=transport, on_close=on_close)
         self._logins = {}
-        with translated("connecting", url, timeout):
-            # Not PodmanClient: its constructor reads podman's connection files, and fails if it may not.
-            api = self._client = APIClient(
-                base_url=address or url, timeout=timeout, version=_NATIVE_API, max_pool_size=64
-            )
-        if tls is not None:  # podman-py has no words for it; its client is a session of requests
-            api.verify, api.cert = tls.trusted, tls.client
-        api.trust_env = False  # a proxy is for registries, which the engine asks; and ~/.netrc is not for it
-        self._base = f"{'https' if tls else 'http'}://{api.base_url.netloc}"
-        info = self._first = self._read_info(version or self._version_answer())
+        info = self._first = self._read_info(version or self._get_version())
         self._version = _numbers(info.version)
         self._read_capabilities(info)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        native: bool,
-        params: Mapping[str, Any] | None,
-        data: Any,
-        headers: Mapping[str, str],
-        stream: bool,
-        timeout: tuple[float, float | None],
-    ) -> requests.Response:
-        prefix = f"/v{_NATIVE_API}/libpod" if native else f"/v{_COMPAT_API}"
-        response: requests.Response = self._client.request(
-            method,
-            f"{self._base}{prefix}{path}",
-            params=params,
-            data=data,
-            headers=dict(headers),
-            stream=stream,
-            timeout=timeout,
-            allow_redirects=False,
-        )
-        return response
-
-    def close(self) -> None:
-        self._client.close()
-        super().close()
+    def _prefix(self, path: str, *, native: bool) -> str:
+        return f"/v{_NATIVE_API}/libpod" if native else f"/v{_COMPAT_API}"
 
     # ---------------------------------------------------------------- the engine
-    def _version_answer(self) -> dict[str, Any]:
-        return _parse.mapping(self._json("GET", "/version", "requesting the version"))
+    def _get_version(self) -> Raw:
+        return self._object("GET", "/version", "requesting the version")
 
     def info(self) -> EngineInfo:
-        return self._read_info(self._version_answer())
+        return self._read_info(self._get_version())
 
     def _read_info(self, version: Raw) -> EngineInfo:
-        doing = "asking for the engine's state"
+        doing = "requesting the engine's state"
         response = self._call("GET", "/info", doing, native=True)
-        with translated(doing, self.url):
-            raw = _parse.mapping(response.json())
-        compat = _parse.mapping(self._json("GET", "/info", doing))
-        host, store = _parse.mapping(raw.get("host")), _parse.mapping(raw.get("store"))
-        security, told = _parse.mapping(host.get("security")), _parse.mapping(raw.get("version"))
-        cgroup = _parse.text(host.get("cgroupVersion")).removeprefix("v")
-        distribution = _parse.mapping(host.get("distribution"))
+        raw = self._read(doing, lambda body: _json.object_(_json.decode(body)), response.body)
+        self._read(doing, lambda raw: (_json.required(raw, "host", dict), _json.required(raw, "store", dict)), raw)
+        compat = self._object("GET", "/info", doing)
+        host, store = _json.mapping(raw.get("host")), _json.mapping(raw.get("store"))
+        security, libpod = _json.mapping(host.get("security")), _json.mapping(raw.get("version"))
+        cgroup = _json.text(host.get("cgroupVersion")).removeprefix("v")
+        distribution = _json.mapping(host.get("distribution"))
         return EngineInfo(
             kind="podman",
-            version=_parse.text(told.get("Version") or version.get("Version")),
-            api_version=_parse.text(told.get("APIVersion") or version.get("ApiVersion")),
+            version=_json.text(libpod.get("Version") or version.get("Version")),
+            api_version=_json.text(libpod.get("APIVersion") or version.get("ApiVersion")),
             rootless=security.get("rootless") is True,
-            cgroup_version=int(cgroup) if cgroup.isdigit() else None,
-            cgroup_driver=_parse.text(host.get("cgroupManager")),
-            storage_driver=_parse.text(store.get("graphDriverName")),
+            cgroup_version=int(cgroup) if cgroup in ("1", "2") else None,
+            cgroup_driver=_json.text(host.get("cgroupManager")),
+            storage_driver=_json.text(store.get("graphDriverName")),
             image_store="graphdriver",
-            root_dir=_parse.text(store.get("graphRoot")),
-            os=" ".join(_parse.text(distribution.get(key)) for key in ("distribution", "version")).strip(),
-            arch=_ARCH.get(_parse.text(host.get("arch")), _parse.text(host.get("arch"))),
-            kernel=_parse.text(host.get("kernel")),
-            cpus=_parse.number(host.get("cpus")),
-            memory=_parse.number(host.get("memTotal")),
-            name=_parse.text(host.get("hostname")),
+            root_dir=_json.text(store.get("graphRoot")),
+            os=" ".join(_json.text(distribution.get(key)) for key in ("distribution", "version")).strip(),
+            arch=_ARCH.get(_json.text(host.get("arch")), _json.text(host.get("arch"))),
+            kernel=_json.text(host.get("kernel")),
+            cpus=_json.number(host.get("cpus")),
+            memory=_json.number(host.get("memTotal")),
+            name=_json.text(host.get("hostname")),
             security_options=tuple(
                 word
                 for word, on in (
@@ -182,12 +161,12 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         )
 
     def _read_capabilities(self, info: EngineInfo) -> None:
-        """What this engine can, by its own answers; without cgroups of its own it can neither limit nor pause.
+        """Set the capabilities from the engine's info. Without cgroups of its own it can neither limit nor pause.
 
-        The compat info claims the host's controllers whatever the engine may use; libpod's says what it may.
+        The compat info lists the host's controllers; libpod's lists those that the engine may use.
         """
-        host = _parse.mapping(info.raw["libpod_info"].get("host"))
-        controllers = set(map(_parse.text, _parse.sequence(host.get("cgroupControllers"))))
+        host = _json.mapping(info.raw["libpod_info"].get("host"))
+        controllers = set(map(_json.text, _json.sequence(host.get("cgroupControllers"))))
         found = {
             Capability.PROCESSES,
             Capability.BUILD,
@@ -198,14 +177,14 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         }
         if info.rootless:
             found.add(Capability.KEEP_ID)
-        # Rootless with cgroupfs, the limits are accepted, shown by inspect, and not there (podman issue 21575).
+        # Rootless with cgroupfs, limits are accepted, shown by inspect, and not enforced (podman issue 21575).
         if not info.rootless or (info.cgroup_version == 2 and info.cgroup_driver == "systemd"):
             found |= {capability for capability, name in _LIMITS.items() if name in controllers}
         if not info.rootless or info.cgroup_version == 2:
             found.add(Capability.PAUSE)
-            if {"memory", "pids"} <= controllers:  # else the samples are zeros
+            if {"memory", "pids"} <= controllers:  # without them the samples are zeros
                 found.add(Capability.STATS)
-        if not info.rootless or self._version >= (5, 8):  # 4.3 and 5.4 rootless accept and drop them
+        if not info.rootless or self._version >= (5, 8):  # 4.3 and 5.4 rootless accept and ignore them
             found.add(Capability.ULIMITS)
         if self._version >= (4, 7):
             found.add(Capability.HOST_GATEWAY)
@@ -215,17 +194,18 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
 
     # ---------------------------------------------------------------- names
     def _image_name(self, ref: str) -> str:
-        """Always in full: short names mean one thing to the compat endpoints and another to libpod's."""
+        """Return the full name: the compat endpoints and libpod's resolve short names differently."""
         if not looks_like_id(ref):
             return parse(ref).qualified
-        digits = ref.removeprefix("sha256:")  # a whole ID must have it, or is taken for a name; a part of one must not
+        # A whole ID needs its prefix, or is taken for a name; a part of an ID must not have it.
+        digits = ref.removeprefix("sha256:")
         return f"sha256:{digits}" if len(digits) == _ID_DIGITS else digits
 
     def _familiar(self, ref: str) -> str:
         return display(ref)
 
     def inspect_image(self, ref: str) -> ImageRecord:
-        """As the command line looks it up: the full name, then the local one that `podman build` gives."""
+        """Find an image as the command line does: by full name, then by the local name that `podman build` gives."""
         try:
             return super().inspect_image(ref)
         except ImageNotFound:
@@ -236,7 +216,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             raise
 
     def _by_short_id(self, ref: str) -> str | None:
-        """The ID that alone begins with so few digits that the engine takes them for a name only."""
+        """Return the only ID that begins with 3 to 11 digits: the engine takes so few for a name."""
         if not _SHORT_ID.fullmatch(ref):
             return None
         found = {record.id for record in self.list_images(all=True, filters={})}
@@ -244,6 +224,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return found.pop() if len(found) == 1 else None
 
     def _local_name(self, ref: str) -> str | None:
+        """Return the local name that a short name may stand for."""
         if looks_like_id(ref):
             return None
         name = parse(ref)
@@ -252,7 +233,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return None if named else f"localhost/{display(name.qualified)}"
 
     def _stored_name(self, ref: str) -> str:
-        """The local name, where only that exists: what `podman build` and `podman load` make of a short name."""
+        """Return the local name if only that exists: `podman build` and `podman load` give it to a short name."""
         local = self._local_name(ref)
         if local is None:
             return self._image_name(ref)
@@ -266,14 +247,14 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return self.inspect_image(ref).id.removeprefix("sha256:")
 
     # ---------------------------------------------------------------- containers
-    def _left_out(self, spec: ContainerSpec) -> Iterator[str]:
-        yield from super()._left_out(spec)
+    def _ignored_options(self, spec: ContainerSpec) -> Iterator[str]:
+        yield from super()._ignored_options(spec)
         if spec.domainname:
-            yield "domainname (it can be part of hostname)"
+            yield "domainname (make it part of hostname)"
         yield from (f"log_opt {name}" for name in spec.log_opt if name not in _LOG_OPTIONS)
 
     def _adapt(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
-        """All networks at create. Rootless, the mode must say bridge, or the container is silently left out of them."""
+        """Put all networks into the create. Rootless, the container joins them only if the mode is bridge."""
         body.setdefault("StopTimeout", _GRACE)
         if spec.networks:
             body["HostConfig"]["NetworkMode"] = "bridge"
@@ -283,16 +264,15 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return ()
 
     def _refuse_missing_sources(self, spec: ContainerSpec, doing: str) -> None:
-        """The compat endpoint makes the folder that a bind mount names; so it is looked for before."""
+        """Look for the source of a bind mount: the compat endpoint would create it."""
         if source := self._missing_source(spec):
-            raise NotFound(f"{doing}: no {source} on the engine's machine to bind; make it first")
+            raise NotFound(f"{doing}: no {source} on the engine's machine to bind; create it first")
 
     def _security_missing(self, spec: ContainerSpec, identity: str, host: Raw) -> list[str]:
-        """Inspect lists what is left after cap_drop, not what was asked; so the effective set is looked at."""
-        raw = _parse.mapping(
-            self._json("GET", path("/containers/{}/json", identity), "reading back what guards security", native=True)
-        )
-        left = set(map(_parse.text, _parse.sequence(raw.get("EffectiveCaps"))))
+        """Compare cap_drop with the effective set: inspect does not list what was dropped."""
+        doing = "reading back the security options"
+        raw = self._object("GET", path("/containers/{}/json", identity), doing, native=True)
+        left = set(map(_json.text, _json.sequence(raw.get("EffectiveCaps"))))
         added = {capability_name(word) for word in spec.cap_add}
         missing = []
         for word in spec.cap_drop:
@@ -302,98 +282,73 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return missing + self._options_missing(spec, host)
 
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
-        """libpod's stop, always with a time: the compat one, and containers made through it, take none for 0."""
+        """Use libpod's stop, always with a time: the compat endpoint takes a missing one for 0."""
         wait = self._grace(ref) if timeout is None else timeout
         doing = f"stopping container {ref}"
-        self._change(ref, "stop", doing, params={"timeout": wait}, timeout=wait + self._timeout, native=True)
+        self._change(ref, "stop", doing, params={"timeout": wait}, native=True, slow=True)
 
     def restart_container(self, ref: str, *, timeout: int | None) -> None:
-        """As stop_container."""
+        """Use libpod's restart, for the reason given in `stop_container`."""
         wait = self._grace(ref) if timeout is None else timeout
         doing = f"restarting container {ref}"
-        self._change(ref, "restart", doing, params={"t": wait}, timeout=wait + self._timeout, native=True)
+        self._change(ref, "restart", doing, params={"t": wait}, native=True, slow=True)
 
     def _grace(self, ref: str) -> int:
-        """The container's own seconds between the stop signal and KILL."""
-        config = _parse.mapping(self.inspect_container(ref).raw.get("Config"))
-        return _parse.number(config.get("StopTimeout")) or _GRACE
+        """Return the container's own seconds between the stop signal and KILL."""
+        config = _json.mapping(self.inspect_container(ref).raw.get("Config"))
+        return _json.number(config.get("StopTimeout")) or _GRACE
 
-    def wait_container(self, ref: str, *, timeout: float | None) -> int:
-        """libpod's wait: it can be asked to look more often than every 250 ms."""
-        doing = f"waiting for container {ref}"
+    def _wait(self, ref: str, doing: str) -> int:
+        """Use libpod's wait: it can look more often than every 250 ms."""
         params = {"condition": ["stopped", "exited"], "interval": "20ms"}
-        silent = FOREVER if timeout is None else timeout
-        try:
-            answer = self._json(
-                "POST", path("/containers/{}/wait", ref), doing, params=params, timeout=silent, native=True
-            )
-        except EngineTimeout as exc:
-            raise EngineTimeout(f"container {ref} still runs after {timeout:g} s", timeout=timeout or 0.0) from exc
-        except EngineError as exc:
-            raise self._explain(exc, ref, doing) from exc
-        return _parse.number(answer)
+        answer = self._json(
+            "POST", path("/containers/{}/wait", ref), doing, params=params, native=True, slow=True, quiet=True
+        )
+        return self._read(doing, lambda code: _json.required({"exit code": code}, "exit code", int), answer)
 
     def _delete(self, ref: str, doing: str, *, force: bool, volumes: bool) -> None:
-        """libpod's removal with timeout=0: a forced one else waits 10 s for a process that ignores TERM."""
-        params = {"force": force, "volumes": volumes, "timeout": 0 if force else None}  # "v" is the compat word
-        answer = self._json("DELETE", path("/containers/{}", ref), doing, params=params, native=True)
-        for report in map(_parse.mapping, _parse.sequence(answer)):
-            if report.get("Err"):
-                words = _parse.text(report["Err"])
+        """Use libpod's removal with timeout=0: it would wait 10 s for a process that ignores TERM."""
+        params = {
+            "force": force,
+            "volumes": volumes,
+            "timeout": 0 if force else None,
+        }  # the compat endpoint calls it "v"
+        reports = self._rows("DELETE", path("/containers/{}", ref), doing, params=params, native=True, slow=True)
+        for report in reports:
+            if words := _json.text(report.get("Err")):
                 raise EngineError(f"{doing}: {words}", explanation=words)
 
-    def put_archive(self, ref: str, path_: str, data: bytes | Iterable[bytes]) -> None:
-        """Podman makes a missing folder; the contract is that it is an error."""
-        found = self.stat_path(ref, path_)
-        if found is None:
-            raise NotFound(f"copying into container {ref} at {path_}: no {path_} there", status=404)
-        super().put_archive(ref, path_, data)
+    def put_archive(self, ref: str, path: str, data: bytes | Iterable[bytes]) -> None:
+        """Raise NotFound if the directory is missing: Podman would create it."""
+        if self.stat_path(ref, path) is None:
+            raise NotFound(f"copying into container {ref} at {path}: no {path} in the container", status=404)
+        super().put_archive(ref, path, data)
 
-    def logs_container(
-        self,
-        ref: str,
-        *,
-        stdout: bool,
-        stderr: bool,
-        follow: bool,
-        since: float | None,
-        until: float | None,
-        tail: int | None,
-        timestamps: bool,
-        tty: bool,
-    ) -> OutputStream:
-        """A followed log may miss the end of its container, or its last lines (podman issue 21914).
+    def _open_log(self, ref: str, query: LogQuery, silence: float | None = None) -> OutputStream:
+        """Watch the container while its log is followed, and read at the end what the stream has missed.
 
-        So somebody looks whether the container still runs while nothing comes, and what the log holds beyond what came
-        is read at the end.
+        A followed log may not end with its container, or lose its last lines (podman issue 21914).
         """
-        ask = functools.partial(
-            super().logs_container, stdout=stdout, stderr=stderr, until=until, timestamps=timestamps, tty=tty
-        )
-        if not follow:
-            return ask(ref, follow=False, since=since, tail=tail)
-        whole = since is None and until is None and tail is None
+        ask = super()._open_log
+        if not query.follow:
+            return ask(ref, query)
         followed = Followed(
-            lambda: ask(ref, follow=True, since=since, tail=tail),
-            lambda: ask(ref, follow=False, since=since, tail=tail),
+            lambda: ask(ref, query, _FOLLOW_ANSWER),
+            lambda: ask(ref, dataclasses.replace(query, follow=False)),
             lambda: self.inspect_container(ref).status in ("running", "paused"),
-            whole=whole,
+            whole=query.since is None and query.until is None and query.tail is None,
         )
         return OutputStream(iter(followed), on_close=followed.close)
 
-    def _log_patience(self, follow: bool) -> float | None:
-        """A followed log answers with its first line, not before; so it is asked again and again."""
-        return 1.0 if follow else None
-
     def check_health(self, ref: str) -> str | None:
-        """Podman leaves the clock to systemd. Where none ran the check for a whole interval, it is run here."""
+        """Podman leaves the timer to systemd. Run the check here if nothing ran it for a whole interval."""
         record = self.inspect_container(ref)
         if record.health is None or record.status != "running":
             return record.health
-        config = _parse.mapping(_parse.mapping(record.raw.get("Config")).get("Healthcheck"))
-        interval = _parse.number(config.get("Interval")) / 1e9 or 30.0
-        log = _parse.sequence(_parse.mapping(_parse.mapping(record.raw.get("State")).get("Health")).get("Log"))
-        last = _parse.timestamp(_parse.mapping(log[-1]).get("End")) if log else 0.0
+        config = _json.mapping(_json.mapping(record.raw.get("Config")).get("Healthcheck"))
+        interval = _json.number(config.get("Interval")) / 1e9 or 30.0
+        log = _json.sequence(_json.mapping(_json.mapping(record.raw.get("State")).get("Health")).get("Log"))
+        last = _parse.timestamp(_json.mapping(log[-1]).get("End")) if log else 0.0
         if time.time() - last < interval:
             return record.health
         self._call(
@@ -401,36 +356,37 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             path("/containers/{}/healthcheck", ref),
             f"checking the health of container {ref}",
             native=True,
-            timeout=FOREVER,
-            accept=(409, 500),  # the state, asked next, says how it went
+            slow=True,
+            accept=(409, 500),  # the state, requested next, has the result
         )
         return self.inspect_container(ref).health
 
     def _top(self, ref: str, ps_args: str | None, doing: str) -> Raw:
-        """libpod's: the compat one gives whole lines as one column."""
+        """Use libpod's: the compat endpoint returns whole lines as one column."""
         params = {"ps_args": ps_args, "stream": False}
-        raw = _parse.mapping(self._json("GET", path("/containers/{}/top", ref), doing, params=params, native=True))
-        if not raw.get("Titles"):  # 4.3 has no words for one that does not run
+        raw = self._object("GET", path("/containers/{}/top", ref), doing, params=params, native=True)
+        if raw.get("Titles") is None:  # 4.3 reports a container that does not run like this
             raise EngineError(f"{doing}: the engine listed nothing")
         return raw
 
     # ---------------------------------------------------------------- images
     def image_history(self, ref: str) -> tuple[HistoryEntry, ...]:
-        """libpod's inspect: it says which instructions made no layer, and the history endpoint does not."""
+        """Use libpod's inspect: it tells which instructions created no layer, and the history endpoint does not."""
         doing = f"reading the history of image {ref}"
-        raw = self._json("GET", path("/images/{}/json", self._image_id(ref)), doing, native=True)
+        raw = self._object("GET", path("/images/{}/json", self._image_id(ref)), doing, native=True)
+        rows = self._read(doing, lambda raw: _json.objects(raw["History"]), raw)
         return tuple(
             HistoryEntry(
-                created_by=_parse.text(row.get("created_by")),
+                created_by=_json.text(row.get("created_by")),
                 created=_parse.timestamp(row.get("created")) or None,
                 empty_layer=row.get("empty_layer") is True,
-                comment=_parse.text(row.get("comment")),
+                comment=_json.text(row.get("comment")),
             )
-            for row in map(_parse.mapping, _parse.sequence(_parse.mapping(raw).get("History")))
+            for row in rows
         )
 
     def login(self, auth: RegistryAuth) -> None:
-        """Podman's /auth tries https only; where it fails, a pull of what cannot exist asks the same question."""
+        """Verify credentials. Podman's /auth tries https only; if that fails, pull an image that cannot exist."""
         doing = f"logging in to {auth.registry}"
         body = {"username": auth.username, "password": auth.password, "serveraddress": auth.registry}
         try:
@@ -438,16 +394,16 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         except EngineError as exc:
             if exc.status in (401, 403) or self._says_unauthorized(exc):
                 raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
-            self._ask_registry(auth, doing)
+            self._verify_by_pull(auth, doing)
         self._logins[auth.registry] = auth
 
-    def _ask_registry(self, auth: RegistryAuth, doing: str) -> None:
+    def _verify_by_pull(self, auth: RegistryAuth, doing: str) -> None:
         name = f"{auth.registry}/containerkit/login-{uuid.uuid4().hex}:none"
         try:
             for _ in self.pull_image(name, platform=None, auth=auth):
                 pass
         except ImageNotFound:
-            return  # the registry let us look
+            return  # the credentials were accepted
         except AuthenticationFailed as exc:
             raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
         except EngineError as exc:
@@ -458,12 +414,12 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
 
     # ---------------------------------------------------------------- networks, events
     def _refuse_network_in_use(self, ref: str, doing: str) -> None:
-        """Podman 4's compat endpoint removes a network under its containers."""
+        """Raise InUse: Podman 4's compat endpoint removes a network in use."""
         record = self.inspect_network(ref)
         users = record.containers or self.list_containers(all=True, filters={"network": [record.name]})
         if users:
             raise InUse(f"{doing}: {', '.join(user.name or user.id[:12] for user in users)} still attached")
 
     def _event_params(self, until: float | None) -> Mapping[str, bool | float]:
-        """A stream up to a moment that has passed ends before it is read; what is there is given without one."""
+        """Ask for past events without a stream: a stream up to a moment in the past ends before it is read."""
         return {"stream": False, "until": time.time() + 60} if until is not None and until <= time.time() else {}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..values import Value
 from .index import Index, steady
@@ -156,14 +155,10 @@ def engine_usage(backend: Backend) -> DiskUsage:
     """See Engine.disk_usage."""
     said = backend.engine_disk_usage()
     saved, free = steady(backend, None, lambda index: (savings_of(index), reclaim_of(index)))
-    images = [row for row in said.get("Images") or () if isinstance(row, Mapping)]
-    claimed = _number(said.get("LayersSize")) or _sum(images, "Size")
     sizes = [cost.disk_bytes for cost in saved.containers]
     in_containers = None if None in sizes else sum(size for size in sizes if size is not None)
     on_disk = None if saved.disk_bytes is None or in_containers is None else saved.disk_bytes - in_containers
-    rows = [row for row in said.get("Containers") or () if isinstance(row, Mapping)]
-    written = _sum(rows, "SizeRw", missing=0)  # Docker leaves it out where nothing was written
-    reclaimable = _reclaimable(claimed, images)
+    claimed, written, reclaimable = said.images, said.containers, said.reclaimable
     why = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes)
     return DiskUsage(
         (
@@ -173,24 +168,6 @@ def engine_usage(backend: Backend) -> DiskUsage:
         ),
         saved.unknown,
     )
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _sum(rows: list[Any], key: str, *, missing: int | None = None) -> int | None:
-    """Σ of a figure; None where a row has none and nothing stands in for it."""
-    found = [missing if (value := _number(row.get(key))) is None else value for row in rows]
-    return None if None in found else sum(value for value in found if value is not None)
-
-
-def _reclaimable(total: int | None, images: list[Any]) -> int | None:
-    """What the command lines print as RECLAIMABLE: all, less the unique bytes of the images that containers use."""
-    if total is None:
-        return None
-    used = [row for row in images if (_number(row.get("Containers")) or 0) > 0]
-    return total - sum((_number(row.get("Size")) or 0) - (_number(row.get("SharedSize")) or 0) for row in used)
 
 
 def _near(one: int, other: int) -> bool:

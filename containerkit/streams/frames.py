@@ -13,6 +13,7 @@ __all__ = ["Output", "demultiplex"]
 
 #: A frame's header: 1 byte for the stream, 3 zero bytes, 4 bytes for the length (big-endian).
 _HEADER = 8
+_MAX_FRAME = 64 << 20  # bytes; Docker's frames of a log have up to 16 KiB
 _NAMES: dict[int, Literal["stdout", "stderr"]] = {0: "stdout", 1: "stdout", 2: "stderr"}
 #: The stream number of a frame that carries an error of the engine itself.
 _ENGINE_ERROR = 3
@@ -38,8 +39,11 @@ class Output(Value):
         return self.data.decode("utf-8", "replace")
 
 
-def demultiplex(chunks: Iterable[bytes]) -> Iterator[Output]:
+def demultiplex(chunks: Iterable[bytes], *, whole: bool = False) -> Iterator[Output]:
     """Parse the frames of a stream that arrives in pieces of any length.
+
+    Args:
+        whole: yield each frame in one piece; else yield parts of frames as they arrive.
 
     Raises:
         EngineUnavailable: the stream ends inside a frame, is not made of frames, or carries an error of the engine.
@@ -62,6 +66,10 @@ def demultiplex(chunks: Iterable[bytes]) -> Iterator[Output]:
                 left = int.from_bytes(buffer[4:_HEADER], "big")
                 del buffer[:_HEADER]
                 continue
+            if whole and len(buffer) < left:
+                if left > _MAX_FRAME:
+                    raise EngineUnavailable(f"an output frame of {left} bytes is larger than engines send")
+                break
             piece = bytes(buffer[:left])
             del buffer[: len(piece)]
             left -= len(piece)

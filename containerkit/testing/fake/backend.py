@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from ...backends.base import Capability, EngineInfo, Processes, Raw, Stats
+from ...backends.base import Capability, EngineDiskUsage, EngineInfo, Processes, Stats
 from ...errors import InvalidOption
 from ...spec import RegistryAuth
 from ...streams import Stream
@@ -124,14 +124,10 @@ class FakeBackend(LogVerbs):
     def close(self) -> None:
         """Nothing is held; what was made stays, for a test to look at."""
 
-    def engine_disk_usage(self) -> Raw:
+    def engine_disk_usage(self) -> EngineDiskUsage:
         with self._changed:
-            return {
-                "LayersSize": sum(map(len, {tar for image in self._images.values() for tar in image.layers})),
-                "Images": [{"Id": i.id, "Size": sum(map(len, i.layers))} for i in self._images.values()],
-                "Containers": [{"Id": c.id, "State": c.status} for c in self._containers.values()],
-                "Volumes": [{"Name": name} for name in self._volumes],
-            }
+            size = sum(map(len, {tar for image in self._images.values() for tar in image.layers}))
+        return EngineDiskUsage(images=size, containers=0, reclaimable=size)
 
     def login(self, auth: RegistryAuth) -> None:
         raise self._cannot(Capability.REGISTRY, f"logging in to {auth.registry}")

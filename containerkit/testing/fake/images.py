@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ...backends import _parse
+from ...backends import _json, _parse
 from ...backends.base import Capability, HistoryEntry, ImageRecord, Progress
 from ...errors import ImageNotFound, InUse, InvalidImage
 from ...oci.archive import open_image, parse_save_entries
@@ -134,8 +134,8 @@ class ImageVerbs(World):
             empty = line.get("empty_layer") is True
             size = 0 if empty or not left else len(left.pop(0))
             created = _parse.timestamp(line.get("created")) or None
-            words = _parse.text(line.get("created_by"))
-            found.append(HistoryEntry(words, created, empty, size, _parse.text(line.get("comment"))))
+            words = _json.text(line.get("created_by"))
+            found.append(HistoryEntry(words, created, empty, size, _json.text(line.get("comment"))))
         return tuple(found)
 
     # ---------------------------------------------------------------- archives
