@@ -25,7 +25,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Stats",
     ),
     "discovery.connect": ("Endpoint", "connect", "discover"),
-    "resources.containers": ("Container", "Logs"),
+    "resources.container": ("Container",),
     "engine": ("Engine",),
     "errors": (
         "AuthenticationFailed",
@@ -53,7 +53,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "VolumeNotFound",
         "WrongState",
     ),
-    "resources.images": ("Image",),
+    "resources.image": ("Image",),
+    "resources.logs": ("Logs",),
     "isolation": ("CheckResult", "IsolationReport", "check_host", "compare_reports"),
     "layers": (
         "DiskUsage",
@@ -69,6 +70,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "resources.networks": ("Network",),
     "resources.process": ("ExecResult", "RunResult"),
+    "resources.pruned": ("Pruned",),
     "leftovers": ("Cleaned", "cleanup"),
     "spec": ("HealthCheck", "Mount", "NetworkAttachment", "PortBinding", "RegistryAuth", "Ulimit"),
     "streams": ("ByteStream", "Output", "OutputStream"),
@@ -132,10 +134,12 @@ if TYPE_CHECKING:
         open_archive,
     )
     from .leftovers import Cleaned, cleanup
-    from .resources.containers import Container, Logs
-    from .resources.images import Image
+    from .resources.container import Container
+    from .resources.image import Image
+    from .resources.logs import Logs
     from .resources.networks import Network
     from .resources.process import ExecResult, RunResult
+    from .resources.pruned import Pruned
     from .resources.volumes import Volume
     from .spec import HealthCheck, Mount, NetworkAttachment, PortBinding, RegistryAuth, Ulimit
     from .streams import ByteStream, Output, OutputStream
@@ -189,6 +193,7 @@ __all__ = [
     "PortBinding",
     "Processes",
     "Progress",
+    "Pruned",
     "PullFailed",
     "PushFailed",
     "Reclaim",

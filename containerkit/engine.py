@@ -5,16 +5,16 @@ Thin: each method parses nothing and calls one function of `resources`, `layers`
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, Capability, EngineInfo, Event
 from .errors import InvalidOption
-from .options import filters as read_filters
-from .options import moment
-from .resources.containers import Container, Containers, start_container
+from .options import parse_filters, parse_time, with_options
+from .options.table import RUN, START
+from .resources.container import Container
+from .resources.containers import Containers, start_container
 from .resources.core import Core
 from .resources.images import Images, auth_of
 from .resources.networks import Networks
@@ -66,8 +66,6 @@ class Engine:
 
     def __init__(self, backend: Backend) -> None:
         self._core = Core(backend)
-        self._lock = threading.Lock()
-        self._closed = False
         self.containers = Containers(self._core)
         self.images = Images(self._core)
         self.volumes = Volumes(self._core)
@@ -76,12 +74,12 @@ class Engine:
     @property
     def kind(self) -> str:
         """Kind of the engine as its server reports it: "docker" or "podman"."""
-        return self._core.backend.kind
+        return self._core.kind
 
     @property
     def url(self) -> str:
         """Address of the engine, such as "unix:///run/podman/podman.sock"."""
-        return self._core.backend.url
+        return self._core.url
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -89,7 +87,7 @@ class Engine:
         return self._core.capabilities
 
     def __repr__(self) -> str:
-        return f"<Engine {self.kind} at {self.url}{' (closed)' if self._closed else ''}>"
+        return f"<Engine {self.kind} at {self.url}{' (closed)' if self._core.closed else ''}>"
 
     def __enter__(self) -> Engine:
         return self
@@ -104,14 +102,7 @@ class Engine:
 
         A resource that cannot be removed is logged as a warning, and the others are still removed.
         """
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        try:
-            self._core.session.close()
-        finally:
-            self._core.backend.close()
+        self._core.close()
 
     # ---------------------------------------------------------------- engine
     def info(self) -> EngineInfo:
@@ -150,12 +141,15 @@ class Engine:
         Raises:
             InvalidOption: a filter that is unknown, or that one of the engines ignores.
         """
-        parsed = read_filters(filters)
+        parsed = parse_filters("filters", filters)
         if unknown := set(parsed) - _EVENT_FILTERS:
             raise InvalidOption("filters", unknown.pop(), f"one of {', '.join(sorted(_EVENT_FILTERS))}")
-        return self._core.backend.events(since=moment("since", since), until=moment("until", until), filters=parsed)
+        return self._core.backend.events(
+            since=parse_time("since", since), until=parse_time("until", until), filters=parsed
+        )
 
     # ---------------------------------------------------------------- run
+    @with_options(RUN)
     def run(self, image: str, command: Any = None, **options: Unpack[RunOptions]) -> RunResult:
         """Run a command in a new container to its end, remove the container, and return its output.
 
@@ -170,7 +164,7 @@ class Engine:
             on_output: function that receives each Output(stream, data) as it arrives.
             limits: "enforce" raises LimitNotEnforced for a limit that the engine does not enforce; "best-effort"
                 drops the limit and adds a warning to the result.
-            options: the command line's long flags in snake_case (docs/options.md lists them).
+            options: the command line's long flags in snake_case, below.
 
         Raises:
             InvalidOption, InvalidReference: a bad argument; nothing was sent.
@@ -188,6 +182,7 @@ class Engine:
         """
         return run(self._core, image, command, options)
 
+    @with_options(START)
     def start(
         self, image: str, command: Any = None, *, keep: bool = False, **options: Unpack[StartOptions]
     ) -> Container:

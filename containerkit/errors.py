@@ -1,27 +1,32 @@
-"""Every exception of containerkit; the tree is drawn below.
+"""Every exception of containerkit.
 
 ::
 
     ContainerKitError
-      EngineUnavailable            nobody answered; every address tried, and why
-      EngineTimeout                the time the caller gave ran out
-      EngineError                  the engine answered no
+      EngineUnavailable            no engine answered, or the connection broke
+      EngineTimeout                the caller's time limit passed
+      EngineError                  the engine refused the request
         NotFound
           ImageNotFound  ContainerNotFound  VolumeNotFound  NetworkNotFound
         Conflict
           NameInUse  InUse  WrongState
         StartFailed  PullFailed  PushFailed  BuildFailed  AuthenticationFailed
-      Unsupported                  this engine cannot do it; nothing was sent
-      LimitNotEnforced             the engine would accept this limit and not hold it
-      InvalidReference             an image name that no engine would accept
-      InvalidImage                 an image or archive that breaks the image-spec
-      InvalidOption                an option whose value no engine would accept
-      CommandFailed                a command ran, and its exit code is not 0
+      Unsupported                  the engine lacks the feature; nothing was sent
+      LimitNotEnforced             the engine would accept the limit without enforcing it
+      InvalidReference             an image name that breaks the grammar
+      InvalidImage                 an image or archive that violates the image-spec
+      InvalidOption                an option with a value that no engine accepts
+      CommandFailed                a command ended with an exit code other than 0
 
-A message says what was tried, on what, what was found, and what to do. The vendor's own exception is the ``__cause__``.
+A message says what was tried, on what, what happened, and what to do. The vendor's own exception is the ``__cause__``.
+Every exception can be pickled, and its text never holds raw control characters.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+from ._text import printable
 
 __all__ = [
     "AuthenticationFailed",
@@ -52,14 +57,20 @@ __all__ = [
 
 
 class ContainerKitError(Exception):
-    """The root of every exception that containerkit raises."""
+    """Base of every exception that containerkit raises."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, {**self.__dict__})
 
 
 class EngineUnavailable(ContainerKitError):
-    """No engine answered, or the one in use stopped answering.
+    """No engine answered, the connection was cut, or the response is incomplete.
 
     Attributes:
-        tried: (address, why it failed) for every address that was tried, in order.
+        tried: (address, reason of failure) for every address that was tried, in order.
     """
 
     def __init__(self, message: str, *, tried: tuple[tuple[str, str], ...] = ()) -> None:
@@ -68,26 +79,36 @@ class EngineUnavailable(ContainerKitError):
 
 
 class EngineTimeout(ContainerKitError):
-    """The time the caller gave ran out; what was started for the call has been ended.
+    """The caller's time limit passed. The message says what was stopped and removed.
 
     Attributes:
         timeout: the limit, in seconds.
-        stdout, stderr: what a command had printed by then.
+        stdout_bytes, stderr_bytes: what a command had written by then.
     """
 
-    def __init__(self, message: str, *, timeout: float, stdout: bytes = b"", stderr: bytes = b"") -> None:
+    def __init__(self, message: str, *, timeout: float, stdout_bytes: bytes = b"", stderr_bytes: bytes = b"") -> None:
         super().__init__(message)
         self.timeout = timeout
-        self.stdout = stdout
-        self.stderr = stderr
+        self.stdout_bytes = stdout_bytes
+        self.stderr_bytes = stderr_bytes
+
+    @property
+    def stdout(self) -> str:
+        """Standard output as UTF-8, with U+FFFD for bytes that are not UTF-8."""
+        return self.stdout_bytes.decode("utf-8", "replace")
+
+    @property
+    def stderr(self) -> str:
+        """Standard error as UTF-8, with U+FFFD for bytes that are not UTF-8."""
+        return self.stderr_bytes.decode("utf-8", "replace")
 
 
 class EngineError(ContainerKitError):
-    """The engine answered no.
+    """The engine refused the request.
 
     Attributes:
-        status: the HTTP status of its answer, or None where the refusal came inside a stream.
-        explanation: the engine's own words.
+        status: HTTP status of the response, or None if the refusal came inside a stream.
+        explanation: the engine's own message.
     """
 
     def __init__(self, message: str, *, status: int | None = None, explanation: str = "") -> None:
@@ -97,42 +118,42 @@ class EngineError(ContainerKitError):
 
 
 class NotFound(EngineError):
-    """What was named does not exist on this engine."""
+    """The named resource does not exist on this engine."""
 
 
 class ImageNotFound(NotFound):
-    """No image of that name or ID in this engine's store."""
+    """The engine has no image of that name or ID."""
 
 
 class ContainerNotFound(NotFound):
-    """No container of that name or ID."""
+    """The engine has no container of that name or ID."""
 
 
 class VolumeNotFound(NotFound):
-    """No volume of that name."""
+    """The engine has no volume of that name."""
 
 
 class NetworkNotFound(NotFound):
-    """No network of that name or ID."""
+    """The engine has no network of that name or ID."""
 
 
 class Conflict(EngineError):
-    """What was asked contradicts the state of the engine."""
+    """The request conflicts with the state of the engine."""
 
 
 class NameInUse(Conflict):
-    """Something of that name exists already."""
+    """A resource of that name already exists."""
 
 
 class InUse(Conflict):
-    """It cannot be removed or published: something else uses it."""
+    """Another resource uses the resource, or the port, in question."""
 
 
 class WrongState(Conflict):
-    """The container is in a state that does not allow this.
+    """The container's state does not allow the operation.
 
     Attributes:
-        actual: the status it was in ("exited", "running", …), or None when it could not be asked.
+        actual: the container's status ("exited", "running", …), or None if it is unknown.
     """
 
     def __init__(
@@ -143,23 +164,23 @@ class WrongState(Conflict):
 
 
 class StartFailed(EngineError):
-    """The container was created and could not start; it has been removed if this call created it."""
+    """The container, or the command in it, could not start. A container that the call created is removed."""
 
 
 class PullFailed(EngineError):
-    """An image could not be fetched; the registry's own reason is in the message."""
+    """An image could not be pulled. The message holds the registry's reason."""
 
 
 class PushFailed(EngineError):
-    """An image could not be sent; the registry's own reason is in the message."""
+    """An image could not be pushed. The message holds the registry's reason."""
 
 
 class BuildFailed(EngineError):
-    """A build stopped.
+    """A build failed.
 
     Attributes:
-        log: everything the builder printed.
-        step: the instruction that failed, as the builder named it, or None if it never got to one.
+        log: everything that the builder printed.
+        step: the instruction that failed, as the builder named it, or None if none was reached.
     """
 
     def __init__(
@@ -171,14 +192,14 @@ class BuildFailed(EngineError):
 
 
 class AuthenticationFailed(EngineError):
-    """The registry, or the engine itself, refused these credentials or wants some."""
+    """The registry, or the engine, requires credentials or rejected them."""
 
 
 class Unsupported(ContainerKitError):
-    """This engine cannot do what was asked; nothing was sent.
+    """The engine lacks a feature. Nothing was sent.
 
     Attributes:
-        capability: the name of the missing capability (a value of ``containerkit.Capability``).
+        capability: name of the missing capability (a value of ``containerkit.Capability``).
     """
 
     def __init__(self, message: str, *, capability: str = "") -> None:
@@ -187,10 +208,10 @@ class Unsupported(ContainerKitError):
 
 
 class LimitNotEnforced(ContainerKitError):
-    """The engine would accept these limits and not hold them; ``limits="best-effort"`` runs without.
+    """The engine would accept these limits without enforcing them. ``limits="best-effort"`` runs without them.
 
     Attributes:
-        limits: the option names concerned ("memory", "cpus", …).
+        limits: names of the options concerned ("memory", "cpus", …).
     """
 
     def __init__(self, message: str, *, limits: tuple[str, ...] = ()) -> None:
@@ -199,14 +220,14 @@ class LimitNotEnforced(ContainerKitError):
 
 
 class InvalidReference(ContainerKitError, ValueError):
-    """An image name that breaks the grammar of the distribution-spec; nothing was sent."""
+    """An image name breaks the grammar of the distribution-spec. Nothing was sent."""
 
 
 class InvalidImage(ContainerKitError, ValueError):
-    """An image or archive that breaks the image-spec.
+    """An image or archive violates the image-spec.
 
     Attributes:
-        violations: every breach found, in reading order.
+        violations: every violation found, in reading order.
     """
 
     def __init__(self, message: str, *, violations: tuple[str, ...] = ()) -> None:
@@ -215,12 +236,12 @@ class InvalidImage(ContainerKitError, ValueError):
 
 
 class InvalidOption(ContainerKitError, ValueError):
-    """An option that no engine would accept as given; nothing was sent.
+    """An option has a value that no engine accepts. Nothing was sent.
 
     Attributes:
-        name: the option.
-        value: what was given.
-        expected: what is accepted, in words.
+        name: name of the option.
+        value: the value that was given.
+        expected: description of the accepted values.
     """
 
     def __init__(self, name: str, value: object, expected: str) -> None:
@@ -229,24 +250,47 @@ class InvalidOption(ContainerKitError, ValueError):
         self.value = value
         self.expected = expected
 
-    def __reduce__(self) -> tuple[type[InvalidOption], tuple[str, object, str]]:
-        return type(self), (self.name, self.value, self.expected)
+    def __reduce__(self) -> tuple[Any, ...]:
+        simple = self.value is None or isinstance(self.value, (str, bytes, bool, int, float))
+        # anything else may refuse to be pickled, and would take the exception with it
+        value = self.value if simple else repr(self.value)
+        return _restored, (type(self), self.args, {**self.__dict__, "value": value})
 
 
 class CommandFailed(ContainerKitError):
-    """A command ran to its end and its exit code is not 0.
+    """A command ended with an exit code other than 0.
 
     Attributes:
-        exit_code: of the command; 128 + n where signal n ended it.
-        stdout, stderr: what it printed, as text.
-        command: what was run, or () when it was the image's own command.
+        exit_code: exit code of the command; 128 + n if signal n ended it.
+        stdout, stderr: the command's output, as text.
+        stdout_bytes, stderr_bytes: the command's output, as bytes.
+        command: the command, or () for the image's own.
     """
 
-    def __init__(self, exit_code: int, stdout: str, stderr: str, *, command: tuple[str, ...] = ()) -> None:
-        what = " ".join(command) or "the image's command"
+    def __init__(
+        self,
+        exit_code: int,
+        stdout: str,
+        stderr: str,
+        *,
+        command: tuple[str, ...] = (),
+        stdout_bytes: bytes | None = None,
+        stderr_bytes: bytes | None = None,
+    ) -> None:
+        name = " ".join(command) or "the image's command"
         last = stderr.strip() or stdout.strip()
-        super().__init__(f"{what}: exit code {exit_code}" + (f"\n{last[-2000:]}" if last else ""))
+        super().__init__(f"{name}: exit code {exit_code}" + (f"\n{last[-2000:]}" if last else ""))
         self.exit_code = exit_code
         self.stdout = stdout
         self.stderr = stderr
+        self.stdout_bytes = stdout.encode() if stdout_bytes is None else stdout_bytes
+        self.stderr_bytes = stderr.encode() if stderr_bytes is None else stderr_bytes
         self.command = command
+
+
+def _restored(kind: type[ContainerKitError], args: tuple[Any, ...], state: dict[str, Any]) -> ContainerKitError:
+    """Rebuild a pickled exception without calling its constructor."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error

@@ -1,4 +1,4 @@
-"""What every plain value has in common: it can be told in JSON's own types."""
+"""Value: base of the frozen dataclasses that users receive, and their JSON form."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ __all__ = ["Value", "json_ready"]
 
 
 class Value:
-    """Base of the frozen dataclasses that are given to users."""
+    """Base of the frozen dataclasses that users receive."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, keys as the attributes; without what the repr leaves out: raw answers and secrets."""
+        """Return the fields as JSON-ready types, without those that the repr omits (raw responses, secrets)."""
         return _fields(self)
 
 
 def json_ready(value: object) -> Any:
-    """The same value in JSON's own types; what JSON has no word for (NaN, an infinity) is None."""
+    """Return the value in JSON's own types. NaN and infinities, which JSON cannot hold, become None."""
     if isinstance(value, Enum):
         return json_ready(value.value)
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()  # a file's name may be of any bytes
+        return value.encode("utf-8", "backslashreplace").decode()  # file names may hold any bytes
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, bytes):
@@ -41,7 +41,7 @@ def json_ready(value: object) -> Any:
     if isinstance(value, PathLike):
         return json_ready(fspath(value))
     if isinstance(value, Mapping):
-        return {_key(key): json_ready(item) for key, item in value.items()}
+        return {str(json_ready(key)): json_ready(item) for key, item in value.items()}
     if isinstance(value, AbstractSet):
         return [json_ready(item) for item in sorted(value, key=str)]
     if isinstance(value, (list, tuple)):
@@ -56,7 +56,3 @@ def json_ready(value: object) -> Any:
 
 def _fields(value: Any) -> dict[str, Any]:
     return {field.name: json_ready(getattr(value, field.name)) for field in dataclasses.fields(value) if field.repr}
-
-
-def _key(key: object) -> str:
-    return str(json_ready(key))

@@ -148,6 +148,10 @@ class ContainerRecord(Value):
         health: "starting", "healthy", "unhealthy", or None without a health check.
         ports: (container port, protocol) -> addresses on the host; an empty tuple if exposed and not published.
         created: seconds since the epoch.
+        started, finished: start of the last run and end of the last finished run, in seconds since the epoch; 0.0 if
+            there was none.
+        restart: name of the restart policy ("no", "on-failure", "always", "unless-stopped").
+        network_mode: "bridge", "host", "none", … as the engine names it.
         pid: of its first process on the engine's host; 0 if it does not run.
     """
 
@@ -162,6 +166,10 @@ class ContainerRecord(Value):
     exit_code: int | None = None
     error: str = ""
     oom_killed: bool = False
+    started: float = 0.0
+    finished: float = 0.0
+    restart: str = "no"
+    network_mode: str = ""
     health: str | None = None
     has_health_check: bool = False
     pid: int = 0

@@ -13,7 +13,7 @@ from ..oci.digest import chain_ids
 from ..oci.image import ImageArchive, LayerBlob, blob_name
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import invalid
-from ..options import image_ref
+from ..options import parse_image
 from ..store import open_store
 from .readers import BlobReader, RecordReader, StreamReader
 
@@ -88,7 +88,7 @@ class Index:
             raise InvalidOption("refs", refs, "an image's name, several, or None for all")
         meant: dict[str, ImageRecord] = {}
         for name in names:
-            record = self.backend.inspect_image(image_ref(name))
+            record = self.backend.inspect_image(parse_image(name))
             self.asked.setdefault(record.id, []).append(name)
             meant[record.id] = self._records[record.id] = record
         return list(meant.values())

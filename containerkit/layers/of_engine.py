@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..oci.config import History
 from ..oci.digest import sha256
-from ..options import image_ref
+from ..options import parse_image
 from .index import Index
 from .stack import LayerStack, build_stack
 
@@ -19,7 +19,7 @@ __all__ = ["image_layers"]
 def image_layers(backend: Backend, ref: str) -> LayerStack:
     """See Engine.layers: three questions to the engine; contents, and who shares them, when first looked at."""
     index = Index(backend)
-    record = backend.inspect_image(image_ref(ref))
+    record = backend.inspect_image(parse_image(ref))
     history = [
         History(created_by=line.created_by, empty_layer=line.empty_layer, comment=line.comment, size=line.size)
         for line in backend.image_history(record.id)

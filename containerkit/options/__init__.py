@@ -108,28 +108,3 @@ def __getattr__(name: str) -> Any:
 
         return getattr(typed, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-# names that the callers still use; they follow in one step
-command, env, labels = parse_command, parse_env, parse_labels
-flag, integer, items, one_of, text = parse_flag, parse_integer, parse_items, parse_choice, parse_text
-image_name, image_ref, local_path, object_name, object_ref = (
-    parse_image_name,
-    parse_image,
-    parse_local_path,
-    parse_name,
-    parse_object,
-)
-moment, payload, platform_name, signal_name, size_bytes, timeout_seconds = (
-    parse_time,
-    parse_bytes,
-    parse_platform,
-    parse_signal,
-    parse_size,
-    parse_timeout,
-)
-network_attachment = parse_attachment
-
-
-def filters(value: Any) -> dict[str, tuple[str, ...]]:
-    return parse_filters("filters", value)

@@ -1,33 +1,45 @@
-"""Build contexts: a folder or a mapping in memory as a tar stream, without what .dockerignore leaves out."""
+"""Build contexts: a folder, or a mapping in memory, as a tar stream without the ignored files.
+
+Ignore files are applied here, once, for every engine, and left out of the stream: Podman would apply them a second
+time to what is left, and its rules and file names differ from Docker's.
+"""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidOption
-from .copying import Entry, tar_stream, tree_entries
+from .ignore import is_ignored, parse_ignore
+from .packing import Entry, check_readable, tar_stream, tree_entries
 
-__all__ = ["build_context", "ignored", "parse_ignore"]
+__all__ = ["build_context"]
 
-_NAMES = ("Dockerfile", "Containerfile")
+_DOCKERFILES = ("Dockerfile", "Containerfile")
+_IGNORE_FILES = (".containerignore", ".dockerignore")  # as podman looks for them; docker knows only the second
+#: Name in the context of a Dockerfile that lies outside of it.
+_OUTSIDE = ".containerkit.Dockerfile"
 
 
 def build_context(context: Any, dockerfile: str | None) -> tuple[Iterable[bytes], str]:
-    """(the context as a tar stream, the path of the Dockerfile in it).
+    """Return the context as a tar stream, and the path of the Dockerfile in it.
+
+    A Dockerfile's own ignore file (``NAME.dockerignore`` beside it) replaces the context's ``.containerignore`` or
+    ``.dockerignore``.
 
     Args:
-        context: a folder; or a mapping from paths in the context to text, bytes or files of this machine.
-        dockerfile: its path in the context; None for "Dockerfile", else "Containerfile". In a folder also a path of
-            this machine, which then joins the context.
+        context: a folder; or a mapping from paths in the context to text, bytes or local files.
+        dockerfile: path in the context; None for "Dockerfile", else "Containerfile". For a folder also a local path
+            elsewhere, which then joins the context.
 
     Raises:
-        InvalidOption: no folder, no Dockerfile, a path that leads out of the context.
+        InvalidOption: the folder or the Dockerfile does not exist, or a path leads out of the context.
+        PermissionError: a file that is not ignored cannot be read.
     """
     if isinstance(context, Mapping):
         return _from_mapping(context, dockerfile)
@@ -37,55 +49,71 @@ def build_context(context: Any, dockerfile: str | None) -> tuple[Iterable[bytes]
     if not root.is_dir():
         raise InvalidOption("context", context, "a folder that exists")
     name, outside = _find_dockerfile(root, dockerfile)
-    ignore_file = root / ".dockerignore"
-    patterns = parse_ignore(ignore_file.read_text("utf-8", "surrogateescape")) if ignore_file.is_file() else []
-    kept = list(_walk(root, ignored(patterns), {name, ".dockerignore"}))
+    ignored = is_ignored(parse_ignore(_ignore_rules(root, outside or root / name)))
+    kept = list(_walk(root, ignored, name))
+    check_readable(root, kept)
+    if outside is not None:
+        check_readable(outside)
     return tar_stream(_owned_by_root(_folder_entries(root, kept, name, outside))), name
 
 
 def _find_dockerfile(root: Path, dockerfile: str | None) -> tuple[str, Path | None]:
-    """(its path in the context, the file itself if it lies elsewhere)."""
+    """Return its path in the context, and the file itself if it lies elsewhere."""
     if dockerfile is None:
-        for name in _NAMES:
+        for name in _DOCKERFILES:
             if (root / name).is_file():
                 return name, None
         raise InvalidOption("context", str(root), "a folder with a Dockerfile (or Containerfile), or dockerfile=")
     inside = root / dockerfile
     if inside.is_file() and inside.resolve().is_relative_to(root.resolve()):
         return inside.resolve().relative_to(root.resolve()).as_posix(), None
-    if Path(dockerfile).is_file():
-        return ".containerkit.Dockerfile", Path(dockerfile)
-    raise InvalidOption("dockerfile", dockerfile, f"a file in {root}, or one of this machine")
+    for outside in (inside, Path(dockerfile)):
+        if outside.is_file():
+            return _OUTSIDE, outside
+    raise InvalidOption("dockerfile", dockerfile, f"a file in {root}, or a local path of a file")
+
+
+def _ignore_rules(root: Path, dockerfile: Path) -> str:
+    own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    for path in (own, *(root / name for name in _IGNORE_FILES)):
+        if path.is_file():
+            return path.read_text("utf-8", "surrogateescape")
+    return ""
 
 
 def _folder_entries(root: Path, kept: Iterable[str], name: str, outside: Path | None) -> Iterator[Entry]:
     yield from tree_entries(root, "", keep=kept)
     if outside is not None:
-        yield from tree_entries(outside, name)
+        yield from tree_entries(outside.resolve(), name)
 
 
 def _owned_by_root(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """As the builders do: who owns a file here says nothing there, and the cache must not depend on it."""
+    """Set every owner to root, as the builders do: the local owner means nothing in the image and spoils the cache."""
     for info, source in entries:
         info.uid = info.gid = 0
         yield info, source
 
 
-def _walk(root: Path, leave_out: Callable[[str], bool], always: set[str]) -> Iterator[str]:
-    """The paths to send, sorted. A folder that is left out is still walked: a "!" may bring back what is in it."""
-    for folder, folders, files in os.walk(root):
+def _walk(root: Path, ignored: Callable[[str], bool], dockerfile: str) -> Iterator[str]:
+    """Yield the paths to send, sorted. An ignored folder is walked too, since a "!" pattern may include its files."""
+    failed: dict[str, OSError] = {}
+    for folder, folders, files in os.walk(root, onerror=lambda error: failed.update({str(error.filename): error})):
         folders.sort()
         for item in sorted([*files, *folders]):
             path = Path(folder, item).relative_to(root).as_posix()
-            if path in always or not leave_out(path):
+            if path == dockerfile or (path not in _IGNORE_FILES and not ignored(path)):
                 yield path
+    for name, error in failed.items():
+        relative = Path(name).relative_to(root).as_posix()
+        if not ignored(relative):
+            raise PermissionError(error.errno or errno.EACCES, error.strerror, name)
 
 
 def _from_mapping(context: Mapping[Any, Any], dockerfile: str | None) -> tuple[Iterable[bytes], str]:
     for path in context:
         if not isinstance(path, str) or not path or path.startswith("/") or ".." in path.split("/") or "\0" in path:
             raise InvalidOption("context", path, "relative paths inside the context as keys")
-    name = dockerfile or next((name for name in _NAMES if name in context), None)
+    name = dockerfile or next((name for name in _DOCKERFILES if name in context), None)
     if name is None or name not in context:
         raise InvalidOption(
             "dockerfile", dockerfile, f"one of the context's own paths ({', '.join(sorted(context)) or 'none'})"
@@ -96,28 +124,32 @@ def _from_mapping(context: Mapping[Any, Any], dockerfile: str | None) -> tuple[I
             source = Path(value)
             if not source.exists():
                 raise InvalidOption("context", value, "a file or folder that exists")
+            check_readable(source)
             entries.append(lambda source=source, path=path: tree_entries(source, path))  # type: ignore[misc]
         elif isinstance(value, (str, bytes)):
             data = value.encode() if isinstance(value, str) else value
             entries.append(lambda data=data, path=path: iter([_memory_entry(path, data)]))  # type: ignore[misc]
         else:
             raise InvalidOption("context", {path: value}, "text, bytes or a path as values")
-    all_entries = (entry for make in entries for entry in make())
-    kept = _without(all_entries, ignored(parse_ignore(_rules(context))), {name, ".dockerignore"})
+    ignored = is_ignored(parse_ignore(_mapping_rules(context, name)))
+    kept = _without(
+        (entry for make in entries for entry in make()),
+        lambda path: path != name and (path in _IGNORE_FILES or ignored(path)),
+    )
     return tar_stream(_owned_by_root(kept)), name
 
 
-def _rules(context: Mapping[str, Any]) -> str:
-    """The text of a mapping's own .dockerignore."""
-    rules = context.get(".dockerignore", "")
+def _mapping_rules(context: Mapping[str, Any], dockerfile: str) -> str:
+    """Return the text of the ignore file in a mapping."""
+    rules = next((context[name] for name in (f"{dockerfile}.dockerignore", *_IGNORE_FILES) if name in context), "")
     if isinstance(rules, os.PathLike):
         rules = Path(rules).read_bytes() if Path(rules).is_file() else b""
     return rules.decode("utf-8", "surrogateescape") if isinstance(rules, bytes) else str(rules)
 
 
-def _without(entries: Iterable[Entry], leave_out: Callable[[str], bool], always: set[str]) -> Iterator[Entry]:
+def _without(entries: Iterable[Entry], ignored: Callable[[str], bool]) -> Iterator[Entry]:
     for info, source in entries:
-        if info.name in always or not leave_out(info.name):
+        if not ignored(info.name):
             yield info, source
         elif source is not None:
             source.close()
@@ -127,78 +159,3 @@ def _memory_entry(path: str, data: bytes) -> Entry:
     info = tarfile.TarInfo(path)
     info.size, info.mode = len(data), 0o755 if data.startswith(b"#!") else 0o644
     return info, io.BytesIO(data)
-
-
-# ---------------------------------------------------------------- .dockerignore
-def parse_ignore(text: str) -> list[tuple[bool, re.Pattern[str]]]:
-    """The patterns of a .dockerignore, in order: (brings back, what it matches).
-
-    As the reference says (https://docs.docker.com/build/concepts/context/#dockerignore-files): Go's filepath.Match per
-    component, "**" for any number of them, "!" to bring back, "#" for comments; the last pattern that matches decides.
-    """
-    found = []
-    for line in text.removeprefix("\ufeff").splitlines():
-        if line.startswith("#"):
-            continue
-        pattern = line.strip()
-        back = pattern.startswith("!")
-        pattern = pattern[1:].strip() if back else pattern
-        parts = [part for part in pattern.split("/") if part not in ("", ".")]
-        clean: list[str] = []
-        for part in parts:
-            if part == ".." and clean:
-                clean.pop()
-            elif part != "..":
-                clean.append(part)
-        if clean:
-            found.append((back, re.compile(_regex(clean), re.DOTALL)))
-    return found
-
-
-def _regex(parts: list[str]) -> str:
-    """A pattern matches a path, and so everything below it."""
-    made = ""
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
-        if part == "**":
-            made += ".*" if last else "(?:[^/]+/)*"
-            continue
-        made += _component(part) + ("" if last else "/")
-    return f"^{made}(?:/.*)?$"
-
-
-def _component(part: str) -> str:
-    made, index = "", 0
-    while index < len(part):
-        char = part[index]
-        if char == "*":
-            while part[index + 1 : index + 2] == "*":
-                index += 1
-            made += "[^/]*"
-        elif char == "?":
-            made += "[^/]"
-        elif char == "[" and "]" in part[index + 2 :]:
-            end = part.index("]", index + 2)
-            inside = part[index + 1 : end].replace("\\", r"\\")
-            made += f"[{inside}]"
-            index = end
-        elif char == "\\" and index + 1 < len(part):
-            index += 1
-            made += re.escape(part[index])
-        else:
-            made += re.escape(char)
-        index += 1
-    return made
-
-
-def ignored(patterns: list[tuple[bool, re.Pattern[str]]]) -> Callable[[str], bool]:
-    """A function that says whether a path of the context is left out."""
-
-    def leave_out(path: str) -> bool:
-        result = False
-        for back, pattern in patterns:
-            if result == back and pattern.match(path):
-                result = not back
-        return result
-
-    return leave_out

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ..backends.base import Backend, Capability
-from ..errors import LimitNotEnforced, Unsupported
+from ..errors import ContainerKitError, EngineUnavailable, LimitNotEnforced, Unsupported
 from ..reference import Reference
 from ..spec import RegistryAuth, ResourceLimits
 from ..userconfig.credentials import find_credentials
 from ..userconfig.environment import Environment
 from .session import Session
 
-__all__ = ["Core"]
+__all__ = ["Core", "unenforced_message"]
 
 #: The capability that says whether an engine enforces a limit.
 _CAPABILITY_OF = {
@@ -28,15 +32,17 @@ class Core:
     """One engine's backend, the session that owns what is created on it, and what the engine can do.
 
     Attributes:
-        backend: the adapter to the engine.
         session: labels and owns every created resource.
         unenforced: limits that a check found unenforced although the engine claims them.
+        closed: True once close() has begun.
     """
 
     def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+        self._backend = backend
+        self._lock = threading.Lock()
         self.session = Session(backend)
         self.unenforced: frozenset[Capability] = frozenset()
+        self.closed = False
         self._logins: set[str] = set()
 
     def login(self, auth: RegistryAuth) -> None:
@@ -52,19 +58,68 @@ class Core:
         """
         if name.registry in self._logins:
             return None
-        return find_credentials(Environment.current(), name.registry, name.repository, kind=self.backend.kind)
+        return find_credentials(Environment.current(), name.registry, name.repository, kind=self.kind)
 
+    @property
+    def backend(self) -> Backend:
+        """Adapter to the engine. Raises EngineUnavailable after close()."""
+        if self.closed:
+            raise self._closed_error()
+        return self._backend
+
+    @property
+    def kind(self) -> str:
+        """Kind of the engine."""
+        return self._backend.kind
+
+    @property
+    def url(self) -> str:
+        """Address of the engine."""
+        return self._backend.url
+
+    def close(self) -> None:
+        """Remove everything the session owns, newest first, then disconnect. Safe to call twice."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+        try:
+            self.session.close()
+        finally:
+            self._backend.close()
+
+    @contextmanager
+    def working(self, action: str) -> Iterator[None]:
+        """Raise EngineUnavailable if the Engine is closed, also by another thread while the block runs.
+
+        Closing removes the containers of running calls; without this they would report exit code 137 as their result.
+        """
+        if self.closed:
+            raise self._closed_error(action)
+        try:
+            yield
+        except ContainerKitError as exc:
+            if self.closed:
+                raise self._closed_error(action) from exc
+            raise
+        if self.closed:
+            raise self._closed_error(action)
+
+    def _closed_error(self, action: str = "") -> EngineUnavailable:
+        prefix = f"{action}: " if action else ""
+        return EngineUnavailable(f"{prefix}this Engine is closed; connect() opens a new one")
+
+    # ---------------------------------------------------------------- capabilities
     @property
     def capabilities(self) -> frozenset[Capability]:
         """Optional features of the engine, excluding limits that a check found unenforced."""
-        return self.backend.capabilities - self.unenforced
+        return self._backend.capabilities - self.unenforced
 
     def require(self, capability: Capability, action: str) -> None:
         """Raise Unsupported, before any request is sent, if the engine lacks a capability."""
         if capability not in self.capabilities:
             raise Unsupported(
-                f"{action}: the {self.backend.kind} engine at {self.backend.url} does not support it "
-                f"({capability.value})",
+                f"{action}: the {self.kind} engine at {self.url} does not support it ({capability.value})",
                 capability=capability.value,
             )
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..backends.base import Capability, Created
 from ..errors import ImageNotFound, InvalidOption
+from ..options import required_capabilities
 from ..spec import ContainerSpec, ResourceLimits
 from .addresses import check_addresses
 from .core import unenforced_message
-from .images import Images, is_for
+from .image import is_for
+from .images import Images
 
 if TYPE_CHECKING:
     from .core import Core
@@ -106,11 +108,5 @@ def _without_unenforced(core: Core, spec: ContainerSpec, policy: Policy) -> tupl
 
 
 def _check_capabilities(core: Core, spec: ContainerSpec) -> None:
-    if any(address == "host-gateway" for _, address in spec.add_host):
-        core.require(Capability.HOST_GATEWAY, 'add_host "host-gateway"')
-    if spec.userns and spec.userns.startswith("keep-id"):
-        core.require(Capability.KEEP_ID, f"userns={spec.userns}")
-    if spec.ulimits:
-        core.require(Capability.ULIMITS, "ulimits")
-    if any(attachment.mac_address for attachment in spec.networks):
-        core.require(Capability.MAC_ADDRESS, "mac_address")
+    for capability, option in required_capabilities(spec):
+        core.require(Capability(capability), option)

@@ -1,4 +1,4 @@
-"""Images: what an Engine has of them, and one of them."""
+"""Images: the images of an engine, and their traffic with registries and archives."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..backends.base import Capability, HistoryEntry, ImageRecord, Progress
-from ..errors import ImageNotFound, InUse, InvalidOption, InvalidReference, PullFailed
-from ..options import build_spec, flag, image_ref, local_path, platform_name
-from ..options import filters as read_filters
+from ..backends.base import Capability, Progress
+from ..errors import ImageNotFound, InvalidOption, InvalidReference, PullFailed
+from ..options import build_spec, parse_filters, parse_flag, parse_image, parse_local_path, parse_platform, with_options
+from ..options.table import BUILD
 from ..reference import parse
 from ..spec import BuildSpec, RegistryAuth
 from .base_images import base_images, dockerfile_text
 from .context import build_context
-from .copying import whole_file
-from .process import callback_of
+from .image import Image, is_for
+from .process import parse_callback
+from .pruned import Pruned
+from .staging import whole_file
 
 if TYPE_CHECKING:
     import sys
@@ -30,150 +32,13 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
-    from ..layers import LayerStack
     from ..options import BuildOptions
     from .core import Core
 
-__all__ = ["Image", "Images", "Pruned", "auth_of"]
+__all__ = ["Images", "auth_of"]
 
 OnProgress = Callable[[Progress], object]
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """What a prune deleted, and how many bytes the engine says that freed (its own count, not the disk's)."""
-
-    deleted: tuple[str, ...]
-    space_reclaimed: int
-
-
-class Image:
-    """One image. What it tells of itself is as of the last refresh()."""
-
-    def __init__(self, core: Core, id: str, *, record: ImageRecord | None = None) -> None:
-        self._core = core
-        self._id = id
-        self._record = record
-
-    @property
-    def id(self) -> str:
-        """ "sha256:" and 64 hexadecimal digits."""
-        return self._id
-
-    @property
-    def short_id(self) -> str:
-        """12 hexadecimal digits, as the command line shows."""
-        return self._id.removeprefix("sha256:")[:12]
-
-    @property
-    def record(self) -> ImageRecord:
-        """All that is known of it; asked when something of it is needed."""
-        if self._record is None or not self._record.complete:
-            self.refresh()
-        assert self._record is not None
-        return self._record
-
-    def refresh(self) -> Image:
-        """Ask again. Raises ImageNotFound."""
-        self._record = self._core.backend.inspect_image(self._id)
-        return self
-
-    @property
-    def refs(self) -> tuple[str, ...]:
-        """Its names and tags, as users write them: the same on every engine."""
-        return (self._record or self.record).refs
-
-    @property
-    def digests(self) -> tuple[str, ...]:
-        """ "name@sha256:…" of each registry that it came from or went to."""
-        return (self._record or self.record).digests
-
-    @property
-    def size(self) -> int:
-        """Bytes, in the engine's own unit of meaning: not to be compared across engines (see Engine.layers)."""
-        return (self._record or self.record).size
-
-    @property
-    def created(self) -> float:
-        """Seconds since the epoch."""
-        return (self._record or self.record).created
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Those of its configuration."""
-        return (self._record or self.record).labels
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The "config" object of its configuration: Env, Cmd, Entrypoint, …, as the image-spec names them."""
-        return self.record.config
-
-    @property
-    def diff_ids(self) -> tuple[str, ...]:
-        """The digest of each layer's uncompressed tar, base first."""
-        return self.record.diff_ids
-
-    def __repr__(self) -> str:
-        names = f" {', '.join(self._record.refs)}" if self._record and self._record.refs else ""
-        return f"<Image {self.short_id}{names}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Image) and other._id == self._id and other._core is self._core
-
-    def __hash__(self) -> int:
-        return hash(self._id)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        record = self.record
-        return {
-            "id": record.id,
-            "refs": list(record.refs),
-            "digests": list(record.digests),
-            "size": record.size,
-            "created": record.created,
-            "os": record.os,
-            "arch": record.arch,
-            "labels": dict(record.labels),
-            "diff_ids": list(record.diff_ids),
-        }
-
-    def inspect(self) -> Mapping[str, Any]:
-        """The engine's own words, asked now; they differ between engines and versions."""
-        return self.refresh().record.raw
-
-    def layers(self) -> LayerStack:
-        """What it is made of, base first."""
-        from ..layers import image_layers
-
-        return image_layers(self._core.backend, self._id)
-
-    def history(self) -> tuple[HistoryEntry, ...]:
-        """The instructions that made it, oldest first."""
-        return self._core.backend.image_history(self._id)
-
-    def tag(self, ref: str) -> None:
-        """Give it one more name. Raises InvalidReference."""
-        self._core.backend.tag_image(self._id, _tag_name(ref))
-        self._record = None
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it as a docker-archive, under its names."""
-        return Images(self._core).save(list(self.refs) or [self._id], path)
-
-    def remove(self, *, force: bool = False) -> None:
-        """Remove it with all its names. Raises InUse while a container has it, running or not."""
-        backend = self._core.backend
-        if not flag("force", force):
-            users = [row.name for row in backend.list_containers(all=True, filters={}) if row.image_id == self._id]
-            if users:
-                raise InUse(
-                    f"removing image {self.short_id}: container {users[0]} has it; remove that first", status=409
-                )
-            self._record = None
-        # engines want to be forced to take several names at once, and some take containers with them, then
-        backend.remove_image(self._id, force=force or len(self.record.refs) > 1, prune=True)
 
 
 class Images:
@@ -183,12 +48,12 @@ class Images:
         self._core = core
 
     def get(self, ref: str) -> Image:
-        """By name, ID or an unambiguous start of one. Raises ImageNotFound."""
-        record = self._core.backend.inspect_image(image_ref(ref))
+        """Return an image by name, ID or an unambiguous prefix of the ID. Raises ImageNotFound."""
+        record = self._core.backend.inspect_image(parse_image(ref))
         return Image(self._core, record.id, record=record)
 
     def exists(self, ref: str) -> bool:
-        """Whether there is one of that name or ID."""
+        """Return whether an image of that name or ID exists."""
         try:
             self.get(ref)
         except ImageNotFound:
@@ -196,9 +61,14 @@ class Images:
         return True
 
     def list(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> list[Image]:
-        """All that have a name, or are nobody's parent; with `all` the others too. One call to the engine."""
-        flag("all", all)
-        records = self._core.backend.list_images(all=all, filters=read_filters(filters))
+        """Return the images that have a name or no child image, in one request.
+
+        Args:
+            all: include unnamed parents of other images.
+            filters: as `docker images --filter`: {"label": ["a=b"], "dangling": True}.
+        """
+        parse_flag("all", all)
+        records = self._core.backend.list_images(all=all, filters=parse_filters("filters", filters))
         return [Image(self._core, record.id, record=record) for record in records]
 
     def pull(
@@ -209,33 +79,35 @@ class Images:
         auth: tuple[str, str] | RegistryAuth | None = None,
         on_progress: OnProgress | None = None,
     ) -> Image:
-        """Fetch an image from its registry.
+        """Pull an image from its registry.
 
         Args:
-            platform: as "linux/arm64"; None for the engine's own.
-            auth: (user, password) for this call; None for those of Engine.login, or else what `docker login` or
+            ref: name of the image.
+            platform: such as "linux/arm64"; None for the engine's own.
+            auth: (user, password) for this call; None for those of Engine.login(), else those that `docker login` or
                 `podman login` stored.
-            on_progress: called with each Progress.
+            on_progress: function that receives each Progress.
 
         Raises:
-            PullFailed: with the registry's reason; also where it has the image for another platform only.
-            ImageNotFound: it has none of that name. AuthenticationFailed.
+            PullFailed: with the registry's reason, also if it has the image for other platforms only.
+            ImageNotFound: the registry has no image of that name.
+            AuthenticationFailed: the registry requires credentials or rejected them.
         """
         name = parse(ref)
-        wanted = None if platform is None else platform_name("platform", platform)
-        told = callback_of(on_progress, "on_progress")
-        found = None if auth is None else auth_of(auth, name.registry)
+        wanted = None if platform is None else parse_platform("platform", platform)
+        report = parse_callback(on_progress, "on_progress")
+        credentials = None if auth is None else auth_of(auth, name.registry)
         self._core.require(Capability.REGISTRY, f"pulling {ref}")
-        found = found or self._core.stored_credentials(name)
-        for progress in self._core.backend.pull_image(ref, platform=wanted, auth=found):
-            if told:
-                told(progress)
+        credentials = credentials or self._core.stored_credentials(name)
+        for progress in self._core.backend.pull_image(ref, platform=wanted, auth=credentials):
+            if report:
+                report(progress)
         image = self.get(ref)
         if wanted and not is_for(image.record, wanted):
-            # An image that is for one platform only is given whatever was asked for.
-            has = f"{image.record.os}/{image.record.arch}"
+            # a registry that has one platform only sends it, whatever platform was requested
+            platform_here = f"{image.record.os}/{image.record.arch}"
             raise PullFailed(
-                f"pulling {ref}: the registry has it for {has}, not for {wanted}; it is here as what it is"
+                f"pulling {ref}: the registry has it for {platform_here}, not for {wanted}; it was pulled as it is"
             )
         return image
 
@@ -246,18 +118,23 @@ class Images:
         auth: tuple[str, str] | RegistryAuth | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """Send an image to the registry in its name. Raises PushFailed, AuthenticationFailed, ImageNotFound."""
+        """Push an image to the registry in its name. The arguments are those of pull().
+
+        Raises:
+            PushFailed, AuthenticationFailed, ImageNotFound.
+        """
         name = parse(ref)
         if name.digest:
             raise InvalidOption("ref", ref, "a name with a tag, not with a digest")
-        told = callback_of(on_progress, "on_progress")
-        found = None if auth is None else auth_of(auth, name.registry)
+        report = parse_callback(on_progress, "on_progress")
+        credentials = None if auth is None else auth_of(auth, name.registry)
         self._core.require(Capability.REGISTRY, f"pushing {ref}")
-        found = found or self._core.stored_credentials(name)
-        for progress in self._core.backend.push_image(ref, auth=found):
-            if told:
-                told(progress)
+        credentials = credentials or self._core.stored_credentials(name)
+        for progress in self._core.backend.push_image(ref, auth=credentials):
+            if report:
+                report(progress)
 
+    @with_options(BUILD)
     def build(
         self,
         context: str | os.PathLike[str] | Mapping[str, Any],
@@ -265,29 +142,31 @@ class Images:
         on_progress: OnProgress | None = None,
         **options: Unpack[BuildOptions],
     ) -> Image:
-        """Build an image from a folder, or from a mapping of paths to contents.
+        """Build an image from a Dockerfile.
 
         Args:
-            context: what the instructions can COPY from; a .dockerignore in it is heeded.
+            context: a folder, or a mapping from paths to contents. Its .dockerignore is applied, and is not part of
+                what COPY can see.
+            on_progress: function that receives each Progress; `stream` holds the builder's log.
             options: tag, dockerfile, build_args, target, labels, platform, no_cache, pull, network, add_host, shm_size.
 
         Raises:
-            BuildFailed: with the log, and the step that failed. InvalidOption, InvalidReference.
+            BuildFailed: with the log and the failed step.
+            InvalidOption, InvalidReference, PermissionError: before anything is sent.
         """
-        told = callback_of(on_progress, "on_progress")
+        report = parse_callback(on_progress, "on_progress")
         spec = build_spec(**options)
-        asked = {"dockerfile", "file"} & set(options)
-        chunks, dockerfile = build_context(context, spec.dockerfile if asked else None)
+        named = {"dockerfile", "file"} & set(options)
+        chunks, dockerfile = build_context(context, spec.dockerfile if named else None)
         self._core.require(Capability.BUILD, "building")
-        text = dockerfile_text(context, dockerfile, spec.dockerfile if asked else None)
-        credentials = self._base_credentials(text, spec)
-        spec = replace(spec, dockerfile=dockerfile, credentials=credentials)
-        identity = ""
+        text = dockerfile_text(context, dockerfile, spec.dockerfile if named else None)
+        spec = replace(spec, dockerfile=dockerfile, credentials=self._base_credentials(text, spec))
+        image_id = ""
         for progress in self._core.backend.build_image(chunks, spec):
-            identity = progress.image_id or identity
-            if told:
-                told(progress)
-        return self.get(identity)
+            image_id = progress.image_id or image_id
+            if report:
+                report(progress)
+        return self.get(image_id)
 
     def _base_credentials(self, dockerfile: str, spec: BuildSpec) -> tuple[RegistryAuth, ...]:
         """Return stored credentials for the registries of those base images that the engine has to pull."""
@@ -301,10 +180,13 @@ class Images:
         return tuple(found.values())
 
     def load(self, source: str | os.PathLike[str] | bytes | IO[bytes] | Iterable[bytes]) -> tuple[Image, ...]:
-        """Load what a docker-archive or OCI archive holds: a path, bytes, an open file or pieces of bytes.
+        """Load the images of a docker-archive or OCI archive.
+
+        Args:
+            source: a path, bytes, an open file, or an iterable of bytes.
 
         Raises:
-            InvalidImage: it is none; of a file and of bytes that is found before anything is sent.
+            InvalidImage: the source is no image archive. A path and bytes are checked before anything is sent.
         """
         with contextlib.ExitStack() as stack:
             names = self._core.backend.load_images(stack.enter_context(_archive(source)))
@@ -312,36 +194,51 @@ class Images:
         return tuple({image.id: image for image in found}.values())
 
     def save(self, refs: str | Image | Iterable[str | Image], path: str | os.PathLike[str]) -> Path:
-        """Write images as one docker-archive, in constant memory. An existing file is replaced when all is written."""
+        """Write images to one docker-archive, in constant memory.
+
+        The file appears, or replaces an existing one, when it is complete.
+
+        Args:
+            refs: names, IDs or Images.
+            path: the file.
+        """
         if not isinstance(refs, (str, Image, Iterable)) or isinstance(refs, (bytes, Mapping)):
             raise InvalidOption("refs", refs, "an image's name, an Image, or several")
         several = [refs] if isinstance(refs, (str, Image)) else list(refs)
-        names = [item.id if isinstance(item, Image) else image_ref(item) for item in several]
+        names = [item.id if isinstance(item, Image) else parse_image(item) for item in several]
         if not names:
             raise InvalidOption("refs", refs, "at least one image")
-        target = Path(local_path("path", path, "a file, in a folder that exists"))
+        target = Path(parse_local_path("path", path, "a file, in a folder that exists"))
         if target.is_dir() or not target.parent.is_dir():
             raise InvalidOption("path", str(path), "a file, in a folder that exists")
         for name in names:
-            self._core.backend.inspect_image(name)  # some engines tell of a missing one only inside the archive
+            self._core.backend.inspect_image(name)  # some engines report a missing image only inside the archive
         with whole_file(target, mode=0o666 & ~_umask()) as write, self._core.backend.save_images(names) as stream:
             for chunk in stream:
                 write(chunk)
         return target
 
     def remove(self, ref: str, *, force: bool = False) -> None:
-        """Remove a name, and with its last one the image; an ID removes the image. Raises InUse, ImageNotFound."""
-        self._core.backend.remove_image(image_ref(ref), force=flag("force", force), prune=True)
+        """Remove a name, and the image with its last name; an ID removes the image. Raises InUse, ImageNotFound."""
+        self._core.backend.remove_image(parse_image(ref), force=parse_flag("force", force), prune=True)
 
     def prune(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> Pruned:
-        """Remove images without a name; with `all`, every one that no container has."""
-        flag("all", all)
-        deleted, freed = self._core.backend.prune_images(all=all, filters=read_filters(filters))
-        return Pruned(deleted, freed)
+        """Remove images without a name.
+
+        Args:
+            all: remove every image that no container uses.
+            filters: as `docker image prune --filter`.
+
+        Returns:
+            The removed IDs and names, and the bytes freed by the engine's own count.
+        """
+        parse_flag("all", all)
+        removed, freed = self._core.backend.prune_images(all=all, filters=parse_filters("filters", filters))
+        return Pruned(removed, freed)
 
 
 def auth_of(given: Any, registry: str) -> RegistryAuth:
-    """Credentials for one registry. Raises InvalidOption."""
+    """Return credentials for one registry. Raises InvalidOption."""
     if isinstance(given, RegistryAuth):
         return given
     if (
@@ -349,27 +246,14 @@ def auth_of(given: Any, registry: str) -> RegistryAuth:
         or len(given) != 2
         or not all(isinstance(word, str) and word and "\0" not in word for word in given)
     ):
-        raise InvalidOption("auth", type(given).__name__, "a pair of texts, (user, password)")
+        raise InvalidOption("auth", type(given).__name__, "a pair of strings, (user, password)")
     if not isinstance(registry, str) or not registry or not re.fullmatch(r"[\w.\[\]:-]+", registry, re.ASCII):
         raise InvalidOption("registry", registry, 'a registry\'s address, like "docker.io" or "localhost:5000"')
     return RegistryAuth({"index.docker.io": "docker.io"}.get(registry, registry), *given)
 
 
-def is_for(record: ImageRecord, platform: str) -> bool:
-    """Whether an image is for a platform; a variant ("v7") is not looked at, since few images tell theirs."""
-    asked = platform.split("/")[:2]
-    return asked == [record.os, record.arch] if len(asked) == 2 else asked[0] in (record.os, record.arch)
-
-
-def _tag_name(ref: str) -> str:
-    name = parse(ref)
-    if name.digest:
-        raise InvalidOption("ref", ref, "a name with a tag, not with a digest")
-    return ref
-
-
 def _umask() -> int:
-    """The process's own; it can only be asked for by setting it, which other threads would feel."""
+    """Return the process's umask. os.umask() would have to change it, which other threads would notice."""
     for line in Path("/proc/self/status").read_text().splitlines() if os.path.exists("/proc/self/status") else ():
         if line.startswith("Umask:"):
             return int(line.split()[1], 8)
@@ -378,7 +262,7 @@ def _umask() -> int:
 
 @contextlib.contextmanager
 def _archive(source: Any) -> Iterator[Iterable[bytes]]:
-    """The archive in pieces; what can be looked at before is."""
+    """Yield the chunks of an archive, checked first where that is possible without consuming it."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         if not path.is_file():
@@ -399,4 +283,4 @@ def _archive(source: Any) -> Iterator[Iterable[bytes]]:
     elif isinstance(source, Iterable):
         yield source
     else:
-        raise InvalidOption("source", type(source).__name__, "a path, bytes, an open file or pieces of bytes")
+        raise InvalidOption("source", type(source).__name__, "a path, bytes, an open file or an iterable of bytes")

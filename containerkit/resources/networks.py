@@ -1,4 +1,4 @@
-"""Networks: what an Engine has of them, and one of them."""
+"""Networks of an engine."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import ContainerRef, NetworkRecord
-from ..errors import Conflict, NetworkNotFound
-from ..options import filters as read_filters
-from ..options import flag, network_attachment, network_spec, object_ref
+from ..errors import Conflict, InvalidOption, NetworkNotFound
+from ..options import network_spec, parse_attachment, parse_filters, parse_flag, parse_object, with_options
+from ..options.table import NETWORK
 from .addresses import check_addresses
-from .containers import Container
+from .container import Container
+from .pruned import Pruned
 
 if TYPE_CHECKING:
     import sys
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "Networks"]
 
-#: Every engine's own; they cannot be removed, and prune does not try.
+#: Networks that every engine comes with; they cannot be removed.
 _BUILT_IN = frozenset({"bridge", "host", "none", "podman"})
 
 
 class Network:
-    """One network; in `with` it is removed at the end. What it tells of itself is as of the last refresh()."""
+    """One network. Properties show the state as of the last refresh(). Leaving its `with` block removes it."""
 
     def __init__(self, core: Core, record: NetworkRecord) -> None:
         self._core = core
@@ -41,46 +42,46 @@ class Network:
 
     @property
     def id(self) -> str:
-        """64 hexadecimal digits."""
+        """Full ID: 64 hexadecimal digits."""
         return self.record.id
 
     @property
     def name(self) -> str:
-        """As it was given."""
+        """Name of the network."""
         return self.record.name
 
     @property
     def driver(self) -> str:
-        """ "bridge", unless another was asked for."""
+        """Driver of the network, "bridge" by default."""
         return self.record.driver
 
     @property
     def internal(self) -> bool:
-        """Whether it leads nowhere outside."""
+        """True if the network has no route to the outside."""
         return self.record.internal
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Its own, and those by which containerkit knows its session."""
+        """Labels of the network, including those of the containerkit session."""
         return self.record.labels
 
     @property
     def subnet(self) -> str:
-        """The first one, in CIDR notation, "" if there is none."""
+        """First subnet in CIDR notation; "" without one."""
         return self.record.subnets[0][0] if self.record.subnets else ""
 
     @property
     def gateway(self) -> str:
-        """Of the first subnet, "" if there is none."""
+        """Gateway of the first subnet; "" without one."""
         return self.record.subnets[0][1] if self.record.subnets else ""
 
     @property
     def containers(self) -> tuple[ContainerRef, ...]:
-        """The containers on it that run, and their addresses, asked now."""
+        """Running containers on the network with their addresses, requested now."""
         return self.refresh().record.containers
 
     def refresh(self) -> Network:
-        """Ask again. Raises NetworkNotFound."""
+        """Request the network's state from the engine. Raises NetworkNotFound."""
         self.record = self._core.backend.inspect_network(self.name)
         return self
 
@@ -94,7 +95,7 @@ class Network:
         return hash(self.id)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return the network's state as JSON-ready types."""
         record = self.record
         return {
             "id": record.id,
@@ -107,7 +108,7 @@ class Network:
         }
 
     def inspect(self) -> Mapping[str, Any]:
-        """The engine's own words, asked now."""
+        """Return the engine's own inspect response, requested now."""
         return self.refresh().record.raw
 
     def connect(
@@ -119,22 +120,28 @@ class Network:
         ip6: str | None = None,
         mac_address: str | None = None,
     ) -> None:
-        """Put a container on it, running or not.
+        """Connect a container, running or not, to the network.
+
+        Args:
+            container: a Container, its name or its ID.
+            aliases: further names under which the others on the network find it.
+            ip, ip6, mac_address: fixed addresses; None lets the engine choose.
 
         Raises:
-            InUse: it is on it already. ContainerNotFound, NetworkNotFound, InvalidOption.
+            InUse: the container is already on the network.
+            ContainerNotFound, NetworkNotFound, InvalidOption.
         """
         given = {"aliases": aliases or None, "ip": ip, "ip6": ip6, "mac_address": mac_address}
-        attachment = network_attachment(self.name, **{key: value for key, value in given.items() if value is not None})
+        attachment = parse_attachment(self.name, **{key: value for key, value in given.items() if value is not None})
         check_addresses(self._core.backend, attachment)
-        self._core.backend.connect_network(self.name, _container(container), attachment)
+        self._core.backend.connect_network(self.name, _container_ref(container), attachment)
 
     def disconnect(self, container: Container | str, *, force: bool = False) -> None:
-        """Take a container off it. Raises NotFound if it is not on it."""
-        self._core.backend.disconnect_network(self.name, _container(container), force=flag("force", force))
+        """Disconnect a container from the network. Raises NotFound if it is not on it."""
+        self._core.backend.disconnect_network(self.name, _container_ref(container), force=parse_flag("force", force))
 
     def remove(self) -> None:
-        """Remove it. Raises InUse while a container is on it, NetworkNotFound."""
+        """Remove the network. Raises InUse while a container is on it, NetworkNotFound."""
         Networks(self._core).remove(self.name)
 
     def __enter__(self) -> Network:
@@ -153,17 +160,19 @@ class Networks:
     def __init__(self, core: Core) -> None:
         self._core = core
 
+    @with_options(NETWORK)
     def create(self, name: str, *, keep: bool = False, **options: Unpack[NetworkOptions]) -> Network:
         """Create a network on which containers find each other by name.
 
         Args:
-            keep: it outlives this Engine, and no cleanup touches it.
+            name: name of the network.
+            keep: the network outlives this Engine, and cleanup() never removes it.
             options: driver, subnet, gateway, ip_range, ipv6, internal, options, labels.
 
         Raises:
-            NameInUse: there is one of that name, on every engine.
+            NameInUse: a network of that name exists.
         """
-        flag("keep", keep)
+        parse_flag("keep", keep)
         spec = network_spec(name, **options)
         session, backend = self._core.session, self._core.backend
         with session.creating(keep=keep) as labels:
@@ -173,12 +182,12 @@ class Networks:
         return Network(self._core, record)
 
     def get(self, ref: str) -> Network:
-        """By name or ID. Raises NetworkNotFound."""
-        object_ref("ref", ref, "a network's name or ID")
+        """Return a network by name or ID. Raises NetworkNotFound."""
+        parse_object("ref", ref, "a network's name or ID")
         return Network(self._core, self._core.backend.inspect_network(ref))
 
     def exists(self, ref: str) -> bool:
-        """Whether there is one of that name or ID."""
+        """Return whether a network of that name or ID exists."""
         try:
             self.get(ref)
         except NetworkNotFound:
@@ -186,29 +195,31 @@ class Networks:
         return True
 
     def list(self, *, filters: Mapping[str, Any] | None = None) -> list[Network]:
-        """All of them, in one call. Filters as `docker network ls --filter` takes them."""
-        records = self._core.backend.list_networks(filters=read_filters(filters))
+        """Return all networks, in one request. Filters are those of `docker network ls --filter`."""
+        records = self._core.backend.list_networks(filters=parse_filters("filters", filters))
         return [Network(self._core, record) for record in records]
 
     def remove(self, ref: str) -> None:
-        """Remove one, by name or ID. Raises InUse while a container is on it, NetworkNotFound."""
+        """Remove a network by name or ID. Raises InUse while a container is on it, NetworkNotFound."""
         record = self.get(ref).record
         self._core.backend.remove_network(record.name)
         self._core.session.disown(f"network {record.name}")
 
-    def prune(self, *, filters: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-        """Remove those that no container is on, but for the engine's own; gives their names."""
-        gone = []
+    def prune(self, *, filters: Mapping[str, Any] | None = None) -> Pruned:
+        """Remove the networks without a container, except those that the engine comes with. Returns their names."""
+        removed = []
         for network in self.list(filters=filters):
             if network.name in _BUILT_IN:
                 continue
             with contextlib.suppress(Conflict, NetworkNotFound):
                 network.remove()
-                gone.append(network.name)
-        return tuple(gone)
+                removed.append(network.name)
+        return Pruned(tuple(removed))
 
 
-def _container(container: Container | str) -> str:
+def _container_ref(container: Container | str) -> str:
     if isinstance(container, Container):
         return container.id
-    return object_ref("container", container, "a Container, or a name or ID")
+    if not isinstance(container, str):
+        raise InvalidOption("container", container, "a Container, or a name or ID")
+    return parse_object("container", container, "a Container, or a name or ID")

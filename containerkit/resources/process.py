@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..errors import CommandFailed, EngineTimeout, InvalidOption, NotFound
-from ..options import payload
+from ..options import parse_bytes
 from ..streams import Attachment, Output
 
-__all__ = ["SOON", "CommandResult", "ExecResult", "Idle", "RunResult", "callback_of", "collect", "stdin_of"]
+__all__ = ["GRACE", "CommandResult", "ExecResult", "IdleCheck", "RunResult", "collect", "parse_callback", "parse_stdin"]
 
 T = TypeVar("T")
-#: Seconds in which a process and its output end together; between them lies an engine's own work.
-SOON = 2.0
+#: Seconds within which an engine reports the end of a process whose output has ended.
+GRACE = 2.0
 OnOutput = Callable[[Output], object]
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a command left: its exit code, and everything it wrote.
+    """Exit code and complete output of a command.
 
     Attributes:
-        exit_code: 128 + n where signal n ended it.
-        stdout_bytes, stderr_bytes: to the byte; with a terminal, everything is in stdout.
-        duration: seconds from the start to the end.
-        warnings: what the engine or containerkit has to say about how it ran.
-        command: what was run, () for the image's own.
+        exit_code: exit code of the command; 128 + n if signal n ended it.
+        stdout_bytes, stderr_bytes: the output to the byte; with a terminal, stdout holds both streams.
+        duration: seconds from start to end.
+        warnings: warnings of the engine and of containerkit about this run.
+        command: the command, or () for the image's own.
     """
 
     exit_code: int
@@ -39,29 +39,36 @@ class CommandResult:
 
     @property
     def stdout(self) -> str:
-        """As UTF-8; bytes that are not become U+FFFD."""
+        """Standard output as UTF-8, with U+FFFD for bytes that are not UTF-8."""
         return self.stdout_bytes.decode("utf-8", "replace")
 
     @property
     def stderr(self) -> str:
-        """As UTF-8; bytes that are not become U+FFFD."""
+        """Standard error as UTF-8, with U+FFFD for bytes that are not UTF-8."""
         return self.stderr_bytes.decode("utf-8", "replace")
 
     def check(self) -> None:
-        """Insist on exit code 0. Raises CommandFailed."""
+        """Raise CommandFailed unless the exit code is 0."""
         if self.exit_code:
-            raise CommandFailed(self.exit_code, self.stdout, self.stderr, command=self.command)
+            raise CommandFailed(
+                self.exit_code,
+                self.stdout,
+                self.stderr,
+                command=self.command,
+                stdout_bytes=self.stdout_bytes,
+                stderr_bytes=self.stderr_bytes,
+            )
 
     def __repr__(self) -> str:
         def short(text: str) -> str:
             return repr(text if len(text) <= 60 else text[:57] + "...")
 
-        told = f"exit_code={self.exit_code}, stdout={short(self.stdout)}, stderr={short(self.stderr)}"
-        warned = f", warnings={self.warnings!r}" if self.warnings else ""
-        return f"{type(self).__name__}({told}, duration={self.duration:.3f}{warned})"
+        output = f"exit_code={self.exit_code}, stdout={short(self.stdout)}, stderr={short(self.stderr)}"
+        warnings = f", warnings={self.warnings!r}" if self.warnings else ""
+        return f"{type(self).__name__}({output}, duration={self.duration:.3f}{warnings})"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return the result as JSON-ready types."""
         return {
             "exit_code": self.exit_code,
             "stdout": self.stdout,
@@ -73,7 +80,7 @@ class CommandResult:
 
 
 class RunResult(CommandResult):
-    """What :meth:`Engine.run` gives."""
+    """Result of :meth:`Engine.run`."""
 
     __slots__ = ()
 
@@ -84,13 +91,13 @@ class ExecResult(CommandResult):
     __slots__ = ()
 
 
-def stdin_of(value: object, name: str = "input") -> bytes | Iterable[bytes] | None:
-    """What is to be fed to stdin, as bytes. Raises InvalidOption."""
-    return None if value is None else payload(name, value)
+def parse_stdin(value: object, name: str = "input") -> bytes | Iterable[bytes] | None:
+    """Return the bytes for stdin, or None. Raises InvalidOption."""
+    return None if value is None else parse_bytes(name, value)
 
 
-def callback_of(value: Callable[[T], object] | None, name: str = "on_output") -> Callable[[T], object] | None:
-    """A callback, or None. Raises InvalidOption."""
+def parse_callback(value: Callable[[T], object] | None, name: str = "on_output") -> Callable[[T], object] | None:
+    """Return the callback, or None. Raises InvalidOption."""
     if value is None or callable(value):
         return value
     raise InvalidOption(name, value, "a function that takes one argument")
@@ -104,7 +111,20 @@ def collect(
     on_output: OnOutput | None,
     ended: Callable[[], bool],
 ) -> tuple[bytes, bytes]:
-    """Read both streams to their end while feeding stdin. Raises EngineTimeout with what had come."""
+    """Feed stdin and read both output streams to their end.
+
+    Args:
+        data: bytes for stdin; None leaves stdin alone, b"" closes it at once.
+        timeout: seconds for all of it.
+        on_output: function that receives each piece of output.
+        ended: function that returns True once the process has ended although its stream has not.
+
+    Returns:
+        (stdout, stderr).
+
+    Raises:
+        EngineTimeout: with the output received so far.
+    """
     parts: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
     try:
         for output in stream.exchange(data, timeout=timeout, on_idle=ended):
@@ -112,26 +132,26 @@ def collect(
             if on_output:
                 on_output(output)
     except EngineTimeout as exc:
-        exc.stdout, exc.stderr = b"".join(parts["stdout"]), b"".join(parts["stderr"])
+        exc.stdout_bytes, exc.stderr_bytes = b"".join(parts["stdout"]), b"".join(parts["stderr"])
         raise
     finally:
         stream.close()
     return b"".join(parts["stdout"]), b"".join(parts["stderr"])
 
 
-class Idle:
-    """Asked in silence: has the process ended, though its stream has not? Twice yes, and the stream is at fault.
+class IdleCheck:
+    """Function that reports, on its second consecutive call without a running process, that the process has ended.
 
-    Once may be the moment between the process's end and its last words.
+    The first such call can fall between the end of the process and the arrival of its last output.
     """
 
-    def __init__(self, runs: Callable[[], bool]) -> None:
-        self._runs = runs
-        self._times = 0
+    def __init__(self, running: Callable[[], bool]) -> None:
+        self._running = running
+        self._ended = 0
 
     def __call__(self) -> bool:
         try:
-            self._times = 0 if self._runs() else self._times + 1
+            self._ended = 0 if self._running() else self._ended + 1
         except NotFound:
-            self._times += 1
-        return self._times >= 2
+            self._ended += 1
+        return self._ended >= 2

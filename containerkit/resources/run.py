@@ -3,110 +3,132 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ContainerKitError, EngineError, EngineTimeout, EngineUnavailable, InvalidOption, NotFound
-from ..options import container_spec, timeout_seconds
+from ..options import container_spec, parse_flag, parse_timeout
+from ..spec import ContainerSpec
+from ..streams import Deadline
 from .containers import create_container
 from .create import take_policy
-from .process import SOON, Idle, RunResult, callback_of, collect, stdin_of
+from .process import GRACE, IdleCheck, OnOutput, RunResult, collect, parse_callback, parse_stdin
 
 if TYPE_CHECKING:
-    from .containers import Container
+    from .container import Container
     from .core import Core
 
 __all__ = ["run"]
 
+_REMOVAL = 30.0  # seconds for removing the container, whatever became of the command
+log = logging.getLogger("containerkit")
+
 
 def run(core: Core, image: str, command: Any, options: Mapping[str, Any]) -> RunResult:
-    """Create, attach, start, read to the end, wait, remove: in this order nothing that is written can be missed."""
+    """Create, attach, start, read to the end, wait, remove. In this order no output can be missed.
+
+    See :meth:`Engine.run`.
+    """
     options = dict(options)
-    check = options.pop("check", False)
-    timeout = timeout_seconds("timeout", options.pop("timeout", None))
-    data = stdin_of(options.pop("input", None))
-    on_output = callback_of(options.pop("on_output", None))
-    if not isinstance(check, bool):
-        raise InvalidOption("check", check, "True or False")
+    check = parse_flag("check", options.pop("check", False))
+    timeout = parse_timeout("timeout", options.pop("timeout", None))
+    data = parse_stdin(options.pop("input", None))
+    on_output = parse_callback(options.pop("on_output", None))
     if options.get("restart") not in (None, "no"):
         raise InvalidOption("restart", options["restart"], "no policy: run() waits for the end; use start()")
     if options.pop("keep", False):
         raise InvalidOption("keep", True, "nothing: run() removes its container; use start(keep=True)")
-    options.pop("rm", None), options.pop("auto_remove", None)  # it is removed in any case
+    options.pop("rm", None), options.pop("auto_remove", None)  # run() removes the container in any case
     if data is not None:
         options["interactive"] = True
     policy = take_policy(options, pull="missing")
     spec = container_spec(image, command, options)
-    backend = core.backend
-    deadline = None if timeout is None else time.monotonic() + timeout
-    container = create_container(core, spec, policy)
-    try:
-        with backend.attach_container(container.id, stdin=spec.stdin, tty=spec.tty) as stream:
-            began = time.monotonic()
-            backend.start_container(container.id)
-            ended = Idle(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created"))
-            left = None if deadline is None else max(0.001, deadline - time.monotonic())
-            if data is None and spec.stdin:
-                data = b""  # nobody is there to type
-            stdout, stderr = collect(stream, data, timeout=left, on_output=on_output, ended=ended)
-            exit_code = _exit_code(container, deadline, cut_after=len(stdout) + len(stderr))
-            if (
-                stream.reset
-            ):  # Podman puts an error of its own among what the process wrote; its log knows which is which
-                with contextlib.suppress(EngineError):
-                    logs = container.logs()
-                    stdout, stderr = logs.stdout_bytes, logs.stderr_bytes
-        duration = time.monotonic() - began
-    except EngineTimeout as exc:
-        if timeout is None or (deadline is not None and time.monotonic() < deadline):
+    if data is None and spec.stdin:
+        data = b""  # stdin is open and nobody types
+    action = f"running {' '.join(spec.command or ()) or image}"
+    with core.working(action), Deadline.after(timeout) as deadline:
+        container = create_container(core, spec, policy)
+        try:
+            result = _run(core, container, spec, data, on_output, deadline)
+        except BaseException as exc:
+            outcome = _remove(container) or "its container was killed and removed"
+            if timeout is not None and deadline.expired and isinstance(exc, EngineTimeout):
+                message = f"{action}: not finished after {timeout:g} s; {outcome}"
+                raise EngineTimeout(
+                    message, timeout=timeout, stdout_bytes=exc.stdout_bytes, stderr_bytes=exc.stderr_bytes
+                ) from exc
             raise
-        message = f"running {' '.join(spec.command or ()) or image}: no end after {timeout:g} s; killed and removed"
-        raise EngineTimeout(message, timeout=timeout, stdout=exc.stdout, stderr=exc.stderr) from exc
-    finally:
         _remove(container)
-    result = RunResult(exit_code, stdout, stderr, duration, container.warnings, spec.command or ())
     if check:
         result.check()
     return result
 
 
-def _exit_code(container: Container, deadline: float | None, *, cut_after: int) -> int:
-    """Its exit code, when it has ended; if it goes on after its stream has ended, look whether that was a cut.
+def _run(
+    core: Core,
+    container: Container,
+    spec: ContainerSpec,
+    data: bytes | Iterable[bytes] | None,
+    on_output: OnOutput | None,
+    deadline: Deadline,
+) -> RunResult:
+    backend = core.backend
+    with backend.attach_container(container.id, stdin=spec.stdin, tty=spec.tty) as stream:
+        started = time.monotonic()
+        backend.start_container(container.id)
+        ended = IdleCheck(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created"))
+        stdout, stderr = collect(stream, data, timeout=deadline.remaining(), on_output=on_output, ended=ended)
+        exit_code = _exit_code(container, deadline, received=len(stdout) + len(stderr))
+        if stream.reset:  # Podman mixes an error of its own into the output; its log tells the streams apart
+            with contextlib.suppress(EngineError):
+                logs = container.logs()
+                stdout, stderr = logs.stdout_bytes, logs.stderr_bytes
+    duration = time.monotonic() - started
+    return RunResult(exit_code, stdout, stderr, duration, container.warnings, spec.command or ())
 
-    A process may close its output and run on; what the log then holds is what came.
+
+def _exit_code(container: Container, deadline: Deadline, *, received: int) -> int:
+    """Return the exit code once the container has ended.
+
+    A container that runs on after its output ended has closed its output, or the connection was cut. The log decides:
+    it holds what was received, or more.
 
     Raises:
-        EngineUnavailable: the log holds more.
+        EngineUnavailable: the log holds more than was received.
     """
-    left = None if deadline is None else max(0.001, deadline - time.monotonic())
+    grace = deadline.cap(GRACE)
     try:
-        return container._ended(SOON if left is None else min(SOON, left))
+        return container._wait(grace)
     except EngineTimeout:
-        if left is not None and left <= SOON:
+        if deadline.expired:
             raise
-    left = None if deadline is None else max(0.001, deadline - time.monotonic())
-    exit_code = container._ended(left)
+    exit_code = container._wait(deadline.remaining())
     try:
         logs = container.logs()
     except EngineError as exc:
-        raise EngineUnavailable(f"the connection to container {container.short_id} ended before it did") from exc
+        raise EngineUnavailable(f"the connection to {container.label} ended before the container did") from exc
     written = len(logs.stdout_bytes) + len(logs.stderr_bytes)
-    if written > cut_after:
+    if written > received:
         raise EngineUnavailable(
-            f"the connection to container {container.short_id} was cut after {cut_after} bytes of its output; "
-            f"it wrote {written}"
+            f"the connection to {container.label} was cut after {received} of {written} bytes of its output"
         )
     return exit_code
 
 
-def _remove(container: Any) -> None:
-    """Always, and without hiding the error that may be on its way; the session tries again when it closes."""
-    import logging
+def _remove(container: Container) -> str:
+    """Remove the container without hiding an error that is being raised; the session retries when it closes.
 
+    Returns:
+        "" on success, else a description of the failure.
+    """
     try:
-        container.remove(force=True, volumes=True)
+        with Deadline.after(_REMOVAL, shield=True):
+            container.remove(force=True, volumes=True, missing_ok=True)
     except NotFound:
         pass
     except ContainerKitError as exc:
-        logging.getLogger("containerkit").warning("could not remove container %s: %s", container.id, exc)
+        log.warning("could not remove %s: %s", container.label, exc)
+        return f"{container.label} could not be removed ({exc}); closing the Engine, or cleanup(), removes it"
+    return ""

@@ -1,8 +1,9 @@
-"""Volumes: what an Engine has of them, and one of them."""
+"""Volumes of an engine."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..backends.base import VolumeRecord
 from ..errors import InUse, VolumeNotFound
-from ..options import filters as read_filters
-from ..options import flag, object_ref, volume_spec
+from ..options import parse_filters, parse_flag, parse_object, volume_spec, with_options
+from ..options.table import VOLUME
+from .pruned import Pruned
 
 if TYPE_CHECKING:
     import sys
@@ -26,9 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Volume", "Volumes"]
 
+#: Name that an engine gives to a volume without one.
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+
 
 class Volume:
-    """One volume; in `with` it is removed at the end."""
+    """One volume. Properties show the state as of the last refresh(). Leaving its `with` block removes it."""
 
     def __init__(self, core: Core, record: VolumeRecord) -> None:
         self._core = core
@@ -36,33 +41,43 @@ class Volume:
 
     @property
     def name(self) -> str:
-        """As given, or as the engine made one up."""
+        """Name of the volume, given by the user or by the engine."""
         return self.record.name
 
     @property
     def driver(self) -> str:
-        """ "local", unless another was asked for."""
+        """Driver of the volume, "local" by default."""
         return self.record.driver
 
     @property
     def mountpoint(self) -> str:
-        """Where it lies on the engine's host."""
+        """Path of the volume on the engine's host."""
         return self.record.mountpoint
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Its own, and those by which containerkit knows its session."""
+        """Labels of the volume, including those of the containerkit session."""
         return self.record.labels
 
     @property
     def options(self) -> Mapping[str, str]:
-        """What its driver was told."""
+        """Options of the volume's driver."""
         return self.record.options
 
     @property
     def created(self) -> float:
-        """Seconds since the epoch."""
+        """Time of creation, in seconds since the epoch."""
         return self.record.created
+
+    @property
+    def anonymous(self) -> bool:
+        """True if the engine made the name up: 64 hexadecimal digits."""
+        return _ANONYMOUS.fullmatch(self.name) is not None
+
+    def refresh(self) -> Volume:
+        """Request the volume's state from the engine. Raises VolumeNotFound."""
+        self.record = self._core.backend.inspect_volume(self.name)
+        return self
 
     def __repr__(self) -> str:
         return f"<Volume {self.name} ({self.driver})>"
@@ -74,7 +89,7 @@ class Volume:
         return hash(self.name)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return the volume's state as JSON-ready types."""
         record = self.record
         return {
             "name": record.name,
@@ -86,12 +101,11 @@ class Volume:
         }
 
     def inspect(self) -> Mapping[str, Any]:
-        """The engine's own words, asked now."""
-        self.record = self._core.backend.inspect_volume(self.name)
-        return self.record.raw
+        """Return the engine's own inspect response, requested now."""
+        return self.refresh().record.raw
 
     def remove(self) -> None:
-        """Remove it with what it holds. Raises InUse while a container, running or not, has it; VolumeNotFound."""
+        """Remove the volume and its data. Raises InUse while a container, running or not, uses it; VolumeNotFound."""
         Volumes(self._core).remove(self.name)
 
     def __enter__(self) -> Volume:
@@ -110,30 +124,35 @@ class Volumes:
     def __init__(self, core: Core) -> None:
         self._core = core
 
+    @with_options(VOLUME)
     def create(self, name: str | None = None, *, keep: bool = False, **options: Unpack[VolumeOptions]) -> Volume:
-        """Create a volume; without a name the engine gives it one.
+        """Create a volume.
+
+        A named volume that run() or start() creates by ``volumes="name:/path"`` is the user's, as with both command
+        lines: it outlives the Engine. Create it here to have it removed.
 
         Args:
-            keep: it outlives this Engine, and no cleanup touches it.
+            name: name of the volume; None lets the engine make one up.
+            keep: the volume outlives this Engine, and cleanup() never removes it.
             options: driver, options, labels.
 
         Raises:
-            NameInUse: there is one of that name, on every engine.
+            NameInUse: a volume of that name exists.
         """
         spec = volume_spec(name, **options)
         session, backend = self._core.session, self._core.backend
-        with session.creating(keep=flag("keep", keep)) as labels:
+        with session.creating(keep=parse_flag("keep", keep)) as labels:
             record = backend.create_volume(replace(spec, labels={**spec.labels, **labels}))
             if not keep:
                 session.own(f"volume {record.name}", lambda: backend.remove_volume(record.name, force=True))
         return Volume(self._core, record)
 
     def get(self, name: str) -> Volume:
-        """By name. Raises VolumeNotFound."""
-        return Volume(self._core, self._core.backend.inspect_volume(_name(name)))
+        """Return a volume by name. Raises VolumeNotFound."""
+        return Volume(self._core, self._core.backend.inspect_volume(_volume_ref(name)))
 
     def exists(self, name: str) -> bool:
-        """Whether there is one of that name."""
+        """Return whether a volume of that name exists."""
         try:
             self.get(name)
         except VolumeNotFound:
@@ -141,24 +160,34 @@ class Volumes:
         return True
 
     def list(self, *, filters: Mapping[str, Any] | None = None) -> list[Volume]:
-        """All of them, in one call. Filters as `docker volume ls --filter` takes them."""
-        records = self._core.backend.list_volumes(filters=read_filters(filters))
+        """Return all volumes, in one request. Filters are those of `docker volume ls --filter`."""
+        records = self._core.backend.list_volumes(filters=parse_filters("filters", filters))
         return [Volume(self._core, record) for record in records]
 
     def remove(self, name: str) -> None:
-        """Remove one with what it holds. Raises InUse while a container, running or not, has it; VolumeNotFound."""
-        self._core.backend.remove_volume(_name(name), force=False)
+        """Remove a volume and its data. Raises InUse while a container, running or not, uses it; VolumeNotFound."""
+        self._core.backend.remove_volume(_volume_ref(name), force=False)
         self._core.session.disown(f"volume {name}")
 
-    def prune(self, *, filters: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-        """Remove every volume, named or not, that no container has; gives their names."""
-        gone = []
+    def prune(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> Pruned:
+        """Remove the anonymous volumes that no container uses.
+
+        Args:
+            all: remove named volumes too. Their data is lost.
+            filters: as `docker volume prune --filter`.
+
+        Returns:
+            The names of the removed volumes.
+        """
+        parse_flag("all", all)
+        removed = []
         for volume in self.list(filters=filters):
-            with contextlib.suppress(InUse, VolumeNotFound):
-                volume.remove()
-                gone.append(volume.name)
-        return tuple(gone)
+            if all or volume.anonymous:
+                with contextlib.suppress(InUse, VolumeNotFound):
+                    volume.remove()
+                    removed.append(volume.name)
+        return Pruned(tuple(removed))
 
 
-def _name(name: object) -> str:
-    return object_ref("name", name, "a volume's name")
+def _volume_ref(name: object) -> str:
+    return parse_object("name", name, "a volume's name")

@@ -1,4 +1,4 @@
-"""Strategies for Container.wait_until(): what to wait for, said as a value."""
+"""Strategies for Container.wait_until(): conditions to wait for, as values."""
 
 from __future__ import annotations
 
@@ -9,22 +9,18 @@ import socket
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
-from ..errors import (
-    ContainerKitError,
-    EngineTimeout,
-    InvalidOption,
-    NotFound,
-    StartFailed,
-    WrongState,
-)
-from ..options import timeout_seconds
+from ..backends.base import Address
+from ..errors import ContainerKitError, EngineTimeout, InvalidOption, StartFailed, WrongState
+from ..options import parse_timeout
+from ..streams import Deadline
 
 if TYPE_CHECKING:
-    from .containers import Container
+    from .container import Container
 
 __all__ = [
     "Strategy",
@@ -39,68 +35,96 @@ __all__ = [
     "wait_until",
 ]
 
-_FIRST, _LONGEST = 0.02, 0.5  # seconds between two looks
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds between two looks
+_RESTART_GRACE = 2.0  # seconds after which a container with a restart policy is taken to stay exited
+_ALIVE = ("created", "running", "paused", "restarting")
+
+#: A function that returns "" once the condition holds, else a description of what is missing.
+Missing = Callable[[], str]
 
 
 class Strategy(ABC):
-    """Something to wait for. Write your own with `watch`."""
+    """A condition to wait for. Subclasses implement `watch`."""
 
-    #: Whether a container that does not run (any more) can still come to it.
+    #: True if the condition can still become true after the container has exited.
     survives_exit = False
 
     @abstractmethod
-    def watch(self, container: Container) -> contextlib.AbstractContextManager[Any]:
-        """A context whose value is a function; called again and again, it gives "" for yes, or what is missing."""
+    def watch(self, container: Container) -> contextlib.AbstractContextManager[Missing]:
+        """Return a context whose value is called again and again until it returns ""."""
 
 
-class _Asking(Strategy):
-    """A strategy that keeps nothing between two looks."""
+class _Polling(Strategy):
+    """A strategy that keeps no state between two looks."""
 
-    def watch(self, container: Container) -> contextlib.AbstractContextManager[Any]:
+    def watch(self, container: Container) -> contextlib.AbstractContextManager[Missing]:
         self.prepare(container)
         return contextlib.nullcontext(lambda: self.missing(container))
 
     def prepare(self, container: Container) -> None:
-        """Refuse what can never come. Raises InvalidOption."""
+        """Raise InvalidOption if the condition can never hold."""
 
     @abstractmethod
-    def missing(self, container: Container) -> str: ...
+    def missing(self, container: Container) -> str:
+        """Return "" if the condition holds, else what is missing."""
 
 
 @dataclass(frozen=True)
-class healthy(_Asking):  # noqa: N801  a word in a sentence: wait_until(healthy())
-    """Its health check says "healthy". Where the engine has no clock of its own, waiting runs the check."""
+class healthy(_Polling):  # noqa: N801  reads as a word: wait_until(healthy())
+    """Wait until the health check reports "healthy". Where the engine does not run the check, waiting runs it."""
 
     def prepare(self, container: Container) -> None:
         if not container.record.has_health_check:
             raise InvalidOption(
-                "strategy", "healthy()", "a container with a health check (health_cmd=…); this has none"
+                "strategy", "healthy()", f"a container with a health check (health_cmd=…); {container.label} has none"
             )
 
     def missing(self, container: Container) -> str:
-        status = container._backend.check_health(container.id)
+        status = container._core.backend.check_health(container.id)
         return "" if status == "healthy" else f"its health is {status}"
 
 
 @dataclass(frozen=True)
-class exited(_Asking):  # noqa: N801
-    """It has ended, with that exit code if one is given."""
+class exited(Strategy):  # noqa: N801
+    """Wait until the container has exited, for good if it has a restart policy.
+
+    Attributes:
+        code: the expected exit code; another one raises WrongState. None accepts every code.
+    """
 
     code: int | None = None
     survives_exit = True
 
-    def missing(self, container: Container) -> str:
-        container.refresh()
-        if container.status not in ("exited", "dead"):
-            return f"it is {container.status}"
-        if self.code is not None and container.exit_code != self.code:
-            return f"it ended with exit code {container.exit_code}, not {self.code}"
-        return ""
+    def watch(self, container: Container) -> contextlib.AbstractContextManager[Missing]:
+        seen: tuple[float, float] | None = None  # (start of the run that has exited, when that was first seen)
+
+        def missing() -> str:
+            nonlocal seen
+            record = container.refresh().record
+            if record.status not in ("exited", "dead"):
+                seen = None
+                return f"it is {record.status}"
+            if record.restart not in ("", "no") and not (record.restart == "on-failure" and record.exit_code == 0):
+                # Podman shows "exited" between two runs
+                if seen is None or seen[0] != record.started:
+                    seen = (record.started, time.monotonic())
+                if time.monotonic() - seen[1] < _RESTART_GRACE:
+                    return f"it exited and may restart (restart={record.restart})"
+            if self.code is not None and record.exit_code != self.code:
+                raise WrongState(f"it exited with code {record.exit_code}, not {self.code}", actual=record.status)
+            return ""
+
+        return contextlib.nullcontext(missing)
 
 
 @dataclass(frozen=True)
-class command(_Asking):  # noqa: N801
-    """A command in it ends with exit code 0."""
+class command(_Polling):  # noqa: N801
+    """Wait until a command in the container exits with code 0.
+
+    Attributes:
+        argv: the command, as in Container.exec().
+        user: the user that runs it; None for the container's own.
+    """
 
     argv: Any
     user: str | None = None
@@ -110,12 +134,18 @@ class command(_Asking):  # noqa: N801
             result = container.exec(self.argv, user=self.user, timeout=30.0)
         except (StartFailed, EngineTimeout) as exc:
             return str(exc)
-        return "" if result.exit_code == 0 else f"{self.argv} ended with exit code {result.exit_code}"
+        return "" if result.exit_code == 0 else f"{self.argv} exited with code {result.exit_code}"
 
 
 @dataclass(frozen=True)
-class port_open(_Asking):  # noqa: N801
-    """A process in it accepts connections on a TCP port: through the published port, else by its /proc/net/tcp."""
+class port_open(_Polling):  # noqa: N801
+    """Wait until a process in the container accepts TCP connections on a port.
+
+    A published port is connected to; for another one, /proc/net/tcp of the container is read with `cat`.
+
+    Attributes:
+        port: the port in the container.
+    """
 
     port: int
 
@@ -123,25 +153,30 @@ class port_open(_Asking):  # noqa: N801
         _check_port(self.port)
 
     def missing(self, container: Container) -> str:
-        container.refresh()
-        if container.record.ports.get((self.port, "tcp")):
-            address = container.port(self.port)
-            return "" if _accepts(address.host, address.port) else f"port {self.port} (at {address}) does not answer"
+        if address := _address(container, self.port):
+            accepting = _accepts(address.host, address.port)
+            return "" if accepting else f"port {self.port} (at {address}) does not accept connections"
         try:
-            found = container.exec(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).stdout
+            tables = container.exec(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).stdout
         except StartFailed as exc:
-            raise InvalidOption("strategy", self, "a published port, or an image with `cat` to look inside") from exc
+            raise InvalidOption("strategy", self, "a published port, or an image with `cat`") from exc
         listening = any(
             fields[3] == "0A" and fields[1].endswith(f":{self.port:04X}")
-            for fields in (line.split() for line in found.splitlines())
+            for fields in (line.split() for line in tables.splitlines())
             if len(fields) > 3
         )
-        return "" if listening else f"nobody listens on port {self.port}"
+        return "" if listening else f"no process listens on port {self.port}"
 
 
 @dataclass(frozen=True)
-class http(_Asking):  # noqa: N801
-    """A published port answers a GET with that status (any below 400 if none is given)."""
+class http(_Polling):  # noqa: N801
+    """Wait until a published port, or a port of a container on the host's network, answers a GET request.
+
+    Attributes:
+        path: path of the request.
+        port: the port in the container.
+        status: the expected status; None for any below 400.
+    """
 
     path: str = "/"
     port: int = 80
@@ -151,12 +186,14 @@ class http(_Asking):  # noqa: N801
         _check_port(self.port)
         if not isinstance(self.path, str) or not self.path.startswith("/"):
             raise InvalidOption("path", self.path, 'a path that starts with "/"')
-        if not container.refresh().record.ports.get((self.port, "tcp")):
+        if _address(container, self.port) is None:
             raise InvalidOption("port", self.port, "a published port (publish={container port: host port})")
 
     def missing(self, container: Container) -> str:
-        address = container.port(self.port)
-        connection = HTTPConnection(address.host, address.port, timeout=5.0)
+        address = _address(container, self.port)
+        if address is None:
+            return f"port {self.port} is not published now"
+        connection = HTTPConnection(address.host, address.port, timeout=Deadline.current().cap(5.0) or 0.1)
         try:
             connection.request("GET", self.path)
             found = connection.getresponse().status
@@ -170,14 +207,19 @@ class http(_Asking):  # noqa: N801
 
 @dataclass(frozen=True)
 class log_line(Strategy):  # noqa: N801
-    """A line of its log matches a regular expression (searched, not anchored), so many times."""
+    """Wait until lines of the container's log match a regular expression. Lines of an earlier run do not count.
+
+    Attributes:
+        pattern: searched in each line, not anchored.
+        times: how many lines must match.
+    """
 
     pattern: str | re.Pattern[str]
     times: int = 1
     survives_exit = True
 
     @contextlib.contextmanager
-    def watch(self, container: Container) -> Any:
+    def watch(self, container: Container) -> Iterator[Missing]:
         try:
             pattern = re.compile(self.pattern)
         except (re.error, TypeError) as exc:
@@ -185,7 +227,7 @@ class log_line(Strategy):  # noqa: N801
         found = threading.Semaphore(0)
         ended = threading.Event()
         failures: list[ContainerKitError] = []
-        stream = container.stream_logs(follow=True)
+        stream = container.stream_logs(follow=True, since=_start_of_later_run(container))
 
         def read() -> None:
             rest = {"stdout": b"", "stderr": b""}
@@ -196,7 +238,7 @@ class log_line(Strategy):  # noqa: N801
                         if pattern.search(line.decode("utf-8", "replace")):
                             found.release()
                 for line in rest.values():
-                    if pattern.search(line.decode("utf-8", "replace")):
+                    if line and pattern.search(line.decode("utf-8", "replace")):
                         found.release()
             except ContainerKitError as exc:
                 failures.append(exc)
@@ -205,28 +247,35 @@ class log_line(Strategy):  # noqa: N801
 
         thread = threading.Thread(target=read, daemon=True, name="containerkit-log")
         thread.start()
-        seen = 0
+        matched = 0
 
         def missing() -> str:
-            nonlocal seen
+            nonlocal matched
             over = ended.is_set()
-            while seen < self.times and found.acquire(blocking=False):
-                seen += 1
-            if seen >= self.times:
+            while matched < self.times and found.acquire(blocking=False):
+                matched += 1
+            if matched >= self.times:
                 return ""
             if failures:
                 raise failures[0]
+            progress = f"{matched} of {self.times} lines match {pattern.pattern!r}"
             if over:
-                raise WrongState(
-                    f"its log ended, with {seen} of {self.times} lines like {pattern.pattern!r}", actual="exited"
-                )
-            return f"{seen} of {self.times} lines like {pattern.pattern!r}"
+                raise WrongState(f"its log ended; {progress}", actual="exited")
+            return progress
 
         try:
             yield missing
         finally:
             stream.close()
             thread.join(5.0)
+
+
+def _start_of_later_run(container: Container) -> float | None:
+    """Return a moment between the end of the previous run and the start of the current one; None in a first run."""
+    record = container.refresh().record
+    if not record.finished or record.started <= record.finished:
+        return None
+    return max(record.finished, record.started - 0.001)
 
 
 class _Combined(Strategy):
@@ -240,90 +289,106 @@ class _Combined(Strategy):
 
 
 class all_of(_Combined):  # noqa: N801
-    """All of them, each at least once."""
+    """Wait until each of the strategies has been satisfied once."""
 
     @property
     def survives_exit(self) -> bool:  # type: ignore[override]
         return all(item.survives_exit for item in self.strategies)
 
     @contextlib.contextmanager
-    def watch(self, container: Container) -> Any:
+    def watch(self, container: Container) -> Iterator[Missing]:
         with contextlib.ExitStack() as stack:
             left = [stack.enter_context(item.watch(container)) for item in self.strategies]
 
             def missing() -> str:
-                told = [(item, item()) for item in left]
-                left[:] = [item for item, words in told if words]
-                return "; ".join(words for _, words in told if words)
+                reasons = [(item, item()) for item in left]
+                left[:] = [item for item, reason in reasons if reason]
+                return "; ".join(reason for _, reason in reasons if reason)
 
             yield missing
 
 
 class any_of(_Combined):  # noqa: N801
-    """One of them."""
+    """Wait until one of the strategies is satisfied."""
 
     @property
     def survives_exit(self) -> bool:  # type: ignore[override]
         return any(item.survives_exit for item in self.strategies)
 
     @contextlib.contextmanager
-    def watch(self, container: Container) -> Any:
+    def watch(self, container: Container) -> Iterator[Missing]:
         with contextlib.ExitStack() as stack:
             items = [stack.enter_context(item.watch(container)) for item in self.strategies]
 
             def missing() -> str:
-                told = []
+                reasons, impossible = [], []
                 for item in items:
-                    words = item()
-                    if not words:
+                    try:
+                        reason = item()
+                    except WrongState as exc:  # the others may still be satisfied
+                        impossible.append(exc)
+                        reason = str(exc)
+                    if not reason:
                         return ""
-                    told.append(words)
-                return "; ".join(told)
+                    reasons.append(reason)
+                if len(impossible) == len(items):
+                    raise WrongState("; ".join(reasons), actual=impossible[0].actual)
+                return "; ".join(reasons)
 
             yield missing
 
 
 def wait_until(container: Container, strategy: Strategy, timeout: float) -> None:
-    """See :meth:`Container.wait_until`."""
-    seconds = timeout_seconds("timeout", timeout)
+    """Wait until a strategy is satisfied. See :meth:`Container.wait_until`."""
+    seconds = parse_timeout("timeout", timeout)
     if not isinstance(strategy, Strategy):
         raise InvalidOption(
             "strategy", strategy, "a strategy of containerkit.wait, like healthy() or log_line('ready')"
         )
-    deadline = None if seconds is None else time.monotonic() + seconds
-    pause, words = _FIRST, ""
-    with strategy.watch(container) as missing:
-        while True:
-            try:
-                words = missing()
-            except WrongState as exc:
-                raise WrongState(
-                    f"waiting for {strategy}: {exc}{_last_lines(container)}", actual=exc.actual, status=exc.status
-                ) from exc
-            if not words:
-                container._record = None
-                return
-            if not strategy.survives_exit and container.refresh().status not in (
-                "created",
-                "running",
-                "paused",
-                "restarting",
-            ):
-                told = f"waiting for {strategy}: it is {container.status}, exit code {container.exit_code}"
-                raise WrongState(told + _last_lines(container), actual=container.status)
-            if deadline is not None and time.monotonic() + pause > deadline:
-                message = f"waiting for {strategy}: not within {seconds:g} s; {words}{_last_lines(container)}"
-                raise EngineTimeout(message, timeout=seconds or 0.0)
-            time.sleep(pause)
-            pause = min(_LONGEST, pause * 1.5)
+    action = f"waiting for {strategy} of {container.label}"
+    reason = "the engine did not answer"
+    with Deadline.after(seconds) as deadline:
+        try:
+            with strategy.watch(container) as missing:
+                pause = _FIRST_PAUSE
+                while reason := missing():
+                    if not strategy.survives_exit and container.refresh().status not in _ALIVE:
+                        raise WrongState(
+                            f"it is {container.status}, exit code {container.exit_code}", actual=container.status
+                        )
+                    if (deadline.cap(pause) or 0.0) < pause:
+                        break
+                    time.sleep(pause)
+                    pause = min(_LONGEST_PAUSE, pause * 1.5)
+        except WrongState as exc:
+            raise WrongState(f"{action}: {exc}{_last_lines(container)}", actual=exc.actual, status=exc.status) from exc
+        except EngineTimeout:
+            if not deadline.expired:
+                raise
+    container._record = None
+    if reason:
+        raise EngineTimeout(
+            f"{action}: not satisfied within {seconds or 0.0:g} s; {reason}{_last_lines(container)}",
+            timeout=seconds or 0.0,
+        )
 
 
 def _last_lines(container: Container) -> str:
+    """Return the end of the container's log for a message, or "" if the engine does not give it at once."""
     try:
-        text = container.logs(tail=20).text.strip()
-    except (ContainerKitError, NotFound):
+        with Deadline.after(2.0, shield=True):
+            text = container.logs(tail=20).text.strip()
+    except ContainerKitError:
         return ""
-    return f"\nthe end of its log:\n{text}" if text else ""
+    return f"\nThe end of its log:\n{text}" if text else ""
+
+
+def _address(container: Container, port: int) -> Address | None:
+    """Return the address of a TCP port on the engine's host; None if it is not published."""
+    record = container.refresh().record
+    if record.network_mode == "host":
+        return Address("127.0.0.1", port)
+    return container.port(port) if record.ports.get((port, "tcp")) else None
 
 
 def _check_port(port: object) -> None:
@@ -332,13 +397,16 @@ def _check_port(port: object) -> None:
 
 
 def _accepts(host: str, port: int) -> bool:
-    """Whether somebody is behind a port. An engine's proxy accepts for nobody, and hangs up; so wait a moment."""
+    """Return whether a process accepts connections on a port.
+
+    An engine's proxy accepts a connection even without a process behind it and then closes it, so wait a moment.
+    """
     try:
-        with socket.create_connection((host, port), timeout=2.0) as connection:
+        with socket.create_connection((host, port), timeout=Deadline.current().cap(2.0) or 0.1) as connection:
             poll = select.poll()
             poll.register(connection, select.POLLIN)
             if not poll.poll(200):
-                return True  # silent, and still there
+                return True  # silent and still open
             return bool(connection.recv(1))
     except OSError:
         return False

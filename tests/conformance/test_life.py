@@ -63,7 +63,7 @@ def test_run_timeout_kills_and_removes(engine: ck.Engine, shell_image: str) -> N
     name = unique("timeout")
     with pytest.raises(ck.EngineTimeout) as caught:
         engine.run(shell_image, ["sh", "-c", "echo begun; sleep 600"], timeout=2, name=name)
-    assert caught.value.stdout == b"begun\n"
+    assert caught.value.stdout == "begun\n"
     assert not engine.containers.exists(name)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import containerkit as ck
+from containerkit._text import printable
 from containerkit.backends.base import Backend, Capability, NetworkRecord, VolumeRecord
 from containerkit.errors import InvalidOption, InvalidReference
-from containerkit.resources.containers import Container
-from containerkit.resources.images import Image
+from containerkit.resources.container import Container
+from containerkit.resources.image import Image
 from containerkit.resources.networks import Network
 from containerkit.resources.volumes import Volume
 
@@ -252,6 +253,6 @@ def test_bad_input_is_refused_before_anything_is_sent(act: Callable[[Any], objec
     if isinstance(caught.value, InvalidOption):
         assert caught.value.name
         assert caught.value.expected
-        assert caught.value.name in str(caught.value)
+        assert printable(caught.value.name) in str(caught.value)
     else:
         assert isinstance(caught.value, (InvalidReference, ck.InvalidImage)), caught.value

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import containerkit as ck
-from containerkit import layers, options
+from containerkit import layers
 from containerkit.cli import app
+from containerkit.options import table
 from containerkit.resources import containers, images, networks, volumes
 from docs.make_reference import COMMAND, PAGE, reference
 from tests.pages import blocks, links, pages, prose
@@ -43,8 +44,8 @@ ATTRIBUTES = {
     "networks": networks.Networks,
     "volumes": volumes.Volumes,
 }
-#: The functions whose **options are not in their signature.
-OPTIONS = {ck.Container.exec: options.ExecOptions, ck.Container.update: options.LimitOptions}
+#: Other accepted spellings of an option.
+ALIASES = {row.name: set(row.aliases) for each in (table.BUILD, table.EXEC, table.RUN) for row in each.values()}
 
 
 class Reader(ast.NodeVisitor):
@@ -142,16 +143,10 @@ def allowed_keywords(function: Any) -> set[str] | None:
     module = getattr(function, "__module__", "") or ""
     if not module.startswith("containerkit"):
         return None
-    found = inspect.signature(function)
-    allowed = set(found.parameters)
-    for each in found.parameters.values():
-        if each.kind is each.VAR_KEYWORD:
-            named = re.fullmatch(r"Unpack\[(\w+)\]", str(each.annotation))
-            typed = getattr(options, named[1]) if named else OPTIONS.get(function)
-            if typed is None:
-                return None
-            allowed |= set(typed.__annotations__)
-    return allowed
+    found = inspect.signature(function).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in found.values()):
+        return None
+    return {name for each in found for name in (each, *ALIASES.get(each, ()))}
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if blocks(page)], ids=lambda page: page.name)

@@ -130,7 +130,7 @@ def test_a_script_may_write_and_run_on(engine: ck.Engine, fake: FakeBackend) -> 
         assert container.status == "running"
     with pytest.raises(ck.EngineTimeout) as caught:
         engine.run("app:1", "serve", timeout=0.2)
-    assert caught.value.stdout == b"ready\n"
+    assert caught.value.stdout == "ready\n"
 
 
 def test_a_started_script_is_over_at_once(engine: ck.Engine, fake: FakeBackend) -> None:

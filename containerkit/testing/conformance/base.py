@@ -23,7 +23,7 @@ from ...errors import (
     EngineError,
     ImageNotFound,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from ..archives import ImageBuilder
 
 __all__ = [

@@ -157,7 +157,7 @@ class BuildScenarios(Scenarios):
     )  # fmt: skip
     def test_build_bad_input(self, engine: Engine, context: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A context or option that cannot be is InvalidOption, before anything is sent."""
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.images.build(context, **options)
 

@@ -21,7 +21,7 @@ from ...errors import (
     VolumeNotFound,
     WrongState,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from .base import (
     SLEEP,
     Scenarios,

@@ -17,7 +17,7 @@ from ...engine import Engine
 from ...errors import (
     NotFound,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from .base import (
     SLEEP,
     Scenarios,

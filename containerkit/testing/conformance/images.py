@@ -57,14 +57,14 @@ class ImageScenarios(Scenarios):
     @pytest.mark.parametrize("data", [b"", b"not a tar", b"\0" * 10240], ids=["empty", "text", "zeros"])
     def test_load_bad(self, engine: Engine, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is no archive is InvalidImage, before anything is sent."""
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidImage):
             engine.images.load(data)
 
     def test_load_truncated(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         """An archive that is cut short is InvalidImage, before anything is sent."""
         data = ImageBuilder().layer(files={"big": 200_000}).tag("containerkit/cut:1").to_docker_archive()
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidImage):
             engine.images.load(data[:100_000])
 

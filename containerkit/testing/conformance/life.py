@@ -18,7 +18,7 @@ from ...errors import (
     Unsupported,
     WrongState,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from .base import (
     POLITE,
     SLEEP,
@@ -213,7 +213,7 @@ class LifeScenarios(Scenarios):
             engine.containers.create(shell_image, SLEEP, labels={"mark": mark}) as idle,
             engine.containers.create(shell_image, SLEEP) as other,
         ):
-            assert engine.containers.prune(filters={"label": [f"mark={mark}"]}) == (idle.id,)
+            assert engine.containers.prune(filters={"label": [f"mark={mark}"]}).removed == (idle.id,)
             assert running.refresh().status == "running"
             assert other.refresh().status == "created"
 

@@ -16,7 +16,7 @@ from ...errors import (
     LimitNotEnforced,
     Unsupported,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from .base import (
     Scenarios,
     needs,

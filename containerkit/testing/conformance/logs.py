@@ -13,7 +13,7 @@ from ...engine import Engine
 from ...errors import (
     InvalidOption,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from .base import (
     Scenarios,
     needs,

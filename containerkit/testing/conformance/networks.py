@@ -215,7 +215,7 @@ class NetworkScenarios(Scenarios):
             engine.networks.create(fresh_name("net"), labels={"mark": mark}) as used,
             engine.start(shell_image, SLEEP, network=used.name),
         ):
-            assert engine.networks.prune(filters={"label": [f"mark={mark}"]}) == (unused.name,)
+            assert engine.networks.prune(filters={"label": [f"mark={mark}"]}).removed == (unused.name,)
             assert engine.networks.exists(used.name)
 
     @pytest.mark.parametrize(
@@ -226,6 +226,6 @@ class NetworkScenarios(Scenarios):
     )  # fmt: skip
     def test_network_bad_input(self, engine: Engine, name: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A bad name or option is InvalidOption, before anything is sent."""
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.networks.create(name, **options)

@@ -17,7 +17,7 @@ from ...errors import (
     StartFailed,
     Unsupported,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from .base import (
     SERVER,
     SLEEP,
@@ -170,7 +170,7 @@ class OptionScenarios(Scenarios):
         self, engine: Engine, shell_image: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What no engine would accept is InvalidOption, before anything is sent."""
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption) as caught:
             engine.start(shell_image, ["true"], **options)
         assert caught.value.name in str(caught.value)
@@ -185,14 +185,14 @@ class OptionScenarios(Scenarios):
         self, engine: Engine, shell_image: str, options: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The options of run() alone are checked as well."""
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.run(shell_image, ["true"], **options)
 
     @pytest.mark.parametrize("ref", ["", "UPPER", "a b", "a:b:c", "-x", "a\0", "x@sha256:12"])
     def test_bad_reference(self, engine: Engine, ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """A name that breaks the grammar is InvalidReference, before anything is sent."""
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         for call in (engine.run, engine.images.get, engine.images.pull):
             with pytest.raises(InvalidReference):
                 call(ref)

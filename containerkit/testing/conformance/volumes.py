@@ -77,7 +77,7 @@ class VolumeScenarios(Scenarios):
             assert {volume, mark} <= {item.name for item in engine.volumes.list()}
 
     def test_volume_prune(self, engine: Engine, shell_image: str) -> None:
-        """prune() removes what is unused and matches, named or not."""
+        """prune(all=True) removes every unused volume that matches; without `all`, named volumes stay."""
         mark = fresh_name()
         filters = {"label": [f"mark={mark}"]}
         with (
@@ -85,7 +85,8 @@ class VolumeScenarios(Scenarios):
             engine.volumes.create(fresh_name("vol"), labels={"mark": mark}) as used,
             engine.containers.create(shell_image, volumes={used.name: "/v"}),
         ):
-            assert engine.volumes.prune(filters=filters) == (unused.name,)
+            assert engine.volumes.prune(filters=filters).removed == ()
+            assert engine.volumes.prune(all=True, filters=filters).removed == (unused.name,)
             assert engine.volumes.exists(used.name)
 
     @pytest.mark.parametrize(
@@ -94,6 +95,6 @@ class VolumeScenarios(Scenarios):
     )  # fmt: skip
     def test_volume_bad_input(self, engine: Engine, name: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A bad name or option is InvalidOption, before anything is sent."""
-        monkeypatch.setattr(engine._core, "backend", Untouchable(engine._core.backend))
+        monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.volumes.create(name, **options)

@@ -14,7 +14,7 @@ from ...errors import (
     InvalidOption,
     WrongState,
 )
-from ...resources.containers import Container
+from ...resources.container import Container
 from .base import (
     SLEEP,
     Scenarios,

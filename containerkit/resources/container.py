@@ -1,0 +1,529 @@
+"""Container: one container of an engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..backends.base import Address, Capability, Change, ContainerRecord, Processes, Stats
+from ..errors import ContainerNotFound, InvalidOption, NotFound, WrongState
+from ..options import (
+    parse_choice,
+    parse_flag,
+    parse_image_name,
+    parse_integer,
+    parse_items,
+    parse_name,
+    parse_signal,
+    parse_text,
+    parse_timeout,
+    update_spec,
+    with_options,
+)
+from ..options.table import EXEC, UPDATE
+from ..streams import ByteStream, OutputStream, Stream
+from .copying import copy_from_container, copy_to_container, read_file, write_file
+from .execute import execute
+from .logs import Logs, open_logs, read_logs
+from .process import ExecResult
+from .session import LABEL
+
+if TYPE_CHECKING:
+    import os
+
+    from ..layers import RwLayer
+    from .core import Core
+    from .image import Image
+    from .wait import Strategy
+
+__all__ = ["Container"]
+
+
+class Container:
+    """One container. Thread-safe. Leaving its `with` block removes it.
+
+    Properties show the state as of the last refresh(). Methods that change the container refresh it.
+
+    Attributes:
+        warnings: warnings of the engine and of containerkit from its creation.
+    """
+
+    def __init__(
+        self, core: Core, id: str, *, record: ContainerRecord | None = None, warnings: tuple[str, ...] = ()
+    ) -> None:
+        self._core = core
+        self._id = id
+        self._record = record
+        self.warnings = warnings
+
+    # ---------------------------------------------------------------- properties
+    @property
+    def id(self) -> str:
+        """Full ID: 64 hexadecimal digits."""
+        return self._id
+
+    @property
+    def short_id(self) -> str:
+        """First 12 digits of the ID, as the command line shows it."""
+        return self._id[:12]
+
+    @property
+    def label(self) -> str:
+        """Name and short ID for messages: "container web (0123456789ab)"."""
+        known = self._record
+        return f"container {known.name} ({self.short_id})" if known else f"container {self.short_id}"
+
+    @property
+    def record(self) -> ContainerRecord:
+        """Full record of the container, requested from the engine if it is not known yet."""
+        if self._record is None or not self._record.complete:
+            self.refresh()
+        assert self._record is not None
+        return self._record
+
+    def refresh(self) -> Container:
+        """Request the container's state from the engine. Raises ContainerNotFound."""
+        self._record = self._core.backend.inspect_container(self._id)
+        return self
+
+    def _known(self) -> ContainerRecord:
+        """Return the record, possibly a sparse one from a list."""
+        return self._record or self.record
+
+    @property
+    def name(self) -> str:
+        """Name of the container, given by the user or by the engine."""
+        return self._known().name
+
+    @property
+    def image(self) -> str:
+        """Name of the image in familiar form ("busybox:1"), or its ID if the container was created from an ID."""
+        return self._known().image
+
+    @property
+    def status(self) -> str:
+        """Status: "created", "running", "paused", "restarting", "removing", "exited" or "dead"."""
+        return self._known().status
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of the container, including its image's and those of the containerkit session."""
+        return self._known().labels
+
+    @property
+    def ports(self) -> dict[str, tuple[Address, ...]]:
+        """Published addresses on the engine's host by port ("80/tcp"); () for an exposed, unpublished port."""
+        return {f"{port}/{protocol}": found for (port, protocol), found in self.record.ports.items()}
+
+    @property
+    def health(self) -> str | None:
+        """Health: "starting", "healthy" or "unhealthy"; None without a health check."""
+        return self.record.health
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code of the last run; None while the container runs or if it never ran."""
+        return self.record.exit_code
+
+    def __repr__(self) -> str:
+        known = self._record
+        details = f" {known.name} ({known.status}, {known.image})" if known else ""
+        return f"<Container {self.short_id}{details}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Container) and other._id == self._id and other._core is self._core
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the container's state as JSON-ready types."""
+        record = self.record
+        return {
+            "id": record.id,
+            "name": record.name,
+            "image": record.image,
+            "image_id": record.image_id,
+            "status": record.status,
+            "exit_code": record.exit_code,
+            "health": record.health,
+            "labels": dict(record.labels),
+            "ports": {key: [str(address) for address in found] for key, found in self.ports.items()},
+            "networks": {name: asdict(endpoint) for name, endpoint in record.networks.items()},
+            "mounts": [asdict(mount) for mount in record.mounts],
+        }
+
+    def inspect(self) -> Mapping[str, Any]:
+        """Return the engine's own inspect response, requested now. Its form differs between engines and versions."""
+        return self.refresh().record.raw
+
+    # ---------------------------------------------------------------- life
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove(force=True, volumes=True, missing_ok=True)
+
+    def start(self) -> Container:
+        """Start the container, also one that has exited. Raises StartFailed, WrongState, ContainerNotFound."""
+        self._core.backend.start_container(self._id)
+        self._record = None
+        return self
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Send the stop signal, then SIGKILL after `timeout` seconds.
+
+        Args:
+            timeout: seconds; None for the container's own stop_timeout, or 10.
+        """
+        seconds = parse_timeout("timeout", timeout, zero=True)
+        self._core.backend.stop_container(self._id, timeout=None if seconds is None else max(0, round(seconds)))
+        self._record = None
+
+    def kill(self, signal: str | int = "SIGKILL") -> None:
+        """Send a signal, by name or number, to the container's first process. Raises WrongState if it does not run."""
+        self._core.backend.kill_container(self._id, signal=parse_signal("signal", signal))
+        self._record = None
+
+    def restart(self, timeout: float | None = None) -> None:
+        """Stop the container as :meth:`stop` does, and start it again."""
+        seconds = parse_timeout("timeout", timeout, zero=True)
+        self._core.backend.restart_container(self._id, timeout=None if seconds is None else max(0, round(seconds)))
+        self._record = None
+
+    def pause(self) -> None:
+        """Freeze the container's processes. Raises Unsupported, WrongState."""
+        self._core.require(Capability.PAUSE, f"pausing {self.label}")
+        self._core.backend.pause_container(self._id)
+        self._record = None
+
+    def unpause(self) -> None:
+        """Resume the container's processes. Raises Unsupported, WrongState."""
+        self._core.require(Capability.PAUSE, f"unpausing {self.label}")
+        self._core.backend.unpause_container(self._id)
+        self._record = None
+
+    def rename(self, name: str) -> None:
+        """Rename the container. Raises NameInUse."""
+        self._core.backend.rename_container(self._id, parse_name("name", name))
+        self._record = None
+
+    @with_options(UPDATE)
+    def update(self, *, restart: str | None = None, **new_limits: Any) -> tuple[str, ...]:
+        """Change limits or the restart policy of the container.
+
+        If memory alone is given, swap stays as it is: unlimited swap stays unlimited, and a limit on memory and swap
+        together is kept.
+
+        Args:
+            restart: the restart policy, as in :meth:`Engine.start`.
+            new_limits: memory, memory_swap, memory_reservation, cpus, cpu_shares, cpuset_cpus, pids_limit.
+
+        Returns:
+            The engine's warnings.
+
+        Raises:
+            InvalidOption: no limit at all, or memory above the limit on memory and swap together.
+            Unsupported, LimitNotEnforced.
+        """
+        changes, policy = update_spec({"restart": restart, **new_limits})
+        if not changes.requested() and policy is None:
+            raise InvalidOption("update", new_limits, "at least one limit, or restart=")
+        self._core.require(Capability.UPDATE, f"updating {self.label}")
+        self._core.refuse_unenforced(changes)
+        rendered = None if policy is None else f"{policy.name}:{policy.max_retries}"
+        warnings = self._core.backend.update_container(self._id, changes, rendered)
+        self._record = None
+        return warnings
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the container has exited, and return its exit code.
+
+        Args:
+            timeout: seconds; None for no limit.
+
+        Raises:
+            EngineTimeout: the container still runs.
+            WrongState: the container was never started.
+        """
+        with self._core.working(f"waiting for {self.label}"):
+            code = self._wait(parse_timeout("timeout", timeout))
+            with contextlib.suppress(ContainerNotFound):  # a container with rm=True removes itself
+                if code == 0 and self.status == "created":  # engines return 0 for a container that never ran
+                    raise WrongState(f"waiting for {self.label}: it was never started", actual="created")
+        return code
+
+    def _wait(self, timeout: float | None) -> int:
+        """Wait for a container that was started."""
+        code = self._core.backend.wait_container(self._id, timeout=timeout)
+        self._record = None
+        return code
+
+    def remove(self, *, force: bool = False, volumes: bool = False, missing_ok: bool = False) -> None:
+        """Remove the container.
+
+        Args:
+            force: kill it first.
+            volumes: remove its anonymous volumes too.
+            missing_ok: do nothing if it does not exist.
+
+        Raises:
+            WrongState: it runs, and `force` is False.
+            ContainerNotFound: it does not exist, and `missing_ok` is False.
+        """
+        for name, value in (("force", force), ("volumes", volumes), ("missing_ok", missing_ok)):
+            parse_flag(name, value)
+        try:
+            self._core.backend.remove_container(self._id, force=force, volumes=volumes)
+        except ContainerNotFound:
+            self._core.session.disown(self._id)
+            if not missing_ok:
+                raise
+        self._core.session.disown(self._id)
+
+    def wait_until(self, strategy: Strategy, timeout: float = 60.0) -> Container:
+        """Wait until a strategy of :mod:`containerkit.wait` is satisfied.
+
+        Args:
+            strategy: healthy(), log_line(…), port_open(…), http(…), exited(), command(…), all_of(…) or any_of(…).
+            timeout: seconds.
+
+        Raises:
+            EngineTimeout: with what was missing, and the end of the log.
+            WrongState: the container exited, so the strategy cannot be satisfied any more.
+        """
+        __tracebackhide__ = True  # pytest shows the caller's line
+        from .wait import wait_until
+
+        with self._core.working(f"waiting for {self.label}"):
+            wait_until(self, strategy, timeout)
+        return self
+
+    # ---------------------------------------------------------------- processes
+    @with_options(EXEC)
+    def exec(
+        self,
+        command: Any,
+        *,
+        check: bool = False,
+        timeout: float | None = None,
+        input: str | bytes | None = None,
+        on_output: Callable[[Any], object] | None = None,
+        **options: Any,
+    ) -> ExecResult:
+        """Run a command in the running container, to its end.
+
+        Args:
+            command: a list, or a string that is split as a shell splits it.
+            check: raise CommandFailed unless the exit code is 0.
+            timeout: seconds; when they end, the command and its children are killed by the container's own shell,
+                since no engine can kill an exec. The message says so if the container has no shell.
+            input: text or bytes for stdin.
+            on_output: function that receives each Output(stream, data) as it arrives.
+            options: env, user, workdir, tty, privileged.
+
+        Raises:
+            StartFailed: the program, the user or the folder does not exist in the container.
+            WrongState: the container does not run.
+            CommandFailed, EngineTimeout, InvalidOption.
+        """
+        given = {"check": check, "timeout": timeout, "input": input, "on_output": on_output}
+        return execute(self, command, {**options, **given})
+
+    def top(self, ps_args: str | None = None) -> Processes:
+        """Return the container's processes.
+
+        Args:
+            ps_args: options for ps, such as "-o pid,comm".
+
+        Raises:
+            Unsupported, WrongState.
+        """
+        if ps_args is not None:
+            parse_text("ps_args", ps_args, "options of ps, as text")
+        self._core.require(Capability.TOP, f"listing the processes of {self.label}")
+        return self._core.backend.top_container(self._id, ps_args=ps_args)
+
+    def stats(self) -> Stats:
+        """Return the container's resource usage now. Raises Unsupported, WrongState."""
+        self._core.require(Capability.STATS, f"measuring {self.label}")
+        with self._core.backend.stats_container(self._id, stream=False) as samples:
+            return next(iter(samples))
+
+    def stream_stats(self) -> Stream[Stats]:
+        """Return a stream of one sample a second, until the container exits. Raises Unsupported, WrongState."""
+        self._core.require(Capability.STATS, f"measuring {self.label}")
+        self.refresh()
+        if self.status not in ("running", "paused"):
+            raise WrongState(f"measuring {self.label}: it is {self.status}, not running", actual=self.status)
+        return self._core.backend.stats_container(self._id, stream=True)
+
+    # ---------------------------------------------------------------- output
+    def logs(
+        self,
+        stream: Literal["stdout", "stderr"] | None = None,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> Logs:
+        """Return what the container has written so far.
+
+        Args:
+            stream: "stdout" or "stderr"; None for both.
+            since, until: seconds since the epoch, or a datetime.
+            tail: return only this many lines from the end.
+            timestamps: prefix each line with its time.
+        """
+        with self._open_logs(
+            stream=stream, follow=False, since=since, until=until, tail=tail, timestamps=timestamps
+        ) as outputs:
+            return read_logs(outputs)
+
+    def stream_logs(
+        self,
+        stream: Literal["stdout", "stderr"] | None = None,
+        *,
+        follow: bool = True,
+        since: float | None = None,
+        until: float | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> OutputStream:
+        """Return the log as a stream; with `follow`, it ends when the container exits. The others as in logs()."""
+        return self._open_logs(stream=stream, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps)
+
+    def _open_logs(self, **options: Any) -> OutputStream:
+        return open_logs(self, **options)
+
+    # ---------------------------------------------------------------- files
+    def copy_to(
+        self,
+        src: str | os.PathLike[str],
+        dst: str,
+        *,
+        uid: int | None = None,
+        gid: int | None = None,
+        mode: int | None = None,
+    ) -> None:
+        """Copy a local file or folder into the container, placed as `docker cp` places it.
+
+        Args:
+            src: local path; "folder/." copies the folder's content.
+            dst: path in the container; an existing folder receives `src` under its own name.
+            uid, gid, mode: owner and permission bits; None keeps those of the source.
+
+        Raises:
+            FileNotFoundError: `src` does not exist.
+            PermissionError: a file or folder below `src` cannot be read; nothing was sent.
+            NotFound: the folder to copy into does not exist.
+            InvalidOption.
+        """
+        copy_to_container(self, src, dst, uid=uid, gid=gid, mode=mode)
+
+    def copy_from(self, src: str, dst: str | os.PathLike[str]) -> Path:
+        """Copy a file or folder out of the container, placed as `docker cp` places it.
+
+        Nothing is written through a symbolic link below `dst`, whether the container or an earlier copy made it.
+
+        Args:
+            src: path in the container; "folder/." copies the folder's content.
+            dst: local path; an existing folder receives `src` under its own name.
+
+        Returns:
+            The path of the copy.
+
+        Raises:
+            NotFound: `src` does not exist.
+            FileNotFoundError: the folder to copy into does not exist.
+            InvalidImage: the engine sent an archive that would write elsewhere.
+        """
+        return copy_from_container(self, src, dst)
+
+    def read_file(self, path: str) -> bytes:
+        """Return the content of one file; symbolic links are followed. Raises NotFound."""
+        return read_file(self, path)
+
+    def write_file(self, path: str, data: str | bytes, *, mode: int = 0o644, uid: int = 0, gid: int = 0) -> None:
+        """Write one file, replacing an existing one. Raises NotFound if its folder does not exist."""
+        write_file(self, path, data, mode=mode, uid=uid, gid=gid)
+
+    def layer_usage(self) -> RwLayer:
+        """Return the size of the container's read-write layer, logs and records. Raises ContainerNotFound."""
+        from ..layers import container_usage
+
+        return container_usage(self._core.backend, self._id)
+
+    def export(self) -> ByteStream:
+        """Return the container's merged file system as a tar stream."""
+        return self._core.backend.export_container(self._id)
+
+    def diff(self) -> tuple[Change, ...]:
+        """Return the paths that the container's read-write layer adds, modifies or deletes."""
+        return self._core.backend.diff_container(self._id)
+
+    def commit(
+        self,
+        ref: str | None = None,
+        *,
+        message: str = "",
+        author: str = "",
+        pause: bool = True,
+        changes: Sequence[str] = (),
+    ) -> Image:
+        """Create an image with the container's read-write layer on top.
+
+        The image has the labels of the containerkit session with empty values: no engine can drop a label at commit.
+
+        Args:
+            ref: name of the image; None for an unnamed one.
+            message, author: recorded in the image's history.
+            pause: freeze the container while it is read, where the engine can.
+            changes: Dockerfile instructions for the image's configuration.
+        """
+        from .image import Image
+
+        name = parse_image_name(ref) if ref is not None else ""
+        parse_text("message", message, "text", empty=True)
+        parse_text("author", author, "text", empty=True)
+        if isinstance(changes, str):
+            raise InvalidOption("changes", changes, "a list of Dockerfile instructions")
+        lines = [
+            parse_text("changes", line, "instructions")
+            for line in parse_items("changes", changes, "a list of instructions")
+        ]
+        pausing = parse_flag("pause", pause) and Capability.PAUSE in self._core.capabilities
+        session = [f'LABEL {key}=""' for key in self.record.labels if key == LABEL or key.startswith(f"{LABEL}.")]
+        image_id = self._core.backend.commit_container(
+            self._id, image=name, message=message, author=author, pause=pausing, changes=(*lines, *session)
+        )
+        return Image(self._core, image_id)
+
+    # ---------------------------------------------------------------- network
+    def port(self, container_port: int, protocol: str = "tcp") -> Address:
+        """Return the address at which a program on the engine's host reaches a port of the container.
+
+        Raises:
+            NotFound: the port is not published.
+        """
+        parse_integer("container_port", container_port, low=1, high=65535)
+        parse_choice("protocol", protocol, "tcp", "udp", "sctp")
+        for _ in range(2):
+            found = self.record.ports.get((container_port, protocol), ())
+            if found:
+                break
+            self.refresh()
+        if not found:
+            published = ", ".join(sorted(self.ports)) or "none"
+            raise NotFound(
+                f"port {container_port}/{protocol} of {self.label} is not published (published ports: {published})"
+            )
+        address = found[0]
+        return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host), address.port)

@@ -1,0 +1,150 @@
+"""Execute a command in a running container, to its end, and return all of its output."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ContainerKitError, EngineTimeout, EngineUnavailable, StartFailed
+from ..options import exec_spec, parse_flag, parse_timeout
+from ..spec import ExecSpec
+from ..streams import Deadline
+from .process import GRACE, ExecResult, IdleCheck, collect, parse_callback, parse_stdin
+
+if TYPE_CHECKING:
+    from .container import Container
+
+__all__ = ["execute"]
+
+#: Environment variable that marks the process of an exec and its children, so that a timeout can find and kill them.
+_MARK = "CONTAINERKIT_EXEC"
+#: Shell script for the container: kill every process whose environment holds the mark.
+_KILL_MARKED = (
+    "for p in /proc/[0-9]*; do "
+    'if [ "$p" != "/proc/$$" ] && tr "\\0" "\\n" <"$p/environ" 2>/dev/null | grep -qx "$1"; '
+    'then kill -9 "${p#/proc/}"; fi; '
+    "done"
+)
+_KILLING = 10.0  # seconds for killing the processes of an exec
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def execute(container: Container, command: Any, options: Mapping[str, Any]) -> ExecResult:
+    """Run a command in a container. See :meth:`Container.exec`."""
+    given = dict(options)
+    check = parse_flag("check", given.pop("check", False))
+    timeout = parse_timeout("timeout", given.pop("timeout", None))
+    data = parse_stdin(given.pop("input", None))
+    on_output = parse_callback(given.pop("on_output", None))
+    if data is not None:
+        given["interactive"] = True
+    spec = exec_spec(command, **given)
+    data = b"" if data is None and spec.stdin else data
+    action = f"executing {' '.join(spec.command)} in {container.label}"
+    with container._core.working(action), Deadline.after(timeout) as deadline:
+        result = _execute(container, spec, data, on_output, deadline, timeout, action)
+    if check:
+        result.check()
+    return result
+
+
+def _execute(
+    container: Container,
+    spec: ExecSpec,
+    data: Any,
+    on_output: Callable[[Any], object] | None,
+    deadline: Deadline,
+    timeout: float | None,
+    action: str,
+) -> ExecResult:
+    backend = container._core.backend
+    mark = uuid.uuid4().hex
+    sent = spec if timeout is None else replace(spec, env={**spec.env, _MARK: mark})
+    exec_id, stream = backend.exec_container(container.id, sent)
+    started = time.monotonic()
+    ended = IdleCheck(lambda: backend.inspect_exec(exec_id).running)
+    try:
+        stdout, stderr = collect(stream, data, timeout=deadline.remaining(), on_output=on_output, ended=ended)
+        exit_code = _exit_code(container, exec_id, spec, stderr or stdout, action)
+    except BaseException as exc:
+        killed = timeout is not None and _kill_marked(container, mark)
+        if timeout is None or not deadline.expired or not isinstance(exc, EngineTimeout):
+            raise
+        outcome = "it was killed" if killed else "it could not be killed (no shell in the container) and still runs"
+        raise EngineTimeout(
+            f"{action}: not finished after {timeout:g} s; {outcome}",
+            timeout=timeout,
+            stdout_bytes=exc.stdout_bytes,
+            stderr_bytes=exc.stderr_bytes,
+        ) from exc
+    return ExecResult(exit_code, stdout, stderr, time.monotonic() - started, (), spec.command)
+
+
+def _exit_code(container: Container, exec_id: str, spec: ExecSpec, output: bytes, action: str) -> int:
+    """Return the exit code, which the engine may know a moment after the streams end.
+
+    Raises:
+        EngineUnavailable: the command runs on without a connection.
+        StartFailed: the program, user or folder is missing.
+    """
+    backend = container._core.backend
+    pause, end = 0.002, time.monotonic() + 5 * GRACE
+    while True:
+        state = backend.inspect_exec(exec_id)
+        if state.exit_code is not None and not state.running:
+            break
+        if time.monotonic() > end:
+            raise EngineUnavailable(
+                f"{action}: the output ended and the command still runs; the connection was cut, or the command closed "
+                "its output (redirect the output to a file if that is meant)"
+            )
+        time.sleep(pause)
+        pause = min(0.25, pause * 2)
+    if state.exit_code in (126, 127) and (
+        state.started is False or (state.started is None and _program_missing(container, spec))
+    ):
+        words = output.decode("utf-8", "replace").strip()
+        raise StartFailed(f"{action}: {words}", explanation=words)
+    return state.exit_code
+
+
+def _program_missing(container: Container, spec: ExecSpec) -> bool:
+    """Return whether the program, or the folder to run it in, is missing from the container's files."""
+    backend = container._core.backend
+    if spec.workdir and backend.stat_path(container.id, spec.workdir) is None:
+        return True
+    program = spec.command[0]
+    if "/" in program:
+        candidates = [program]
+    else:
+        search = spec.env.get("PATH") or _path_of(container) or _DEFAULT_PATH
+        candidates = [f"{folder}/{program}" for folder in search.split(":") if folder]
+    found = [stat for stat in (backend.stat_path(container.id, path) for path in candidates) if stat]
+    return not any((stat.mode & 0o111 and not stat.is_dir) or stat.link_target for stat in found)
+
+
+def _path_of(container: Container) -> str | None:
+    lines = (container.record.raw.get("Config") or {}).get("Env") or ()
+    return next((line[5:] for line in lines if isinstance(line, str) and line.startswith("PATH=")), None)
+
+
+def _kill_marked(container: Container, mark: str) -> bool:
+    """Kill the marked processes through the container's own shell; no engine can kill an exec.
+
+    Returns:
+        False if the container has no shell, or does not answer.
+    """
+    spec = ExecSpec(("sh", "-c", _KILL_MARKED, "sh", f"{_MARK}={mark}"), user="0")
+    try:
+        with Deadline.after(_KILLING, shield=True) as deadline:
+            backend = container._core.backend
+            exec_id, stream = backend.exec_container(container.id, spec)
+            with stream:
+                for _ in stream.exchange(timeout=deadline.remaining()):
+                    pass
+            return backend.inspect_exec(exec_id).exit_code in (0, 1)
+    except ContainerKitError:
+        return False
