@@ -10,7 +10,7 @@ from .backends._peer import engine_is_local
 from .backends.base import Backend
 from .engine import Engine
 from .errors import ContainerKitError, InvalidOption
-from .options import timeout_seconds
+from .options import parse_timeout
 from .resources.liveness import Creator, Liveness
 from .resources.session import judge_session
 from .resources.sweep import Labelled, find_labelled, remove_labelled
@@ -72,7 +72,7 @@ def cleanup(engine: Engine | Backend | None = None, *, older_than: Any = None) -
         >>> cleanup(FakeBackend())
         Cleaned(containers=(), networks=(), volumes=(), images=(), failed=(), unknown=())
     """
-    age = timeout_seconds("older_than", older_than, zero=True)
+    age = parse_timeout("older_than", older_than, zero=True)
     if isinstance(engine, Engine):
         return _clean(engine._core.backend, age)
     if isinstance(engine, Backend):

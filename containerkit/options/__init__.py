@@ -102,9 +102,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:  # the TypedDicts: for type checkers, imported on first use
-        from . import typed
+if not TYPE_CHECKING:  # a type checker would take every name for existing
 
-        return getattr(typed, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in __all__:  # the TypedDicts: for type checkers, imported on first use
+            from . import typed
+
+            return getattr(typed, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
