@@ -49,7 +49,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Every page that a reader may open."""
-    top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    top = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     return [*top, *sorted((ROOT / "docs").rglob("*.md"))]
 
 

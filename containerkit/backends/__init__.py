@@ -13,6 +13,7 @@ subclass of Backend that takes ``(url, *, timeout)``. Without an entry point, pa
 from __future__ import annotations
 
 from importlib.metadata import entry_points
+from typing import Any
 
 __all__ = ["ENTRY_POINTS", "find_backend"]
 
@@ -20,7 +21,7 @@ __all__ = ["ENTRY_POINTS", "find_backend"]
 ENTRY_POINTS = "containerkit.backends"
 
 
-def find_backend(kind: str) -> type | None:
+def find_backend(kind: str) -> type[Any] | None:
     """Return the Backend class that an installed package registers for `kind`, or None."""
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
         found = entry.load()

@@ -23,6 +23,7 @@ __all__ = ["TLS", "Endpoint", "connect", "discover", "open_backend"]
 _PROBE = 2.0  # seconds that discover() gives one request
 _SOCKET = 5.0  # seconds that connect() gives a well-known socket before it tries the next
 _LONGEST = 2_147_483.0  # seconds; poll(2) counts milliseconds in an int
+_OWN_KINDS = ("docker", "podman", "unix", "tcp", "ssh", "http", "https")
 _EXPECTED = (
     "None, 'docker', 'podman', a URL (unix:///path, tcp://host:port, http(s)://host:port, ssh://user@host), "
     "the name of a docker context or podman connection, an Endpoint or a Backend"
@@ -121,7 +122,7 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
 
     Args:
         target: None, "docker", "podman", a URL, the path of a socket, the name of a docker context or of a podman
-            connection, an Endpoint from discover(), or a Backend.
+            connection, an Endpoint from discover(), a Backend, or the kind of a backend that another package registers.
         timeout: seconds that the engine may take to respond to each request.
         reaper: start a small process that removes what this Engine created if this process ends without closing it,
             even by kill -9.
@@ -150,6 +151,8 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         if reaper:
             raise InvalidOption("reaper", reaper, "False for a Backend, which another process cannot open")
         return Engine(target)
+    if isinstance(target, str) and (added := _added_backend(target, timeout)) is not None:
+        return Engine(added)
     environment = Environment.current()
     if isinstance(target, Endpoint):
         route = _open(Candidate(target, chosen=True), environment, timeout)
@@ -166,6 +169,17 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
     except BaseException:
         backend.close()
         raise
+
+
+def _added_backend(target: str, timeout: float) -> Backend | None:
+    """Return a backend that another package registers for the scheme of a URL, or for a bare name."""
+    kind = target.partition("://")[0]
+    if kind in _OWN_KINDS or not kind.isidentifier():
+        return None
+    from ..backends import find_backend
+
+    found = find_backend(kind)
+    return None if found is None else found(target, timeout=timeout)
 
 
 def open_backend(endpoint: Endpoint, timeout: float) -> Backend:

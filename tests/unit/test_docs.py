@@ -18,7 +18,7 @@ from containerkit.cli import app
 from containerkit.options import table
 from containerkit.resources import containers, images, networks, volumes
 from docs.make_reference import COMMAND, PAGE, reference
-from tests.pages import blocks, links, pages, prose
+from tests.pages import ROOT, blocks, links, pages, prose
 
 WITHOUT_REFERENCE = [page for page in pages() if page != PAGE]
 
@@ -172,7 +172,7 @@ def test_a_name_in_backticks_exists(page: Path) -> None:
     """What the text calls `ck.…`, `engine.…`, `container.…`, with its keyword arguments, is there."""
     reader = Reader()
     for span in code_spans(page):
-        if not re.match(rf"({'|'.join(VARIABLES)})\.\w", span):
+        if not re.match(rf"({'|'.join(VARIABLES)})\.\w", span) or span.endswith(".py"):
             continue
         try:
             tree = ast.parse(span.replace("…", "..."))
@@ -180,6 +180,13 @@ def test_a_name_in_backticks_exists(page: Path) -> None:
             continue  # part of a line
         reader.visit(tree)
     assert reader.wrong == []
+
+
+def test_a_file_that_the_map_names_exists() -> None:
+    """Every file and folder in backticks in ARCHITECTURE.md exists, in the package or in the project."""
+    spans = [span for span in code_spans(ROOT / "ARCHITECTURE.md") if re.fullmatch(r"[\w./]+(\.(py|sh|md)|/)", span)]
+    assert len(spans) > 30
+    assert [span for span in spans if not any((root / span).exists() for root in (ROOT / "containerkit", ROOT))] == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

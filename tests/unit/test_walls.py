@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,72 +15,20 @@ import containerkit
 
 PACKAGE = Path(containerkit.__file__).parent
 
-#: room -> the only rooms of ours it may import. Every room is listed; a room may always import itself.
-WALLS = {
-    "_lazy": set(),
-    "_text": set(),
-    "_version": set(),
-    "errors": set(),
-    "values": set(),
-    "userconfig": {"errors", "reference", "spec"},
-    "reference": {"errors", "values"},
-    "spec": {"values"},
-    "streams": {"errors", "values"},
-    "oci": {"errors"},
-    "display": {"errors", "values"},
-    "options": {"errors", "reference", "spec", "values"},
-    "backends": {"errors", "options", "reference", "spec", "streams", "values"},
-    "store": {"backends", "errors", "oci"},
-    "layers": {"backends", "display", "errors", "oci", "options", "reference", "store", "values"},
-    "isolation": {"backends", "display", "errors", "oci", "reference", "spec", "streams"},
-    "resources": {
-        "_version",
-        "backends",
-        "errors",
-        "layers",
-        "options",
-        "reference",
-        "spec",
-        "streams",
-        "userconfig",
-        "values",
-    },
-    "wait": {"resources"},
-    "engine": {"backends", "errors", "isolation", "layers", "options", "resources", "streams"},
-    "discovery": {"backends", "engine", "errors", "userconfig"},
-    "reaper": {"discovery", "errors", "resources"},
-    "leftovers": {"backends", "discovery", "engine", "errors", "options", "resources", "values"},
-    "cli": {""},
-    "pytest_plugin": {"", "testing"},
-    "testing": {
-        "",
-        "backends",
-        "engine",
-        "errors",
-        "oci",
-        "options",
-        "reference",
-        "resources",
-        "spec",
-        "streams",
-        "wait",
-    },
-    "__init__": {
-        "_version",
-        "backends",
-        "discovery",
-        "engine",
-        "errors",
-        "isolation",
-        "layers",
-        "leftovers",
-        "resources",
-        "spec",
-        "streams",
-        "wait",
-    },
-    "__main__": {"cli"},
-}
+MAP = PACKAGE.parent / "ARCHITECTURE.md"
+
+
+def walls() -> dict[str, set[str]]:
+    """Return room -> the rooms that it may import, from the table in ARCHITECTURE.md. "" stands for public names."""
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", MAP.read_text(), re.MULTILINE)
+    found = {room: set(re.findall(r"`(\w+)`", allowed)) for room, allowed in rows}
+    for room, allowed in rows:
+        if "public names" in allowed:
+            found[room].add("")
+    return found
+
+
+WALLS = walls()
 #: vendor -> the only modules that may name it.
 VENDORS = {
     "docker": {"backends/docker.py"},
@@ -112,7 +61,7 @@ def room_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_a_room_imports_only_what_its_wall_lets_through(path: Path) -> None:
-    """The import table of the design holds."""
+    """A module imports only what the table in ARCHITECTURE.md allows its room."""
     allowed = WALLS[room_of(path)]
     ours = {
         name.split(".")[1] if "." in name else "" for name in imported(path) if name.partition(".")[0] == "containerkit"
@@ -121,6 +70,33 @@ def test_a_room_imports_only_what_its_wall_lets_through(path: Path) -> None:
         ours -= set(containerkit.__all__)
     ours -= {"", "_lazy", "_text", room_of(path)}
     assert ours <= allowed, f"{path.name} imports {sorted(ours - allowed)}"
+
+
+def test_every_room_has_a_wall() -> None:
+    """The table lists every room, and no room that does not exist."""
+    assert {room_of(path) for path in modules()} == set(WALLS)
+
+
+def imports_of_rooms() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for path in modules():
+        room = room_of(path)
+        names = {name.split(".")[1] for name in imported(path) if name.startswith("containerkit.")}
+        found.setdefault(room, set()).update(names & set(WALLS) - {room, "__init__", "_lazy"})
+    return found
+
+
+def test_rooms_import_one_another_in_no_circle() -> None:
+    """Following imports from room to room never leads back."""
+    edges = imports_of_rooms()
+
+    def visit(room: str, path: tuple[str, ...]) -> None:
+        assert room not in path, f"a circle: {' -> '.join((*path, room))}"
+        for other in edges.get(room, ()):
+            visit(other, (*path, room))
+
+    for room in edges:
+        visit(room, ())
 
 
 @pytest.mark.parametrize("vendor", sorted(VENDORS))
