@@ -8,6 +8,7 @@ Sessions and what they need:
     mutants       mutation tests; a sample in CI                  nothing
     package       build, install bare, type-check a script        nothing
     conformance   the suite that every engine passes              engines
+    kill          programs killed at random moments              engines
     faults        recorded answers replayed with a fault each     engines
     examples      scripts, notebooks, blocks of the pages         engines
     demo          ten images on real input                        engines; starts some if none runs
@@ -298,6 +299,15 @@ def faults(session: nox.Session) -> None:
     count = "400" if CI else "2000"
     with engines(session) as running:
         each_engine(session, running, "-m", "tests.faults", "--cases", count, *pytest_args(session))
+
+
+@nox.session
+@recorded
+def kill(session: nox.Session) -> None:
+    """Kill programs at random moments on each engine: 100 cases, a sample of 20 in CI."""
+    session.install("-e", ".", *groups("tests"))
+    with engines(session) as running:
+        each_engine(session, running, "-m", "tests.kill", "--cases", "20" if CI else "100", *pytest_args(session))
 
 
 @nox.session
