@@ -1,11 +1,11 @@
-"""Tiny images built in memory: valid ones that engines load, and broken ones that readers must refuse.
+"""Build small images in memory: valid ones that engines load, and broken ones that readers must refuse.
 
     base = ImageBuilder().layer(files={"etc/os-release": "ID=tiny", "bin/busybox": Path("busybox")})
     image = base.layer(whiteouts=["etc/os-release"], created_by="RUN rm /etc/os-release").tag("tiny:1")
     data = image.to_docker_archive()
 
-The same calls give the same bytes, always: times are 0, owners root. A builder is a value: each call returns a new
-one, so images can share a base.
+The same calls give the same bytes: times are 0, the owner is root. A builder is immutable: each call returns a new
+builder, so images can share a base.
 """
 
 from __future__ import annotations
@@ -54,24 +54,25 @@ _LAYER_TYPES = {"none": "tar", "gzip": "tar+gzip", "zstd": "tar+zstd"}
 
 @dataclass(frozen=True, slots=True)
 class BuiltLayer:
-    """A layer's uncompressed tar, and the instruction its history line shows."""
+    """A layer's uncompressed tar, and the instruction of its history entry."""
 
     tar: bytes = field(repr=False)
     created_by: str
 
     @property
     def diff_id(self) -> str:
-        """The digest of the tar."""
+        """Return the digest of the tar."""
         return sha256(self.tar)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageBuilder:
-    """An image in the making.
+    """An image to build.
 
     Attributes:
-        architecture: as Go names it; by default this machine's, so that engines here can run the image.
-        lines: history, oldest first; a string is a line that made no layer.
+        architecture: in Go's naming; by default this machine's, so that local engines can run the image.
+        lines: the history, oldest first; a string is an entry without a layer.
+        tags: names. config: execution parameters. faults: what is broken on purpose.
     """
 
     architecture: str = field(default_factory=lambda: _MACHINES.get(platform.machine(), platform.machine()))
@@ -93,18 +94,18 @@ class ImageBuilder:
         members: Iterable[tarfile.TarInfo] = (),
         created_by: str | None = None,
     ) -> ImageBuilder:
-        """Adds a layer.
+        """Return a builder with one more layer.
 
         Args:
-            files: path -> content: bytes, text, a length (filled with a pattern), or the path of a real file, whose
-                executable bits are kept.
-            dirs: folders to state; parents of what is in them need not be.
+            files: path -> content: bytes, text, a length (filled with a pattern), or the path of a real file, which
+                keeps its executable bits.
+            dirs: directories to add; parents of files need not be listed.
             whiteouts: paths of lower layers to hide.
-            opaque: folders whose content in lower layers is to be hidden.
+            opaque: directories whose content in lower layers is hidden.
             links: hardlinks, new path -> existing path.
-            symlinks: path -> target as written.
-            modes: path -> permission bits, where not 0644 or 0755 for folders.
-            members: anything else, as tarfile writes it.
+            symlinks: path -> target.
+            modes: path -> permission bits; default 0644, and 0755 for directories.
+            members: other tar members.
             created_by: the instruction; by default a COPY that names the layer.
         """
         tar = layer_tar(
@@ -120,41 +121,41 @@ class ImageBuilder:
         return self.raw_layer(tar, created_by=created_by)
 
     def raw_layer(self, tar: bytes, *, created_by: str | None = None) -> ImageBuilder:
-        """Adds a layer of these bytes, whatever they are."""
+        """Return a builder with a layer of these bytes, valid or not."""
         instruction = created_by if created_by is not None else f"COPY layer {len(self.layers)} /"
         return replace(self, lines=(*self.lines, BuiltLayer(tar, instruction)))
 
     def metadata(self, created_by: str) -> ImageBuilder:
-        """Adds a line of history that made no layer, such as ``ENV A=1``."""
+        """Return a builder with one more history entry without a layer, such as ``ENV A=1``."""
         return replace(self, lines=(*self.lines, created_by))
 
     def tag(self, *refs: str) -> ImageBuilder:
-        """Adds names."""
+        """Return a builder with more names."""
         return replace(self, tags=(*self.tags, *refs))
 
     def run_config(self, **values: Any) -> ImageBuilder:
-        """Sets execution parameters by their image-spec names: ``Cmd=["sh"]``, ``Env=["A=1"]``, ``User="1000"``."""
+        """Return a builder with execution parameters by their image-spec names: ``Cmd=["sh"]``, ``Env=["A=1"]``."""
         return replace(self, config={**self.config, **values})
 
     def broken(self, *faults: Fault) -> ImageBuilder:
-        """Builds these faults in; those of a layer concern the topmost one."""
+        """Return a builder with faults; faults of a layer concern the topmost layer."""
         return replace(self, faults=self.faults | set(faults))
 
     @property
     def layers(self) -> tuple[BuiltLayer, ...]:
-        """The layers alone, base first."""
+        """Return the layers, base first."""
         return tuple(line for line in self.lines if isinstance(line, BuiltLayer))
 
     @property
     def diff_ids(self) -> tuple[str, ...]:
-        """As the config states them."""
+        """Return the diff IDs that the configuration states."""
         ids = [layer.diff_id for layer in self.layers]
         if "wrong diff_id" in self.faults and ids:
             ids[-1] = sha256(b"something else")
         return tuple(ids)
 
     def config_bytes(self) -> bytes:
-        """The config blob."""
+        """Return the configuration blob."""
         history: list[dict[str, Any]] = [
             {"created": "1970-01-01T00:00:00Z", "created_by": line, "empty_layer": True}
             if isinstance(line, str)
@@ -180,26 +181,27 @@ class ImageBuilder:
 
     @property
     def image_id(self) -> str:
-        """The digest of the config."""
+        """Return the digest of the configuration."""
         return sha256(self.config_bytes())
 
     def to_docker_archive(
         self, layout: Layout = "docker20", *, compression: Compression = "none", documents_first: bool = False
     ) -> bytes:
-        """The tar that ``docker save`` (until 24, or since 25) or ``podman save`` would write.
+        """Return the tar that ``docker save`` (up to 24, or from 25) or ``podman save`` writes.
 
         Args:
-            compression: of the layers; only ``docker25`` can have one.
-            documents_first: manifest and config before the layers instead of after them.
+            layout: which of these.
+            compression: of the layers; ``docker25`` only.
+            documents_first: put manifest and configuration before the layers.
         """
         return docker_archive([self], layout, compression=compression, documents_first=documents_first)
 
     def to_oci_layout(self, *, compression: Compression = "gzip") -> bytes:
-        """An OCI layout as a tar, without ``manifest.json``."""
+        """Return an OCI layout as a tar, without ``manifest.json``."""
         return pack(self.oci_members(compression=compression))
 
     def oci_members(self, *, compression: Compression = "gzip") -> dict[str, bytes]:
-        """The files of an OCI layout, by name."""
+        """Return the files of an OCI layout by name."""
         blobs: dict[str, bytes] = {}
 
         def descriptor(data: bytes, media_type: str) -> dict[str, Any]:
@@ -239,7 +241,7 @@ class ImageBuilder:
         return {**blobs, "index.json": _json(index), "oci-layout": _json({"imageLayoutVersion": "1.0.0"})}
 
     def _break(self, members: dict[str, bytes], top: str, config: str) -> None:
-        """Builds in the faults that concern members."""
+        """Apply the faults that concern members."""
         if "missing layer" in self.faults:
             members.pop(top, None)
         if "truncated layer" in self.faults and top in members:
@@ -257,7 +259,7 @@ def docker_archive(
     compression: Compression = "none",
     documents_first: bool = False,
 ) -> bytes:
-    """One archive of several images, which share the layers they have in common."""
+    """Return one archive of several images, which share their common layers."""
     documents: dict[str, bytes] = {}
     blobs: dict[str, bytes] = {}
     links: dict[str, str] = {}
@@ -307,7 +309,10 @@ def layer_tar(
     modes: Mapping[str, int] | None = None,
     members: Iterable[tarfile.TarInfo] = (),
 ) -> bytes:
-    """A layer's tar; see ``ImageBuilder.layer``. Folders come first, then whiteouts, files and links."""
+    """Return the tar of a layer, as ``ImageBuilder.layer`` describes it.
+
+    Directories come first, then whiteouts, files, links.
+    """
     out = io.BytesIO()
     modes = modes or {}
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -338,7 +343,7 @@ def layer_tar(
 
 
 def pack(members: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> bytes:
-    """A tar of these files, and symlinks after them."""
+    """Return a tar of files, with symlinks after them."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, data in members.items():
@@ -353,7 +358,7 @@ def pack(members: Mapping[str, bytes], links: Mapping[str, str] | None = None) -
 
 
 def unpack_to(members: Mapping[str, bytes], folder: Path) -> Path:
-    """Writes members into a folder: an OCI layout as tools keep it on disk."""
+    """Write members into a directory: an OCI layout as tools keep it on disk."""
     for name, data in members.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

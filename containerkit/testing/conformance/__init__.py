@@ -1,20 +1,19 @@
-"""The one suite that every engine has to pass: a class of pytest tests, one fact each.
+"""The conformance suite: a class of pytest scenarios that every backend passes, one fact each.
 
-Give it two fixtures and inherit::
+Provide two fixtures and inherit::
 
     class TestMyEngine(EngineConformance):
         @pytest.fixture(scope="session")
-        def engine(self) -> Iterator[Engine]: ...        # open
+        def engine(self) -> Iterator[Engine]: ...        # an open Engine
 
         @pytest.fixture(scope="session")
-        def shell_image(self) -> str: ...                # a local image with busybox, its applets linked
+        def shell_image(self) -> str: ...                # a local image with busybox and links to its programs
 
-An engine in memory, without Capability.PROCESSES, is asked what needs no process. The commands that the suite then
-still runs have to be scripted: true, false, touch, cat, printf, echo, seq; sleep, sh and httpd only have
-to be in the image.
+A backend without Capability.PROCESSES runs only the scenarios that need no process. Such a backend has to script these
+commands: true, false, touch, cat, printf, echo, seq. The programs sleep, sh and httpd only have to be in the image.
 
-Everything it makes carries a unique name and the session's labels, and is removed; nothing else is touched. Published
-ports are looked for at 127.0.0.1: run it where the engine's own is.
+Everything that the suite creates has a unique name and the session's labels, and is removed; nothing else is touched.
+Published ports are expected at 127.0.0.1: run the suite on the engine's own machine.
 """
 
 from __future__ import annotations
@@ -58,10 +57,10 @@ class EngineConformance(
     CapabilityScenarios,
     EngineScenarios,
 ):
-    """What every engine does the same. Inherit, with fixtures `engine` and `shell_image`."""
+    """The behavior that every engine shares. Inherit, with fixtures `engine` and `shell_image`."""
 
     def test_nothing_is_left(self, engine: Engine) -> None:
-        """After all of these tests nothing of this session is there."""
+        """The tests of this class leave nothing of this session behind."""
         filters = {"label": [f"containerkit.session={engine._core.session.id}"]}
         assert engine.containers.list(all=True, filters=filters) == []
         assert engine.volumes.list(filters=filters) == []

@@ -1,4 +1,4 @@
-"""Builds."""
+"""Scenarios: builds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class BuildScenarios(Scenarios):
     def test_build(
         self, engine: Engine, shell_image: str, context: dict[str, Any], options: Any, line: str, expected: str
     ) -> None:
-        """A build does what its instructions and options say."""
+        """A build follows its instructions and options."""
         files = {path: text.format(shell_image) if "FROM" in str(text) else text for path, text in context.items()}
         with image_name(engine) as ref:
             engine.images.build(files, tag=ref, **options)
@@ -62,7 +62,7 @@ class BuildScenarios(Scenarios):
     @needs(Capability.BUILD)
     @pytest.mark.parametrize("form", ["folder", "mapping"])
     def test_build_dockerignore(self, engine: Engine, shell_image: str, tmp_path: Path, form: str) -> None:
-        """.dockerignore leaves out, and "!" brings back."""
+        """.dockerignore excludes files, and "!" includes them again."""
         files = {
             "Dockerfile": f"FROM {shell_image}\nCOPY . /ctx\n",
             ".dockerignore": "# comment\n*.log\n!keep.log\ndeep/**\n!deep/in/this\n",
@@ -83,21 +83,21 @@ class BuildScenarios(Scenarios):
 
     @needs(Capability.BUILD)
     def test_build_labels(self, engine: Engine, shell_image: str) -> None:
-        """labels= are on the image."""
+        """labels= sets labels of the image."""
         with image_name(engine) as ref:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}, tag=ref, labels={"a": "1", "b": "x=y"})
             assert (built.labels["a"], built.labels["b"]) == ("1", "x=y")
 
     @needs(Capability.BUILD)
     def test_build_several_tags(self, engine: Engine, shell_image: str) -> None:
-        """tag= takes several names."""
+        """tag= accepts several names."""
         with image_name(engine) as one, image_name(engine) as two:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\nENV A={fresh_name()}\n"}, tag=[one, two])
             assert set(built.refs) == {one.removeprefix("docker.io/"), two.removeprefix("docker.io/")}
 
     @needs(Capability.BUILD)
     def test_build_progress(self, engine: Engine, shell_image: str) -> None:
-        """on_progress= is given the builder's words."""
+        """on_progress= receives the builder's output."""
         words: list[str] = []
         mark = fresh_name()
         with image_name(engine) as ref:
@@ -111,7 +111,7 @@ class BuildScenarios(Scenarios):
 
     @needs(Capability.BUILD)
     def test_build_failure(self, engine: Engine, shell_image: str) -> None:
-        """A failed build is BuildFailed with the log and the step that failed."""
+        """A failed build raises BuildFailed with the log and the failed step."""
         mark = fresh_name()
         text = f"FROM {shell_image}\nENV A=1\nRUN echo {mark}; exit 9\nENV B=2\n"
         with image_name(engine) as ref:
@@ -129,14 +129,14 @@ class BuildScenarios(Scenarios):
         ids=["syntax", "empty", "copy-missing", "base-missing", "run"],
     )  # fmt: skip
     def test_build_failures(self, engine: Engine, shell_image: str, text: str) -> None:
-        """Whatever stops a build is BuildFailed."""
+        """Every failure of a build raises BuildFailed."""
         with pytest.raises(BuildFailed):
             engine.images.build({"Dockerfile": text.format(shell_image)}, no_cache=True)
 
     @needs(Capability.BUILD)
     @pytest.mark.parametrize("good", [True, False], ids=["good", "failed"])
     def test_build_leaves_no_container(self, engine: Engine, shell_image: str, good: bool) -> None:
-        """No intermediate container is left, also of a failed build."""
+        """A build leaves no intermediate container, also if it fails."""
         mark = fresh_name()
         text = f"FROM {shell_image}\nRUN echo {mark} one\nRUN echo {mark} two; {'true' if good else 'false'}\n"
         with image_name(engine) as ref:
@@ -156,14 +156,14 @@ class BuildScenarios(Scenarios):
         ids=["type", "empty", "missing", "content", "escape", "dockerfile", "tag", "unknown", "platform", "build-args"],
     )  # fmt: skip
     def test_build_bad_input(self, engine: Engine, context: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A context or option that cannot be is InvalidOption, before anything is sent."""
+        """An invalid context or option raises InvalidOption before anything is sent."""
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.images.build(context, **options)
 
     @needs(Capability.BUILD)
     def test_build_mounts_as_declared(self, engine: Engine, shell_image: str) -> None:
-        """RUN --mount works where it is declared, and fails where it is not."""
+        """RUN --mount works if it is declared, and fails otherwise."""
         text = f"FROM {shell_image}\nRUN --mount=type=tmpfs,target=/t touch /t/x\n"
         with image_name(engine) as ref:
             if Capability.BUILD_MOUNTS in engine.capabilities:

@@ -1,4 +1,4 @@
-"""The engine itself: what it says and declares, its events, and many at once."""
+"""Scenarios: the engine's info, capabilities, events, and many threads."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["EngineScenarios"]
 
 
 class EngineScenarios(Scenarios):
-    """The engine itself: what it says and declares, its events, and many at once."""
+    """The engine's info, capabilities, events, and many threads."""
 
     def test_info_is_complete(self, engine: Engine) -> None:
-        """info() tells version, store, cgroups and the machine, each in one vocabulary."""
+        """info() returns version, store, cgroups and machine in one vocabulary."""
         info = engine.info()
         assert info.kind == engine.kind
         assert info.version[0].isdigit()
@@ -40,11 +40,11 @@ class EngineScenarios(Scenarios):
         assert info.memory > 1 << 20
 
     def test_capabilities_are_of_one_vocabulary(self, engine: Engine) -> None:
-        """What the engine declares are Capability values."""
+        """Declared capabilities are Capability values."""
         assert engine.capabilities <= frozenset(Capability)
 
     def test_processes_as_declared(self, engine: Engine, shell_image: str) -> None:
-        """An engine that runs processes shows the kernel's view of one; one that does not says so."""
+        """An engine with processes shows the kernel's view of one; another raises Unsupported."""
         command = ["cat", "/proc/self/comm"]
         if Capability.PROCESSES in engine.capabilities:
             assert engine.run(shell_image, command).stdout == "cat\n"
@@ -57,7 +57,7 @@ class EngineScenarios(Scenarios):
 
     @pytest.mark.parametrize("what", ["build", "pull", "push", "login"])
     def test_builds_and_registries_as_declared(self, engine: Engine, shell_image: str, what: str) -> None:
-        """Without a builder or a way to registries, what needs one is Unsupported and names it."""
+        """Without a builder or registry access, the calls that need one raise Unsupported with the capability."""
         calls: dict[str, Callable[[], object]] = {
             "build": lambda: engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}),
             "pull": lambda: engine.images.pull("127.0.0.1:9/containerkit/none:1"),
@@ -76,7 +76,7 @@ class EngineScenarios(Scenarios):
                 calls[what]()
 
     def test_events_of_the_past(self, engine: Engine, shell_image: str) -> None:
-        """What happened between since and until is told, in Docker's words."""
+        """Events between since and until are returned, in Docker's words."""
         mark = fresh_name()
         began = time.time()
         engine.run(shell_image, ["false"], name=mark)
@@ -93,7 +93,7 @@ class EngineScenarios(Scenarios):
         assert [event.exit_code for event in mine if event.action == "die"] == [1]
 
     def test_events_closed_from_another_thread(self, engine: Engine) -> None:
-        """An endless stream of events ends when another thread closes it."""
+        """Another thread can close an endless stream of events."""
         stream = engine.events(filters={"label": [f"none={fresh_name()}"]})
         reader = threading.Thread(target=lambda: list(stream))
         reader.start()
@@ -104,7 +104,7 @@ class EngineScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_forty_containers_from_eight_threads(self, engine: Engine, shell_image: str) -> None:
-        """40 containers are started, used and removed from 8 threads of one Engine: nothing lost, nothing left."""
+        """Eight threads start, use and remove 40 containers through one Engine."""
         mark = fresh_name()
 
         def one(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The status map: which refusal is which error."""
+"""Scenarios: which failure raises which error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["ErrorScenarios"]
 
 
 class ErrorScenarios(Scenarios):
-    """The status map: which refusal is which error."""
+    """Which failure raises which error."""
 
     @pytest.mark.parametrize(
         "verb",
@@ -42,7 +42,7 @@ class ErrorScenarios(Scenarios):
          "read_file", "remove"],
     )  # fmt: skip
     def test_missing_container(self, engine: Engine, shell_image: str, verb: str) -> None:
-        """Every verb of a container that is gone is ContainerNotFound."""
+        """Every method of a removed container raises ContainerNotFound."""
         container = engine.containers.create(shell_image)
         container.record  # noqa: B018  known, so that nothing has to be asked first
         container.remove()
@@ -59,7 +59,7 @@ class ErrorScenarios(Scenarios):
         "what", ["container", "image", "volume", "network", "image-create", "image-remove", "tag", "network-create"]
     )
     def test_missing_things(self, engine: Engine, shell_image: str, what: str) -> None:
-        """What is not there is the NotFound of its kind."""
+        """A missing resource raises the NotFound of its kind."""
         none = fresh_name("none")
         calls: dict[str, tuple[type[NotFound], Callable[[], object]]] = {
             "container": (ContainerNotFound, lambda: engine.containers.get(none)),
@@ -77,13 +77,13 @@ class ErrorScenarios(Scenarios):
 
     @pytest.mark.parametrize("what", ["volume", "network"])
     def test_remove_missing(self, engine: Engine, what: str) -> None:
-        """Removing what is not there is the NotFound of its kind."""
+        """Removing a missing resource raises the NotFound of its kind."""
         with pytest.raises(VolumeNotFound if what == "volume" else NetworkNotFound):
             (engine.volumes if what == "volume" else engine.networks).remove(fresh_name("none"))
 
     @pytest.mark.parametrize("what", ["create", "start", "rename"])
     def test_container_name_in_use(self, engine: Engine, shell_image: str, box: Container, what: str) -> None:
-        """A container's name that is taken is NameInUse."""
+        """A taken container name raises NameInUse."""
         with engine.containers.create(shell_image) as other:
             calls: dict[str, Callable[[], object]] = {
                 "rename": lambda: other.rename(box.name),
@@ -96,7 +96,7 @@ class ErrorScenarios(Scenarios):
 
     @pytest.mark.parametrize("what", ["kill", "exec", "pause", "top"])
     def test_wrong_state_of_a_stopped_one(self, engine: Engine, shell_image: str, what: str) -> None:
-        """What needs a running container is WrongState with one that does not run."""
+        """A method that needs a running container raises WrongState on a stopped one."""
         capability = {"pause": Capability.PAUSE, "top": Capability.TOP}.get(what)
         error = WrongState if capability is None or capability in engine.capabilities else Unsupported
         with engine.start(shell_image, ["true"]) as container:
@@ -105,13 +105,13 @@ class ErrorScenarios(Scenarios):
                 container.exec(["true"]) if what == "exec" else getattr(container, what)()
 
     def test_remove_running(self, box: Container) -> None:
-        """Removing what runs is WrongState, unless forced."""
+        """Removing a running container raises WrongState, unless forced."""
         with pytest.raises(WrongState):
             box.remove()
         assert box.refresh().status == "running"
 
     def test_exec_paused(self, engine: Engine, box: Container) -> None:
-        """exec in a paused container is WrongState."""
+        """exec in a paused container raises WrongState."""
         if Capability.PAUSE not in engine.capabilities:
             with pytest.raises(Unsupported):
                 box.pause()
@@ -125,7 +125,7 @@ class ErrorScenarios(Scenarios):
 
     @pytest.mark.parametrize("command", [["/no/such"], ["no-such"], ["/etc"]], ids=["path", "name", "folder"])
     def test_start_bad_command(self, engine: Engine, shell_image: str, command: list[str]) -> None:
-        """What cannot be started is StartFailed, and the container is gone."""
+        """A command that cannot start raises StartFailed, and the container is removed."""
         name = fresh_name()
         with pytest.raises(StartFailed):
             engine.start(shell_image, command, name=name)
@@ -133,7 +133,7 @@ class ErrorScenarios(Scenarios):
 
     @pytest.mark.parametrize("by", ["container", "process"])
     def test_host_port_taken(self, engine: Engine, shell_image: str, by: str) -> None:
-        """A host port that is taken is one error on every engine, and the container is gone."""
+        """A taken host port raises one error on every engine, and the container is removed."""
         name, port = fresh_name(), free_port()
         with contextlib.ExitStack() as stack:
             if by == "container":
@@ -148,7 +148,7 @@ class ErrorScenarios(Scenarios):
         assert not engine.containers.exists(name)
 
     def test_no_vendor_exception_in_a_message(self, engine: Engine) -> None:
-        """An error has the vendor's as its cause, and is its own class."""
+        """An error is containerkit's own class, with the vendor's as its cause."""
         with pytest.raises(ContainerNotFound) as caught:
             engine.containers.get(fresh_name("none"))
         assert type(caught.value).__module__ == "containerkit.errors"

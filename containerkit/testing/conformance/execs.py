@@ -1,4 +1,4 @@
-"""exec(): as run, in a container that runs."""
+"""Scenarios: exec()."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = ["ExecScenarios"]
 
 
 class ExecScenarios(Scenarios):
-    """exec(): as run, in a container that runs."""
+    """exec()."""
 
     @needs(Capability.PROCESSES)
     def test_exec_keeps_streams_apart(self, box: Container) -> None:
-        """exec gives stdout, stderr and exit code together."""
+        """exec returns stdout, stderr and exit code."""
         result = box.exec(["sh", "-c", "echo out; echo err >&2; exit 5"])
         assert (result.exit_code, result.stdout, result.stderr) == (5, "out\n", "err\n")
 
     @needs(Capability.PROCESSES)
     def test_exec_random_round_trip(self, box: Container) -> None:
-        """1 MiB of random bytes goes in and comes back, with a word on stderr and an exit code."""
+        """1 MiB of random bytes passes stdin and stdout unchanged, beside stderr and an exit code."""
         data = random.Random(1).randbytes(1 << 20)
         result = box.exec(["sh", "-c", "cat; echo done >&2; exit 4"], input=data, timeout=60)
         assert (result.exit_code, result.stderr) == (4, "done\n")
@@ -58,7 +58,7 @@ class ExecScenarios(Scenarios):
         ids=["env", "env-list", "user", "group", "workdir", "tty", "input", "input-empty", "no-input"],
     )
     def test_exec_options(self, box: Container, options: dict[str, Any], line: str, expected: str) -> None:
-        """exec takes env, user, workdir, tty and input as run does."""
+        """exec accepts env, user, workdir, tty and input as run does."""
         assert box.exec(["sh", "-c", line], timeout=30, **options).stdout.strip() == expected
 
     @needs(Capability.PROCESSES)
@@ -70,14 +70,14 @@ class ExecScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_exec_on_output(self, box: Container) -> None:
-        """on_output= sees every piece."""
+        """on_output= receives every piece."""
         seen: list[bytes] = []
         box.exec(["sh", "-c", "echo 1; sleep 0.3; echo 2"], on_output=lambda piece: seen.append(piece.data))
         assert b"".join(seen) == b"1\n2\n"
 
     @needs(Capability.PROCESSES)
     def test_exec_timeout_ends_the_command(self, box: Container) -> None:
-        """At a timeout the command is ended, with what it started, and what it wrote is kept."""
+        """A timeout ends the command and its children, and keeps their output."""
         with pytest.raises(EngineTimeout) as caught:
             box.exec(["sh", "-c", "echo a; sleep 4321; true"], timeout=1)
         assert caught.value.stdout == "a\n"
@@ -89,18 +89,18 @@ class ExecScenarios(Scenarios):
         "options", [{}, {"workdir": "/none"}, {"user": "nobody-here"}], ids=["program", "workdir", "user"]
     )
     def test_exec_cannot_start(self, box: Container, options: dict[str, Any]) -> None:
-        """A program, folder or user that is not there is StartFailed."""
+        """A missing program, directory or user raises StartFailed."""
         with pytest.raises(StartFailed):
             box.exec(["/no/such/program"] if not options else ["true"], **options)
 
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("code", [126, 127])
     def test_exec_exit_code_of_a_shell(self, box: Container, code: int) -> None:
-        """126 and 127 from a program that did start are exit codes."""
+        """126 and 127 of a program that started are exit codes."""
         assert box.exec(["sh", "-c", f"exit {code}"]).exit_code == code
 
     @pytest.mark.parametrize("command", ["", [], [""], ["a\0"], 5, None], ids=repr)
     def test_exec_bad_command(self, box: Container, command: Any) -> None:
-        """A command that is none is InvalidOption."""
+        """An invalid command raises InvalidOption."""
         with pytest.raises(InvalidOption):
             box.exec(command)

@@ -1,4 +1,4 @@
-"""Files: copied in and out, compared, exported, committed."""
+"""Scenarios: copy in and out, diff, export, commit."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ __all__ = ["FileScenarios"]
 
 
 class FileScenarios(Scenarios):
-    """Files: copied in and out, compared, exported, committed."""
+    """Copy in and out, diff, export, commit."""
 
     def test_copy_file_both_ways(self, box: Container, tmp_path: Path) -> None:
-        """A file goes in and comes out as it was."""
+        """A file is unchanged after copying in and out."""
         data = random.Random(2).randbytes(200_000)
         (tmp_path / "a").write_bytes(data)
         box.copy_to(tmp_path / "a", "/tmp/b")
@@ -41,14 +41,14 @@ class FileScenarios(Scenarios):
         assert box.copy_from("/tmp/b", tmp_path / "c").read_bytes() == data
 
     def test_copy_into_folder(self, box: Container, tmp_path: Path) -> None:
-        """Into a folder that exists, a file keeps its name."""
+        """A file copied into an existing directory keeps its name."""
         (tmp_path / "a").write_text("x")
         box.copy_to(tmp_path / "a", "/tmp")
         assert box.read_file("/tmp/a") == b"x"
 
     @needs(Capability.PROCESSES)
     def test_copy_folder_both_ways(self, box: Container, tmp_path: Path) -> None:
-        """A folder goes in and comes out with everything in it."""
+        """A directory is copied in and out with its content."""
         source = tmp_path / "src"
         (source / "sub").mkdir(parents=True)
         (source / "sub" / "f").write_text("deep")
@@ -64,7 +64,7 @@ class FileScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("mode", [0o600, 0o755, 0o444])
     def test_copy_keeps_mode(self, box: Container, tmp_path: Path, mode: int) -> None:
-        """Permission bits are kept, both ways."""
+        """Permission bits are kept both ways."""
         (tmp_path / "a").write_text("x")
         (tmp_path / "a").chmod(mode)
         box.copy_to(tmp_path / "a", "/tmp/b")
@@ -73,26 +73,26 @@ class FileScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_copy_sets_owner_and_mode(self, box: Container, tmp_path: Path) -> None:
-        """uid, gid and mode are as given."""
+        """uid, gid and mode are applied."""
         (tmp_path / "a").write_text("x")
         box.copy_to(tmp_path / "a", "/tmp/b", uid=12, gid=34, mode=0o640)
         assert shell(box, "stat -c '%u %g %a' /tmp/b") == "12 34 640"
 
     @needs(Capability.PROCESSES)
     def test_write_file(self, box: Container) -> None:
-        """write_file makes a file with owner and mode."""
+        """write_file creates a file with owner and mode."""
         box.write_file("/tmp/f", "grün\n", mode=0o600, uid=5, gid=6)
         assert shell(box, "stat -c '%u %g %a' /tmp/f; cat /tmp/f") == "5 6 600\ngrün"
 
     def test_write_file_replaces(self, box: Container) -> None:
-        """write_file replaces what is there."""
+        """write_file replaces an existing file."""
         box.write_file("/tmp/f", b"long content")
         box.write_file("/tmp/f", b"")
         assert box.read_file("/tmp/f") == b""
 
     @pytest.mark.parametrize("what", ["read", "copy-from", "copy-to", "write"])
     def test_missing_path(self, box: Container, tmp_path: Path, what: str) -> None:
-        """A path, or folder to copy into, that is not in the container is NotFound."""
+        """A missing path or target directory in the container raises NotFound."""
         (tmp_path / "a").write_text("x")
         calls: dict[str, Callable[[], object]] = {
             "read": lambda: box.read_file("/none"),
@@ -104,13 +104,13 @@ class FileScenarios(Scenarios):
             calls[what]()
 
     def test_copy_to_missing_source(self, box: Container, tmp_path: Path) -> None:
-        """A source that is not on this machine is FileNotFoundError."""
+        """A missing source on this machine raises FileNotFoundError."""
         with pytest.raises(FileNotFoundError):
             box.copy_to(tmp_path / "none", "/tmp/x")
 
     @needs(Capability.PROCESSES)
     def test_copy_into_a_stopped_container(self, engine: Engine, shell_image: str) -> None:
-        """Copying needs no process."""
+        """Copying works on a stopped container."""
         with engine.containers.create(shell_image, ["cat", "/in.txt"]) as container:
             container.write_file("/in.txt", "before\n")
             container.start()
@@ -125,7 +125,7 @@ class FileScenarios(Scenarios):
         ("modified", "/etc/group", "echo x >>/etc/group"),
     ])  # fmt: skip
     def test_diff(self, box: Container, kind: str, path: str, line: str) -> None:
-        """diff() tells what is added, modified and deleted."""
+        """diff() reports added, modified and deleted paths."""
         if path != "/new" and box.exec(["test", "-f", path]).exit_code:
             pytest.skip(f"the image has no {path}")
         shell(box, line)
@@ -134,7 +134,7 @@ class FileScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("link", ["/tmp/absolute", "/tmp/relative", "/tmp/relative/", "/tmp/file"])
     def test_copy_onto_a_link(self, engine: Engine, shell_image: str, tmp_path: Path, link: str) -> None:
-        """A link is followed, to a folder or a file, and stays what it is."""
+        """copy_to follows a link in the container, to a directory or file, and keeps the link."""
         (tmp_path / "new").write_text("new\n")
         with engine.start(shell_image, SLEEP) as container:
             shell(
@@ -148,14 +148,14 @@ class FileScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_diff_of_a_folder_made_anew(self, engine: Engine, shell_image: str) -> None:
-        """A folder that was removed and made again is modified: it is there, with what is in it now."""
+        """A directory that was removed and created again is reported as modified."""
         with engine.start(shell_image, SLEEP) as container:
             shell(container, "rm -r /etc; mkdir /etc; echo x >/etc/new")
             kinds = {change.path: change.kind for change in container.diff()}
         assert (kinds["/etc"], kinds["/etc/new"]) == ("modified", "added")
 
     def test_export(self, box: Container) -> None:
-        """export() gives the merged file system as a tar."""
+        """export() returns the merged file system as a tar."""
         box.write_file("/tmp/mark", "here")
         with box.export() as stream:
             data = b"".join(stream)
@@ -165,7 +165,7 @@ class FileScenarios(Scenarios):
             assert file.read() == b"here"
 
     def test_commit(self, engine: Engine, box: Container, shell_image: str) -> None:
-        """commit() makes an image with one layer more, and the changes asked for."""
+        """commit() creates an image with one more layer and the requested changes."""
         box.write_file("/mark", "here\n")
         with image_name(engine) as ref:
             image = box.commit(ref, message="why", author="me", changes=["ENV A=1", 'CMD ["cat", "/mark"]'])

@@ -1,4 +1,4 @@
-"""Images: load, save, names, removal, history, registries."""
+"""Scenarios: images, their names, archives, registries."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ __all__ = ["ImageScenarios"]
 
 
 class ImageScenarios(Scenarios):
-    """Images: load, save, names, removal, history, registries."""
+    """Images, their names, archives, registries."""
 
     @pytest.mark.parametrize("form", ["bytes", "path", "file", "pieces"])
     def test_load(self, engine: Engine, tmp_path: Path, form: str) -> None:
-        """An archive is loaded from bytes, a path, an open file and pieces."""
+        """An archive is loaded from bytes, a path, an open file or pieces."""
         with image_name(engine) as ref:
             builder = tiny_image().tag(ref)
             data = builder.to_docker_archive()
@@ -56,25 +56,25 @@ class ImageScenarios(Scenarios):
 
     @pytest.mark.parametrize("data", [b"", b"not a tar", b"\0" * 10240], ids=["empty", "text", "zeros"])
     def test_load_bad(self, engine: Engine, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is no archive is InvalidImage, before anything is sent."""
+        """Data that is no archive raises InvalidImage before anything is sent."""
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidImage):
             engine.images.load(data)
 
     def test_load_truncated(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An archive that is cut short is InvalidImage, before anything is sent."""
+        """A truncated archive raises InvalidImage before anything is sent."""
         data = ImageBuilder().layer(files={"big": 200_000}).tag("containerkit/cut:1").to_docker_archive()
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidImage):
             engine.images.load(data[:100_000])
 
     def test_load_a_folder(self, engine: Engine, tmp_path: Path) -> None:
-        """A folder where a file is expected is InvalidOption."""
+        """A directory in place of a file raises InvalidOption."""
         with pytest.raises(InvalidOption):
             engine.images.load(tmp_path)
 
     def test_save_and_load(self, engine: Engine, tmp_path: Path) -> None:
-        """What is saved can be loaded again, under its name."""
+        """A saved image can be loaded again under its name."""
         with image_name(engine) as ref:
             builder = tiny_image().tag(ref)
             engine.images.load(builder.to_docker_archive())
@@ -85,7 +85,7 @@ class ImageScenarios(Scenarios):
             assert engine.images.get(ref).diff_ids == builder.diff_ids
 
     def test_save_several(self, engine: Engine, tmp_path: Path) -> None:
-        """Several images go into one archive."""
+        """Several images can be saved into one archive."""
         with image_name(engine) as one, image_name(engine) as two:
             for ref in (one, two):
                 engine.images.load(tiny_image().tag(ref).to_docker_archive())
@@ -97,7 +97,7 @@ class ImageScenarios(Scenarios):
             assert engine.images.exists(two)
 
     def test_save_missing(self, engine: Engine, tmp_path: Path) -> None:
-        """Saving what is not there is ImageNotFound, and no file is left."""
+        """Saving a missing image raises ImageNotFound and leaves no file."""
         with pytest.raises(ImageNotFound):
             engine.images.save(fresh_name("none"), tmp_path / "out.tar")
         assert list(tmp_path.iterdir()) == []
@@ -108,7 +108,7 @@ class ImageScenarios(Scenarios):
          ("localhost:5000/{}:1", "localhost:5000/{}:1"), ("registry.test/{}", "registry.test/{}:latest")],
     )  # fmt: skip
     def test_tag_and_refs(self, engine: Engine, shell_image: str, given: str, shown: str) -> None:
-        """The same short name means the same image on every engine, and shows the same."""
+        """A short name means the same image on every engine, and is shown the same."""
         word = fresh_name("ref")
         with image_name(engine, given.format(word)) as ref:
             image = engine.images.get(shell_image)
@@ -118,7 +118,7 @@ class ImageScenarios(Scenarios):
             assert any(shown.format(word) in entry.refs for entry in engine.images.list())
 
     def test_remove_one_name_of_two(self, engine: Engine) -> None:
-        """Removing a name leaves the image while it has another."""
+        """Removing one name keeps an image that has another."""
         with image_name(engine) as one, image_name(engine) as two:
             engine.images.load(tiny_image().tag(one).to_docker_archive())
             engine.images.get(one).tag(two)
@@ -129,7 +129,7 @@ class ImageScenarios(Scenarios):
             assert not engine.images.exists(two)
 
     def test_remove_image_with_all_names(self, engine: Engine) -> None:
-        """Image.remove() removes all of its names."""
+        """Image.remove() removes all names."""
         with image_name(engine) as one, image_name(engine) as two:
             engine.images.load(tiny_image().tag(one).to_docker_archive())
             image = engine.images.get(one)
@@ -141,7 +141,7 @@ class ImageScenarios(Scenarios):
     @needs(Capability.BUILD)
     @pytest.mark.parametrize("running", [True, False], ids=["running", "created"])
     def test_image_in_use(self, engine: Engine, shell_image: str, running: bool) -> None:
-        """An image that a container has is InUse."""
+        """Removing an image that a container uses raises InUse."""
         with image_name(engine) as ref:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\nLABEL a={fresh_name()}\n"}, tag=ref)
             with engine.containers.create(ref, SLEEP) as container:
@@ -155,7 +155,7 @@ class ImageScenarios(Scenarios):
 
     @pytest.mark.parametrize("how", ["id", "short", "name"])
     def test_get_image(self, engine: Engine, shell_image: str, how: str) -> None:
-        """An image is found by ID, the start of it, and name."""
+        """An image is found by ID, prefix of the ID, and name."""
         image = engine.images.get(shell_image)
         ref = {"id": image.id, "short": image.short_id, "name": shell_image}[how]
         assert engine.images.get(ref) == image
@@ -163,7 +163,7 @@ class ImageScenarios(Scenarios):
         assert len(image.id) == 71
 
     def test_an_image_with_two_names_in_use(self, engine: Engine) -> None:
-        """Its removal is InUse, as with one name: neither it nor its container goes."""
+        """Removing an image with two names that a container uses raises InUse and removes nothing."""
         ref, again = (f"docker.io/containerkit/two-{word}:{uuid.uuid4().hex[:8]}" for word in ("a", "b"))
         (image,) = engine.images.load(ImageBuilder().layer(files={"a": 1}).tag(ref).to_docker_archive())
         image.tag(again)
@@ -179,12 +179,12 @@ class ImageScenarios(Scenarios):
         assert not engine.images.exists(again)
 
     def test_an_image_for_another_platform_is_none(self, engine: Engine, shell_image: str) -> None:
-        """platform= is heeded: an image that is here for this machine only is not taken for another."""
+        """platform= does not accept a local image for another platform."""
         with pytest.raises(ImageNotFound, match="s390x"):
             engine.containers.create(shell_image, ["true"], platform="linux/s390x")
 
     def test_beginnings_of_an_id(self, engine: Engine, shell_image: str) -> None:
-        """An image is found by any unambiguous beginning of its ID, and what begins none is ImageNotFound."""
+        """An image is found by any unambiguous prefix of its ID; another prefix raises ImageNotFound."""
         identity = engine.images.get(shell_image).id
         digits = identity.removeprefix("sha256:")
         for ref in (identity, digits, digits[:12], f"sha256:{digits[:12]}", digits[:7], digits[:40]):
@@ -194,7 +194,7 @@ class ImageScenarios(Scenarios):
                 engine.images.get(ref)
 
     def test_localhost_is_a_registry_of_its_own(self, engine: Engine) -> None:
-        """An image named localhost/… is found by every name that load() and refs give it."""
+        """An image named localhost/… is found by every name that load() and refs return."""
         name = f"localhost/ck-{uuid.uuid4().hex[:8]}:1"
         (image,) = engine.images.load(ImageBuilder().layer(files={"a": 1}).tag(name).to_docker_archive())
         try:
@@ -205,7 +205,7 @@ class ImageScenarios(Scenarios):
 
     @needs(Capability.BUILD)
     def test_image_list_filter(self, engine: Engine, shell_image: str) -> None:
-        """A filter by label finds the one image."""
+        """A label filter finds one image."""
         mark = fresh_name()
         with image_name(engine) as ref:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}, tag=ref, labels={"mark": mark})
@@ -213,7 +213,7 @@ class ImageScenarios(Scenarios):
 
     @needs(Capability.BUILD)
     def test_image_prune_by_label(self, engine: Engine, shell_image: str) -> None:
-        """prune() removes an image without a name that matches, and keeps one with a name."""
+        """prune() removes an unnamed image that matches, and keeps a named one."""
         mark = fresh_name()
         with image_name(engine) as ref:
             kept = engine.images.build({"Dockerfile": f"FROM {shell_image}\n"}, tag=ref, labels={"mark": mark})
@@ -224,7 +224,7 @@ class ImageScenarios(Scenarios):
 
     @needs(Capability.BUILD)
     def test_image_history(self, engine: Engine, shell_image: str) -> None:
-        """history() is oldest first, and has the instructions."""
+        """history() returns the instructions, oldest first."""
         with image_name(engine) as ref:
             built = engine.images.build({"Dockerfile": f"FROM {shell_image}\nENV ONE=1\nENV TWO=2\n"}, tag=ref)
             words = [entry.created_by for entry in built.history()]
@@ -233,14 +233,14 @@ class ImageScenarios(Scenarios):
 
     @needs(Capability.REGISTRY)
     def test_pull_failure_has_a_reason(self, engine: Engine) -> None:
-        """A failed pull is PullFailed with the reason."""
+        """A failed pull raises PullFailed with the reason."""
         with pytest.raises(PullFailed) as caught:
             engine.images.pull("127.0.0.1:9/containerkit/none:1")
         assert "refused" in str(caught.value)
 
     @needs(Capability.REGISTRY)
     def test_push_failure_has_a_reason(self, engine: Engine, shell_image: str) -> None:
-        """A failed push is PushFailed with the reason."""
+        """A failed push raises PushFailed with the reason."""
         with image_name(engine, f"127.0.0.1:9/containerkit/{fresh_name()}:1") as ref:
             engine.images.get(shell_image).tag(ref)
             with pytest.raises(PushFailed) as caught:
@@ -249,6 +249,6 @@ class ImageScenarios(Scenarios):
 
     @needs(Capability.REGISTRY)
     def test_push_missing(self, engine: Engine) -> None:
-        """Pushing what is not there is ImageNotFound."""
+        """Pushing a missing image raises ImageNotFound."""
         with pytest.raises(ImageNotFound):
             engine.images.push(f"127.0.0.1:9/containerkit/{fresh_name()}:1")

@@ -1,4 +1,4 @@
-"""The life of a container, from create to remove."""
+"""Scenarios: the life of a container, from create to remove."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ class LifeScenarios(Scenarios):
     """The life of a container, from create to remove."""
 
     def test_waiting_for_what_was_never_started(self, engine: Engine, shell_image: str) -> None:
-        """WrongState, and not the 0 that engines say."""
+        """Waiting for a container that never started raises WrongState; engines return 0."""
         with engine.containers.create(shell_image, ["true"]) as container, pytest.raises(WrongState) as caught:
             container.wait(timeout=5)
         assert caught.value.actual == "created"
 
     @needs(Capability.PROCESSES)
     def test_waiting_for_what_removes_itself(self, engine: Engine, shell_image: str) -> None:
-        """The exit code of a container that is gone with its end, 0 as any other."""
+        """wait() returns the exit code of a container that removes itself."""
         for code in (0, 3):
             with engine.start(shell_image, ["sh", "-c", f"sleep 1; exit {code}"], auto_remove=True) as container:
                 assert container.wait(timeout=30) == code
 
     def test_create_does_not_start(self, engine: Engine, shell_image: str) -> None:
-        """A container that is created is "created"; started, it is "running"."""
+        """A container is "created" after create and "running" after start."""
         with engine.containers.create(shell_image, SLEEP) as container:
             assert container.status == "created"
             assert container.exit_code is None
             assert container.start().status == "running"
 
     def test_start_twice_is_no_error(self, box: Container) -> None:
-        """Starting what runs changes nothing."""
+        """Starting a running container changes nothing."""
         box.start()
         assert box.status == "running"
 
     def test_with_removes(self, engine: Engine, shell_image: str) -> None:
-        """`with` removes the container."""
+        """Leaving `with` removes the container."""
         with engine.start(shell_image, SLEEP) as container:
             pass
         with pytest.raises(ContainerNotFound):
@@ -69,7 +69,7 @@ class LifeScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("timeout", [None, 8, 8.4])
     def test_stop_is_graceful(self, engine: Engine, shell_image: str, timeout: float | None) -> None:
-        """stop() runs the container's TERM handler, by default too."""
+        """stop() runs the container's TERM handler, also by default."""
         with engine.start(shell_image, POLITE) as container:
             container.wait_until(wait.log_line("ready"), timeout=20)
             container.stop(timeout=timeout)
@@ -78,7 +78,7 @@ class LifeScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_stop_kills_at_its_timeout(self, engine: Engine, shell_image: str) -> None:
-        """What does not listen is killed after the timeout."""
+        """stop() kills a process that ignores the signal after the timeout."""
         with engine.start(shell_image, STUBBORN) as container:
             container.wait_until(wait.log_line("ready"), timeout=20)
             began = time.monotonic()
@@ -87,7 +87,7 @@ class LifeScenarios(Scenarios):
             assert container.exit_code == 137
 
     def test_stop_twice_is_no_error(self, box: Container) -> None:
-        """Stopping what does not run changes nothing."""
+        """Stopping a stopped container changes nothing."""
         box.stop(timeout=0)
         box.stop(timeout=0)
         assert box.status == "exited"
@@ -95,7 +95,7 @@ class LifeScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(("signal", "code"), [("SIGKILL", 137), ("KILL", 137), (9, 137), ("SIGUSR1", 11)])
     def test_kill(self, engine: Engine, shell_image: str, signal: Any, code: int) -> None:
-        """kill() sends that signal, by any of its names."""
+        """kill() sends a signal by any of its names."""
         line = "trap 'exit 11' USR1; echo ready; while :; do sleep 0.1; done"
         with engine.start(shell_image, ["sh", "-c", line]) as container:
             container.wait_until(wait.log_line("ready"), timeout=20)
@@ -103,7 +103,7 @@ class LifeScenarios(Scenarios):
             assert container.wait(timeout=20) == code
 
     def test_restart(self, engine: Engine, shell_image: str) -> None:
-        """restart() gives a new first process."""
+        """restart() starts a new first process."""
         with engine.start(shell_image, SLEEP) as container:
             before = container.record.pid
             container.restart(timeout=0)
@@ -111,7 +111,7 @@ class LifeScenarios(Scenarios):
             assert container.record.pid != before
 
     def test_pause_as_declared(self, engine: Engine, box: Container) -> None:
-        """An engine that can pause does, and one that cannot is known to, both ways."""
+        """An engine pauses if it declares that, and raises Unsupported otherwise."""
         if Capability.PAUSE in engine.capabilities:
             box.pause()
             assert box.refresh().status == "paused"
@@ -126,7 +126,7 @@ class LifeScenarios(Scenarios):
             engine._core.backend.pause_container(box.id)
 
     def test_rename(self, engine: Engine, box: Container) -> None:
-        """rename() gives a new name, by which it is found."""
+        """A renamed container is found by its new name."""
         name = fresh_name("new")
         box.rename(name)
         assert box.name == name
@@ -135,14 +135,14 @@ class LifeScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("command", [SLEEP, STUBBORN], ids=["sleeping", "stubborn"])
     def test_forced_removal_is_quick(self, engine: Engine, shell_image: str, command: list[str]) -> None:
-        """remove(force=True) of what runs takes under a second."""
+        """remove(force=True) of a running container takes less than a second."""
         with engine.start(shell_image, command) as container:
             began = time.monotonic()
             container.remove(force=True)
             assert time.monotonic() - began < 1.0
 
     def test_remove_missing_ok(self, box: Container) -> None:
-        """remove() of what is gone is an error unless it is said to be none."""
+        """remove() of a removed container raises, unless missing_ok=True."""
         box.remove(force=True)
         with pytest.raises(ContainerNotFound):
             box.remove()
@@ -151,34 +151,34 @@ class LifeScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("code", [0, 3])
     def test_wait_gives_the_code(self, engine: Engine, shell_image: str, code: int) -> None:
-        """wait() gives the exit code, again and again."""
+        """wait() returns the exit code, also the second time."""
         with engine.start(shell_image, ["sh", "-c", f"sleep 0.3; exit {code}"]) as container:
             assert container.wait(timeout=30) == code
             assert container.wait() == code
             assert container.exit_code == code
 
     def test_wait_timeout_leaves_it_running(self, box: Container) -> None:
-        """wait(timeout=) raises, and the container goes on."""
+        """wait(timeout=) raises EngineTimeout, and the container keeps running."""
         with pytest.raises(EngineTimeout):
             box.wait(timeout=0.5)
         assert box.refresh().status == "running"
 
     @pytest.mark.parametrize("how", ["id", "short", "name"])
     def test_get(self, engine: Engine, box: Container, how: str) -> None:
-        """A container is found by ID, the start of it, and name."""
+        """A container is found by ID, prefix of the ID, and name."""
         ref = {"id": box.id, "short": box.short_id, "name": box.name}[how]
         assert engine.containers.get(ref) == box
         assert engine.containers.exists(ref)
 
     @pytest.mark.parametrize("ref", ["", " ", "a\0", None, "a/b"], ids=repr)
     def test_get_bad_ref(self, engine: Engine, ref: Any) -> None:
-        """What cannot be a name is InvalidOption."""
+        """An invalid name raises InvalidOption."""
         with pytest.raises(InvalidOption):
             engine.containers.get(ref)
 
     @pytest.mark.parametrize("how", ["label", "label-mapping", "name", "status", "id"])
     def test_list_filters(self, engine: Engine, shell_image: str, how: str) -> None:
-        """A filter finds the one and not the other."""
+        """A filter finds one container and not the other."""
         mark = fresh_name()
         with (
             engine.start(shell_image, SLEEP, labels={"mark": mark}, name=mark) as wanted,
@@ -196,7 +196,7 @@ class LifeScenarios(Scenarios):
             assert other not in found
 
     def test_list_shows_what_runs(self, engine: Engine, shell_image: str, box: Container) -> None:
-        """list() has what runs, list(all=True) the rest too."""
+        """list() returns running containers, list(all=True) all of them."""
         with engine.containers.create(shell_image, SLEEP) as idle:
             running, everything = engine.containers.list(), engine.containers.list(all=True)
             assert box in running
@@ -206,7 +206,7 @@ class LifeScenarios(Scenarios):
             assert (entry.name, entry.status) == (idle.name, "created")
 
     def test_container_prune_with_label(self, engine: Engine, shell_image: str) -> None:
-        """prune() removes what does not run and matches, and nothing else."""
+        """prune() removes matching containers that do not run, and nothing else."""
         mark = fresh_name()
         with (
             engine.start(shell_image, SLEEP, labels={"mark": mark}) as running,
@@ -218,7 +218,7 @@ class LifeScenarios(Scenarios):
             assert other.refresh().status == "created"
 
     def test_container_tells_of_itself(self, engine: Engine, box: Container, shell_image: str) -> None:
-        """Name, image, ID and dict are what they should be."""
+        """Name, image, ID and dict are correct."""
         assert len(box.id) == 64
         assert box.image.removeprefix("docker.io/") == shell_image.removeprefix("docker.io/")
         assert box.to_dict()["status"] == "running"
@@ -226,7 +226,7 @@ class LifeScenarios(Scenarios):
         assert box.health is None
 
     def test_status_exited(self, engine: Engine, shell_image: str) -> None:
-        """What has ended is "exited", with its exit code."""
+        """An ended container is "exited", with its exit code."""
         with engine.start(shell_image, ["false"]) as container:
             container.wait(timeout=30)
             assert (container.refresh().status, container.exit_code) == ("exited", 1)

@@ -1,4 +1,4 @@
-"""Limits and what is measured, as declared."""
+"""Scenarios: limits and measurements."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["LimitScenarios"]
 
 
 class LimitScenarios(Scenarios):
-    """Limits and what is measured, as declared."""
+    """Limits and measurements."""
 
     def test_stats_as_declared(self, engine: Engine, box: Container) -> None:
-        """Stats are in one schema, or refused, and truly not to be had."""
+        """stats() returns one schema if declared, and raises Unsupported otherwise."""
         if Capability.STATS in engine.capabilities:
             found = box.stats()
             assert found.memory > 0
@@ -47,7 +47,7 @@ class LimitScenarios(Scenarios):
             assert next(iter(samples)).pids != 1, "it counts this container's one process: it can, and says it cannot"
 
     def test_stats_stream_as_declared(self, engine: Engine, box: Container) -> None:
-        """A stream of stats gives samples until it is closed, or is refused."""
+        """stream_stats() yields samples until it is closed, or raises Unsupported."""
         if Capability.STATS not in engine.capabilities:
             with pytest.raises(Unsupported):
                 box.stream_stats()
@@ -59,7 +59,7 @@ class LimitScenarios(Scenarios):
         assert second.cpu_percent is not None
 
     def test_top_as_declared(self, engine: Engine, box: Container) -> None:
-        """top() lists the processes, or is refused."""
+        """top() lists the processes, or raises Unsupported."""
         if Capability.TOP not in engine.capabilities:
             with pytest.raises(Unsupported):
                 box.top()
@@ -70,7 +70,7 @@ class LimitScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_update_as_declared(self, engine: Engine, box: Container) -> None:
-        """update() changes a limit where that can be, and is refused elsewhere."""
+        """update() changes a limit if declared, and raises Unsupported otherwise."""
         if Capability.UPDATE not in engine.capabilities:
             with pytest.raises(Unsupported):
                 box.update(memory="64m")
@@ -97,19 +97,19 @@ class LimitScenarios(Scenarios):
     def test_memory_and_swap(
         self, engine: Engine, shell_image: str, first: Any, then: Any, memory: int, swap: int | None
     ) -> None:
-        """What update() makes of memory and swap is the same on every engine: no limit of swap stays none."""
+        """update() of memory and swap means the same on every engine: unlimited swap stays unlimited."""
         with engine.start(shell_image, ["sleep", "600"], **first) as container:
             container.update(**then)
             line = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.swap.max 2>/dev/null; true"
             shown = shell(container, line).split()
         if len(shown) == 2:  # cgroup v2, with swap accounting
-            most = 1 << 60  # "max", or a number that no machine has
+            most = 1 << 60  # "max", or a number above any machine's memory
             found = [most if word == "max" else min(int(word), most) for word in shown]
             assert found == [memory << 20, most if swap is None else swap << 20]
 
     @needs(Capability.PROCESSES, Capability.UPDATE, Capability.MEMORY_LIMIT)
     def test_more_memory_than_memory_and_swap(self, engine: Engine, shell_image: str) -> None:
-        """Memory over what there is with swap: InvalidOption, which says how much that is; nothing is changed."""
+        """Memory above the limit of memory and swap together raises InvalidOption with that limit."""
         with engine.start(shell_image, ["sleep", "600"], memory="64m", memory_swap="100m") as container:
             with pytest.raises(InvalidOption, match=str(100 << 20)) as caught:
                 container.update(memory="200m")
@@ -137,7 +137,7 @@ class LimitScenarios(Scenarios):
         files: str,
         expected: str,
     ) -> None:
-        """A limit is in the container's cgroup, or LimitNotEnforced, with best-effort a warning."""
+        """A limit is in the container's cgroup, or raises LimitNotEnforced; best-effort warns."""
         options: Any = {option: value}
         line = f"cd /sys/fs/cgroup; cat {files} 2>/dev/null; true"
         if capability in engine.capabilities:
@@ -162,7 +162,7 @@ class LimitScenarios(Scenarios):
     def test_option_by_capability(
         self, engine: Engine, shell_image: str, options: dict[str, Any], capability: Capability
     ) -> None:
-        """What the engine declares works, and what it does not is Unsupported."""
+        """An option works if its capability is declared, and raises Unsupported otherwise."""
         if capability in engine.capabilities:
             assert engine.run(shell_image, ["true"], **options).exit_code == 0
             return

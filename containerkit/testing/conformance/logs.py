@@ -1,4 +1,4 @@
-"""Logs: complete, apart, followed."""
+"""Scenarios: logs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["LogScenarios"]
 
 
 class LogScenarios(Scenarios):
-    """Logs: complete, apart, followed."""
+    """Logs."""
 
     @needs(Capability.PROCESSES)
     def test_logs_are_complete(self, engine: Engine, shell_image: str) -> None:
-        """Logs of both streams are complete and apart."""
+        """Logs are complete, with the two streams apart."""
         line = "seq 1 3000; seq 3001 6000 >&2"
         with engine.start(shell_image, ["sh", "-c", line]) as container:
             container.wait(timeout=60)
@@ -40,7 +40,7 @@ class LogScenarios(Scenarios):
         ("stream", "out", "err"), [("stdout", "o\n", ""), ("stderr", "", "e\n"), (None, "o\n", "e\n")]
     )
     def test_logs_of_one_stream(self, engine: Engine, shell_image: str, stream: Any, out: str, err: str) -> None:
-        """stream= picks one."""
+        """stream= selects one stream."""
         with engine.start(shell_image, ["sh", "-c", "echo o; echo e >&2"]) as container:
             container.wait(timeout=30)
             logs = container.logs(stream)
@@ -50,26 +50,26 @@ class LogScenarios(Scenarios):
         ("tail", "expected"), [(0, []), (1, ["5"]), (3, ["3", "4", "5"]), (99, ["1", "2", "3", "4", "5"])]
     )
     def test_logs_tail(self, engine: Engine, shell_image: str, tail: int, expected: list[str]) -> None:
-        """tail= counts lines, and 0 is none."""
+        """tail= counts lines, and 0 means none."""
         with engine.start(shell_image, ["seq", "5"]) as container:
             container.wait(timeout=30)
             assert list(container.logs(tail=tail)) == expected
 
     def test_logs_without_newline(self, engine: Engine, shell_image: str) -> None:
-        """A last line without its end is as it was written."""
+        """A last line without a newline is kept."""
         with engine.start(shell_image, ["printf", "a\\nb"]) as container:
             container.wait(timeout=30)
             assert container.logs().stdout_bytes == b"a\nb"
 
     @needs(Capability.PROCESSES)
     def test_logs_long_line(self, engine: Engine, shell_image: str) -> None:
-        """A line of 100,000 characters comes back as one."""
+        """A line of 100,000 characters stays one line."""
         with engine.start(shell_image, ["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo"]) as container:
             container.wait(timeout=30)
             assert container.logs().stdout_bytes == b"x" * 100000 + b"\n"
 
     def test_logs_of_nothing(self, box: Container) -> None:
-        """What wrote nothing has empty logs."""
+        """A container without output has empty logs."""
         assert str(box.logs()) == ""
 
     def test_logs_timestamps(self, engine: Engine, shell_image: str) -> None:
@@ -83,7 +83,7 @@ class LogScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_logs_follow_to_the_end(self, engine: Engine, shell_image: str) -> None:
-        """Following ends when the container ends, and has everything."""
+        """A followed log is complete, and ends with its container."""
         with engine.start(shell_image, ["sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.3; done"]) as container:
             with container.stream_logs() as stream:
                 data = b"".join(output.data for output in stream)
@@ -91,7 +91,7 @@ class LogScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_logs_closed_from_another_thread(self, engine: Engine, shell_image: str) -> None:
-        """A follower that waits for more can be closed by another thread."""
+        """Another thread can close a followed log."""
         with engine.start(shell_image, ["sh", "-c", "echo first; sleep 600"]) as container:
             stream = container.stream_logs()
             seen: list[bytes] = []
@@ -107,6 +107,6 @@ class LogScenarios(Scenarios):
 
     @pytest.mark.parametrize("options", [{"tail": -1}, {"tail": "x"}, {"stream": "both"}], ids=str)
     def test_logs_bad_option(self, box: Container, options: Any) -> None:
-        """A bad tail or stream is InvalidOption."""
+        """An invalid tail or stream raises InvalidOption."""
         with pytest.raises(InvalidOption):
             box.logs(**options)

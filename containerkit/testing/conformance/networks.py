@@ -1,4 +1,4 @@
-"""Networks."""
+"""Scenarios: networks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class NetworkScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("how", ["name", "alias", "second-alias", "address"])
     def test_containers_find_each_other(self, engine: Engine, shell_image: str, how: str) -> None:
-        """On a user network a container is reached by name, alias and its static address."""
+        """On a user network a container is reached by name, alias and static address."""
         number = random.randrange(1, 250)
         subnet = f"10.{random.randrange(100, 250)}.{number}.0/24"
         address = subnet.replace(".0/24", ".77")
@@ -69,7 +69,7 @@ class NetworkScenarios(Scenarios):
             assert engine.run(shell_image, ["sh", "-c", line], network=net.name, timeout=60).exit_code == 0
 
     def test_an_address_of_another_network(self, engine: Engine, shell_image: str) -> None:
-        """InvalidOption, before anything is sent; everything can be listed afterwards."""
+        """An address outside the subnet raises InvalidOption before anything is sent."""
         with (
             engine.networks.create(fresh_name(), subnet="10.231.94.0/24") as net,
             engine.containers.create(shell_image, ["true"]) as container,
@@ -81,7 +81,7 @@ class NetworkScenarios(Scenarios):
             assert container.id in {each.id for each in engine.containers.list(all=True)}
 
     def test_network_tells_of_itself(self, engine: Engine) -> None:
-        """Subnet, gateway, labels and driver are as asked."""
+        """Subnet, gateway, labels and driver are as requested."""
         subnet = f"10.{random.randrange(100, 250)}.{random.randrange(250)}.0/24"
         gateway = subnet.replace(".0/24", ".9")
         with engine.networks.create(fresh_name("net"), subnet=subnet, gateway=gateway, labels={"a": "1"}) as made:
@@ -92,18 +92,18 @@ class NetworkScenarios(Scenarios):
             assert engine.networks.get(made.id) == made
 
     def test_network_internal(self, engine: Engine) -> None:
-        """internal=True is told."""
+        """internal=True is reported."""
         with engine.networks.create(fresh_name("net"), internal=True) as made:
             assert engine.networks.get(made.name).internal
 
     def test_network_name_in_use(self, engine: Engine, net: Any) -> None:
-        """A name that is taken is NameInUse, on every engine."""
+        """A taken name raises NameInUse."""
         with pytest.raises(NameInUse):
             engine.networks.create(net.name)
 
     @pytest.mark.parametrize("running", [True, False], ids=["running", "created"])
     def test_network_in_use(self, engine: Engine, shell_image: str, net: Any, running: bool) -> None:
-        """A network that a container is on is InUse, on every engine."""
+        """Removing a network with a container raises InUse."""
         with engine.containers.create(shell_image, SLEEP, network=net.name) as container:
             if running:
                 container.start()
@@ -112,7 +112,7 @@ class NetworkScenarios(Scenarios):
                 assert engine.networks.exists(net.name)
 
     def test_network_connect_and_disconnect(self, engine: Engine, shell_image: str, net: Any) -> None:
-        """A running container is put on a second network, with an alias, and taken off again."""
+        """A running container joins a second network with an alias, and leaves it."""
         with (
             engine.networks.create(fresh_name("net")) as second,
             engine.start(shell_image, SERVER, network=net.name) as peer,
@@ -126,12 +126,12 @@ class NetworkScenarios(Scenarios):
             assert second.name not in peer.refresh().record.networks
 
     def test_network_connect_twice(self, engine: Engine, shell_image: str, net: Any) -> None:
-        """Connecting what is on it is InUse."""
+        """Connecting a connected container raises InUse."""
         with engine.start(shell_image, SLEEP, network=net.name) as peer, pytest.raises(InUse):
             net.connect(peer)
 
     def test_network_disconnect_stranger(self, engine: Engine, shell_image: str, net: Any) -> None:
-        """Disconnecting what is not on it is NotFound."""
+        """Disconnecting a container that is not connected raises NotFound."""
         with (
             engine.networks.create(fresh_name("net")) as second,
             engine.start(shell_image, SLEEP, network=second.name) as peer,
@@ -141,7 +141,7 @@ class NetworkScenarios(Scenarios):
 
     @pytest.mark.parametrize("what", ["container", "network"])
     def test_network_connect_missing(self, engine: Engine, shell_image: str, net: Any, what: str) -> None:
-        """Connecting what is not there is the NotFound of its kind."""
+        """Connecting a missing resource raises the NotFound of its kind."""
         if what == "container":
             with pytest.raises(ContainerNotFound):
                 net.connect(fresh_name("none"))
@@ -155,7 +155,7 @@ class NetworkScenarios(Scenarios):
                 gone.connect(peer)
 
     def test_several_networks_at_create(self, engine: Engine, shell_image: str, net: Any) -> None:
-        """A container is put on several networks when it is made."""
+        """A container can join several networks at create."""
         with (
             engine.networks.create(fresh_name("net")) as second,
             engine.start(shell_image, SLEEP, network=[net.name, second.name]) as peer,
@@ -165,7 +165,7 @@ class NetworkScenarios(Scenarios):
                 assert len(shell(peer, "ls /sys/class/net").split()) == 3
 
     def test_network_lists_its_containers(self, engine: Engine, shell_image: str, net: Any) -> None:
-        """The containers on a network are listed with their addresses."""
+        """A network lists its containers with their addresses."""
         with engine.start(shell_image, SLEEP, network=net.name) as peer:
             (found,) = net.containers
             assert (found.id, found.name) == (peer.id, peer.name)
@@ -173,7 +173,7 @@ class NetworkScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_mac_address_as_declared(self, engine: Engine, shell_image: str, net: Any) -> None:
-        """A MAC address is as asked where that is declared."""
+        """A MAC address is applied if declared."""
         mac = "02:42:0a:00:00:63"
         if Capability.MAC_ADDRESS not in engine.capabilities:
             with pytest.raises(Unsupported):
@@ -184,7 +184,7 @@ class NetworkScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_network_of_another_container(self, engine: Engine, shell_image: str) -> None:
-        """network="container:…" shares the network of another."""
+        """network="container:…" shares another container's network."""
         with engine.start(shell_image, SERVER) as peer:
             peer.wait_until(wait.port_open(8080), timeout=20)
             line = fetches("127.0.0.1")
@@ -200,7 +200,7 @@ class NetworkScenarios(Scenarios):
 
     @pytest.mark.parametrize("how", ["label", "name"])
     def test_network_list_filter(self, engine: Engine, net: Any, how: str) -> None:
-        """A filter finds the one and not the other."""
+        """A filter finds one network and not the other."""
         mark = fresh_name()
         with engine.networks.create(mark, labels={"mark": mark}) as made:
             filters: Mapping[str, Any] = {"label": [f"mark={mark}"]} if how == "label" else {"name": mark}
@@ -208,7 +208,7 @@ class NetworkScenarios(Scenarios):
             assert {net.name, mark} <= {item.name for item in engine.networks.list()}
 
     def test_network_prune(self, engine: Engine, shell_image: str) -> None:
-        """prune() removes what is unused and matches."""
+        """prune() removes unused networks that match."""
         mark = fresh_name()
         with (
             engine.networks.create(fresh_name("net"), labels={"mark": mark}) as unused,
@@ -225,7 +225,7 @@ class NetworkScenarios(Scenarios):
         ids=repr,
     )  # fmt: skip
     def test_network_bad_input(self, engine: Engine, name: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A bad name or option is InvalidOption, before anything is sent."""
+        """An invalid name or option raises InvalidOption before anything is sent."""
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.networks.create(name, **options)

@@ -1,4 +1,4 @@
-"""Options: seen inside the container, or refused before anything is sent."""
+"""Scenarios: options have their effect, or raise before anything is sent."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ __all__ = ["OptionScenarios"]
 
 
 class OptionScenarios(Scenarios):
-    """Options: seen inside the container, or refused before anything is sent."""
+    """Options have their effect, or raise before anything is sent."""
 
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(("options", "line", "expected"), SHOWN.values(), ids=SHOWN.keys())
     def test_option_is_seen_inside(
         self, engine: Engine, shell_image: str, options: dict[str, Any], line: str, expected: str
     ) -> None:
-        """An option shows where it matters: in the container."""
+        """An option has its effect inside the container."""
         command = [line] if "entrypoint" in options else ["sh", "-c", line]
         result = engine.run(shell_image, command, **options)
         assert result.stdout.strip() == expected, result
@@ -50,16 +50,16 @@ class OptionScenarios(Scenarios):
     def test_option_is_seen_or_refused(
         self, engine: Engine, shell_image: str, options: dict[str, Any], line: str, expected: str
     ) -> None:
-        """What some engine would take and leave out is Unsupported there, and never dropped."""
+        """An option that the engine would ignore raises Unsupported."""
         try:
             result = engine.run(shell_image, ["sh", "-c", line], **options)
-        except (Unsupported, StartFailed):  # the latter: rootless Docker may not set a domainname
+        except (Unsupported, StartFailed):  # StartFailed: rootless Docker may not set a domainname
             return
         assert result.stdout.strip() == expected, result
 
     @needs(Capability.PROCESSES)
     def test_a_device_with_less_than_all_permissions(self, engine: Engine, shell_image: str) -> None:
-        """Where no cgroup can hold a container to them, permissions of a device are Unsupported, and not dropped."""
+        """Device permissions that no cgroup can enforce raise Unsupported."""
         if not engine.info().rootless:
             with engine.containers.create(shell_image, ["true"], devices="/dev/full:/dev/given:r") as container:
                 assert container.inspect()["HostConfig"]["Devices"]
@@ -73,7 +73,7 @@ class OptionScenarios(Scenarios):
     def test_read_only_mount(
         self, engine: Engine, shell_image: str, folder: Path, volume: str, kind: str, spelling: str
     ) -> None:
-        """A mount that is asked to be read-only, in any spelling, is read-only."""
+        """A read-only mount is read-only, in every spelling."""
         options = READ_ONLY[spelling](str(folder) if kind == "bind" else volume)
         line = "touch /m/x 2>/dev/null && echo written; awk '$2==\"/m\"{print $4}' /proc/mounts"
         found = engine.run(shell_image, ["sh", "-c", line], **options).stdout.strip()
@@ -86,7 +86,7 @@ class OptionScenarios(Scenarios):
     def test_writable_mount(
         self, engine: Engine, shell_image: str, folder: Path, volume: str, kind: str, spelling: str
     ) -> None:
-        """A mount that is not asked to be read-only can be written to, and the host's side has it."""
+        """A mount is writable by default, and the host sees what is written."""
         source = str(folder) if kind == "bind" else volume
         option = "mounts" if spelling.startswith("type") else "volumes"
         given: Any = {option: [spelling.format(source, kind=kind)]}
@@ -97,7 +97,7 @@ class OptionScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_missing_bind_source(self, engine: Engine, shell_image: str, folder: Path) -> None:
-        """A mount of a host path that is not there is NotFound, and the path is not made."""
+        """A bind mount of a missing path raises NotFound and does not create the path."""
         source = folder / "none"
         with pytest.raises(NotFound, match="none"):
             engine.run(shell_image, ["true"], mounts=f"type=bind,src={source},dst=/m")
@@ -107,7 +107,7 @@ class OptionScenarios(Scenarios):
 
     @pytest.mark.parametrize("how", ["run", "remove"])
     def test_anonymous_volume_goes_with_its_container(self, engine: Engine, shell_image: str, how: str) -> None:
-        """A volume without a name is removed with its container."""
+        """An anonymous volume is removed with its container."""
         seen = {volume.name for volume in engine.volumes.list()}
         if how == "run":
             assert engine.run(shell_image, ["touch", "/data/x"], volumes="/data").exit_code == 0
@@ -121,9 +121,9 @@ class OptionScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("given", [2048, "2048:4096", (2048, 4096)], ids=["number", "line", "pair"])
     def test_ulimits_as_declared(self, engine: Engine, shell_image: str, given: Any) -> None:
-        """A ulimit holds for the first process, or is refused where the engine would leave it out."""
+        """A ulimit applies to the first process, or raises Unsupported."""
         hard = 2048 if given == 2048 else 4096
-        options: dict[str, Any] = {"ulimits": {"nofile": given, "nproc": 4096}}  # 4.3 wants both
+        options: dict[str, Any] = {"ulimits": {"nofile": given, "nproc": 4096}}  # Podman 4.3 needs both
         line = ["sh", "-c", "ulimit -Sn; ulimit -Hn"]
         if Capability.ULIMITS in engine.capabilities:
             assert engine.run(shell_image, line, **options).stdout.split() == ["2048", str(hard)]
@@ -133,7 +133,7 @@ class OptionScenarios(Scenarios):
 
     @pytest.mark.parametrize("given", [{"a.b": "1", "c": ""}, ["a.b=1", "c"]], ids=["mapping", "list"])
     def test_labels(self, engine: Engine, shell_image: str, given: Any) -> None:
-        """Labels are on the container as given, whatever the spelling."""
+        """Labels are on the container, in every spelling."""
         with engine.containers.create(shell_image, labels=given) as container:
             assert container.labels["a.b"] == "1"
             assert container.labels["c"] == ""
@@ -141,7 +141,7 @@ class OptionScenarios(Scenarios):
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("spelling", PUBLISH)
     def test_publish(self, engine: Engine, shell_image: str, spelling: str) -> None:
-        """A published port answers on the engine's host, whatever the spelling."""
+        """A published port answers on the engine's host, in every spelling."""
         port = free_port()
         with engine.start(shell_image, SERVER, publish=PUBLISH[spelling](port)) as container:
             container.wait_until(wait.http("/index.html", 8080), timeout=20)
@@ -151,14 +151,14 @@ class OptionScenarios(Scenarios):
             assert http_get(f"http://{address}/index.html") == "hello\n"
 
     def test_port_that_is_not_published(self, box: Container) -> None:
-        """port() of a port that is not published is NotFound."""
+        """port() of an unpublished port raises NotFound."""
         with pytest.raises(NotFound):
             box.port(81)
 
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("signal", ["SIGUSR1", "USR1", 10])
     def test_stop_signal(self, engine: Engine, shell_image: str, signal: Any) -> None:
-        """stop() sends the container's own stop signal, by any of its names."""
+        """stop() sends the container's stop signal, by any of its names."""
         line = "trap 'exit 21' USR1; trap 'exit 22' TERM; echo ready; while :; do sleep 0.1; done"
         with engine.start(shell_image, ["sh", "-c", line], stop_signal=signal) as container:
             container.wait_until(wait.log_line("ready"), timeout=20)
@@ -169,7 +169,7 @@ class OptionScenarios(Scenarios):
     def test_bad_option_is_refused_unsent(
         self, engine: Engine, shell_image: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What no engine would accept is InvalidOption, before anything is sent."""
+        """An invalid option raises InvalidOption before anything is sent."""
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption) as caught:
             engine.start(shell_image, ["true"], **options)
@@ -184,14 +184,14 @@ class OptionScenarios(Scenarios):
     def test_bad_run_option(
         self, engine: Engine, shell_image: str, options: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The options of run() alone are checked as well."""
+        """The options of run() are checked as well."""
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.run(shell_image, ["true"], **options)
 
     @pytest.mark.parametrize("ref", ["", "UPPER", "a b", "a:b:c", "-x", "a\0", "x@sha256:12"])
     def test_bad_reference(self, engine: Engine, ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A name that breaks the grammar is InvalidReference, before anything is sent."""
+        """An invalid image name raises InvalidReference before anything is sent."""
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         for call in (engine.run, engine.images.get, engine.images.pull):
             with pytest.raises(InvalidReference):

@@ -1,4 +1,4 @@
-"""run(): output, input, exit codes, timeouts."""
+"""Scenarios: run()."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ __all__ = ["RunScenarios"]
 
 
 class RunScenarios(Scenarios):
-    """run(): output, input, exit codes, timeouts."""
+    """run()."""
 
     @needs(Capability.PROCESSES)
     def test_input_that_nobody_reads(self, engine: Engine, shell_image: str) -> None:
-        """As with subprocess.run the rest of it is moot: output and exit code are the process's own."""
+        """Unread input is no error: output and exit code are the process's own, as with subprocess.run."""
         line = "head -c1 >/dev/null; echo out; exit 3"
         for size in (10, 500_000, 3_000_000):
             result = engine.run(shell_image, ["sh", "-c", line], input=b"x" * size)
@@ -42,19 +42,19 @@ class RunScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_run_gives_both_streams_and_the_code(self, engine: Engine, shell_image: str) -> None:
-        """One run gives stdout, stderr and exit code together."""
+        """run returns stdout, stderr and exit code."""
         result = engine.run(shell_image, ["sh", "-c", "echo out; echo err >&2; exit 3"])
         assert (result.exit_code, result.stdout, result.stderr) == (3, "out\n", "err\n")
 
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("code", [0, 1, 2, 42, 125, 126, 127, 128, 137, 255])
     def test_run_exit_codes(self, engine: Engine, shell_image: str, code: int) -> None:
-        """The command's own exit code comes back, also those that engines use themselves."""
+        """run returns the command's exit code, also 125 to 127."""
         assert engine.run(shell_image, ["sh", "-c", f"exit {code}"]).exit_code == code
 
     @needs(Capability.PROCESSES)
     def test_run_ended_by_a_signal(self, engine: Engine, shell_image: str) -> None:
-        """A program that a signal ends has the exit code 128 + n."""
+        """A program ended by signal n has the exit code 128 + n."""
         result = engine.run(shell_image, ["sh", "-c", "sh -c 'kill -TERM $$'; exit $?"])
         assert result.exit_code == 143
 
@@ -62,7 +62,7 @@ class RunScenarios(Scenarios):
         "data", ["text ✓\n", b"\x00\xff\x01", b"", b"x" * 300_000], ids=["text", "bytes", "empty", "long"]
     )
     def test_run_input(self, engine: Engine, shell_image: str, data: str | bytes) -> None:
-        """input= is fed to stdin, which then ends, and comes back through cat."""
+        """input= is fed to stdin, which then ends."""
         result = engine.run(shell_image, ["cat"], input=data, timeout=60)
         assert result.stdout_bytes == (data.encode() if isinstance(data, str) else data)
 
@@ -72,7 +72,7 @@ class RunScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_run_binary_output(self, engine: Engine, shell_image: str) -> None:
-        """256 KiB of random bytes come out as they are."""
+        """256 KiB of random bytes come out unchanged."""
         result = engine.run(
             shell_image, ["sh", "-c", "head -c 262144 /dev/urandom >/tmp/x; cat /tmp/x; sha256sum </tmp/x >&2"]
         )
@@ -80,16 +80,16 @@ class RunScenarios(Scenarios):
         assert hashlib.sha256(result.stdout_bytes).hexdigest() == result.stderr.split()[0]
 
     def test_run_output_without_newline(self, engine: Engine, shell_image: str) -> None:
-        """A last line without its end is not lost."""
+        """A last line without a newline is kept."""
         assert engine.run(shell_image, ["printf", "a\\nb"]).stdout == "a\nb"
 
     def test_run_nothing_printed(self, engine: Engine, shell_image: str) -> None:
-        """A command that says nothing gives empty text."""
+        """A command without output returns empty text."""
         result = engine.run(shell_image, ["true"])
         assert (result.exit_code, result.stdout_bytes, result.stderr_bytes) == (0, b"", b"")
 
     def test_run_invalid_utf8(self, engine: Engine, shell_image: str) -> None:
-        """Bytes that are no UTF-8 become U+FFFD in text, and stay in bytes."""
+        """Bytes that are not UTF-8 become U+FFFD in text, and stay in bytes."""
         result = engine.run(shell_image, ["printf", "a\\377b"])
         assert (result.stdout, result.stdout_bytes) == ("a\ufffdb", b"a\xffb")
 
@@ -109,7 +109,7 @@ class RunScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_run_timeout(self, engine: Engine, shell_image: str) -> None:
-        """timeout= kills, removes, and raises with what was printed so far."""
+        """timeout= kills and removes the container, and raises EngineTimeout with the output so far."""
         name = fresh_name()
         began = time.monotonic()
         with pytest.raises(EngineTimeout) as caught:
@@ -120,7 +120,7 @@ class RunScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_run_on_output(self, engine: Engine, shell_image: str) -> None:
-        """on_output= is called with each piece while the command runs."""
+        """on_output= receives each piece while the command runs."""
         seen: list[tuple[str, bytes, float]] = []
         engine.run(
             shell_image,
@@ -132,7 +132,7 @@ class RunScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_run_a_callback_that_raises(self, engine: Engine, shell_image: str) -> None:
-        """An exception of on_output= comes out, and the container is removed."""
+        """An exception of on_output= propagates, and the container is removed."""
         name = fresh_name()
 
         def refuse(_: Any) -> None:
@@ -143,7 +143,7 @@ class RunScenarios(Scenarios):
         assert not engine.containers.exists(name)
 
     def test_run_removes_its_container(self, engine: Engine, shell_image: str) -> None:
-        """After run() there is no container."""
+        """run() removes its container."""
         name = fresh_name()
         engine.run(shell_image, ["true"], name=name)
         assert not engine.containers.exists(name)
@@ -155,26 +155,26 @@ class RunScenarios(Scenarios):
         assert result.stdout.replace("\r", "").split() == ["yes", "err"]
 
     def test_run_pull_never(self, engine: Engine) -> None:
-        """pull="never" with an image that is not there is ImageNotFound."""
+        """pull="never" with a missing image raises ImageNotFound."""
         with pytest.raises(ImageNotFound):
             engine.run(f"docker.io/containerkit/{fresh_name()}:1", pull="never")
 
     @needs(Capability.REGISTRY)
     def test_run_pull_missing_tells_why(self, engine: Engine) -> None:
-        """An image that cannot be pulled is PullFailed, with the reason."""
+        """An image that cannot be pulled raises PullFailed with the reason."""
         with pytest.raises(PullFailed) as caught:
             engine.run("127.0.0.1:9/containerkit/none:1", ["true"])
         assert "127.0.0.1:9" in str(caught.value)
 
     def test_run_missing_program(self, engine: Engine, shell_image: str) -> None:
-        """A program that is not in the image is StartFailed, and nothing is left."""
+        """A missing program raises StartFailed and leaves nothing."""
         name = fresh_name()
         with pytest.raises(StartFailed):
             engine.run(shell_image, ["/no/such/program"], name=name)
         assert not engine.containers.exists(name)
 
     def test_thirty_runs_are_identical(self, engine: Engine, shell_image: str) -> None:
-        """30 runs of 2,000 lines are the same to the byte."""
+        """30 runs of 2,000 lines return the same bytes."""
         want = "".join(f"{number}\n" for number in range(1, 2001)).encode()
         for _ in range(30):
             result = engine.run(shell_image, ["seq", "2000"], timeout=60)

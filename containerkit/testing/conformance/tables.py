@@ -1,4 +1,4 @@
-"""Options in all their spellings, and what becomes of them."""
+"""Tables of options in all their spellings, with their expected effect."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PUBLISH: dict[str, Callable[[int], Any]] = {
 }
 
 _COVERED = "grep -c -E ' /(proc|sys/firmware)/' /proc/mounts; true"
-#: As SHOWN, of options that not every engine has.
+#: As SHOWN, for options that some engines do not have.
 SHOWN_OR_REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "domainname": ({"domainname": "lab.example"}, "cat /proc/sys/kernel/domainname", "lab.example"),
     "oom-kill-disable": (
@@ -67,7 +67,7 @@ SHOWN_OR_REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "log-files": ({"log_driver": "json-file", "log_opt": {"max-size": "1m", "max-file": "2"}}, "echo x", "x"),
 }
 
-#: What a container shows of an option: the options, a shell line, and what it prints.
+#: The effect of an option: the options, a shell line, and its expected output.
 SHOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "env-mapping": ({"env": {"A": "1", "B": 2}}, "echo $A$B", "12"),
     "env-list": ({"env": ["A=x y", "B="]}, 'echo "$A:$B:${B-unset}"', "x y::"),
@@ -128,7 +128,7 @@ SHOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "entrypoint-text": ({"entrypoint": "sh -c"}, "echo $0", "sh"),
 }
 
-#: Options that no engine would accept.
+#: Invalid options.
 BAD_OPTIONS: dict[str, dict[str, Any]] = {
     "ports-text": {"publish": {"80": "abc"}},
     "port-zero": {"publish": {0: 8080}},

@@ -1,4 +1,4 @@
-"""Volumes."""
+"""Scenarios: volumes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class VolumeScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_volume_keeps_data(self, engine: Engine, shell_image: str, volume: str) -> None:
-        """What one container writes another reads."""
+        """What one container writes, another reads."""
         engine.run(shell_image, ["sh", "-c", "echo data >/v/f"], volumes={volume: "/v"}, check=True)
         assert engine.run(shell_image, ["cat", "/v/f"], volumes={volume: "/v"}).stdout == "data\n"
 
     def test_volume_tells_of_itself(self, engine: Engine) -> None:
-        """Name, driver, labels and place are known."""
+        """Name, driver, labels and mountpoint are known."""
         with engine.volumes.create(fresh_name("vol"), labels={"a": "1"}) as made:
             found = engine.volumes.get(made.name)
             assert found == made
@@ -52,14 +52,14 @@ class VolumeScenarios(Scenarios):
             assert engine.volumes.exists(made.name)
 
     def test_volume_name_in_use(self, engine: Engine, volume: str) -> None:
-        """A name that is taken is NameInUse, on every engine."""
+        """A taken name raises NameInUse."""
         with pytest.raises(NameInUse):
             engine.volumes.create(volume)
         assert engine.volumes.exists(volume)
 
     @pytest.mark.parametrize("running", [True, False], ids=["running", "created"])
     def test_volume_in_use(self, engine: Engine, shell_image: str, volume: str, running: bool) -> None:
-        """A volume that a container has is InUse."""
+        """Removing a volume that a container uses raises InUse."""
         with engine.containers.create(shell_image, SLEEP, volumes={volume: "/v"}) as container:
             if running:
                 container.start()
@@ -69,7 +69,7 @@ class VolumeScenarios(Scenarios):
 
     @pytest.mark.parametrize("how", ["label", "name"])
     def test_volume_list_filter(self, engine: Engine, volume: str, how: str) -> None:
-        """A filter finds the one and not the other."""
+        """A filter finds one volume and not the other."""
         mark = fresh_name()
         with engine.volumes.create(mark, labels={"mark": mark}) as made:
             filters: Mapping[str, Any] = {"label": [f"mark={mark}"]} if how == "label" else {"name": mark}
@@ -94,7 +94,7 @@ class VolumeScenarios(Scenarios):
         [("", {}), ("a/b", {}), ("a\0b", {}), (5, {}), ("ok-name", {"labels": 5}), ("ok-name", {"size": 1})], ids=repr,
     )  # fmt: skip
     def test_volume_bad_input(self, engine: Engine, name: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A bad name or option is InvalidOption, before anything is sent."""
+        """An invalid name or option raises InvalidOption before anything is sent."""
         monkeypatch.setattr(engine._core, "_backend", Untouchable(engine._core.backend))
         with pytest.raises(InvalidOption):
             engine.volumes.create(name, **options)

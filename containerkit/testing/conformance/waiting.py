@@ -1,4 +1,4 @@
-"""Health and waiting."""
+"""Scenarios: health checks and wait strategies."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["WaitScenarios"]
 
 
 class WaitScenarios(Scenarios):
-    """Health and waiting."""
+    """Health checks and wait strategies."""
 
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("command", ["test -f /tmp/ok", ["test", "-f", "/tmp/ok"]], ids=["line", "list"])
     def test_health(self, engine: Engine, shell_image: str, command: Any) -> None:
-        """A health check makes the container healthy, where no timer runs it too."""
+        """A health check makes the container healthy, also on an engine without a timer."""
         line = "sleep 1; touch /tmp/ok; sleep 600"
         options: Any = {"health_cmd": command, "health_interval": 1, "health_retries": 20}
         with engine.start(shell_image, ["sh", "-c", line], **options) as container:
@@ -38,7 +38,7 @@ class WaitScenarios(Scenarios):
             assert container.health == "healthy"
 
     def test_health_never(self, engine: Engine, shell_image: str) -> None:
-        """What is not healthy in time is EngineTimeout, with what was last seen."""
+        """A container that stays unhealthy raises EngineTimeout with the last state."""
         options: Any = {"health_cmd": "false", "health_interval": 1, "health_retries": 1}
         with (
             engine.start(shell_image, SLEEP, **options) as container,
@@ -47,7 +47,7 @@ class WaitScenarios(Scenarios):
             container.wait_until(wait.healthy(), timeout=4)
 
     def test_healthy_without_a_check(self, box: Container) -> None:
-        """Waiting for the health of what has no check is InvalidOption."""
+        """Waiting for the health of a container without a check raises InvalidOption."""
         with pytest.raises(InvalidOption):
             box.wait_until(wait.healthy())
 
@@ -65,7 +65,7 @@ class WaitScenarios(Scenarios):
         ids=["log", "log-times", "command", "port", "all", "any"],
     )
     def test_wait_strategies(self, engine: Engine, shell_image: str, strategy: wait.Strategy) -> None:
-        """Each strategy says yes when it is so."""
+        """Each strategy ends when its condition holds."""
         line = "sleep 0.3; echo l1; touch /tmp/ok; echo l2; echo ready; exec httpd -f -p 8080 -h /tmp"
         with engine.start(shell_image, ["sh", "-c", line]) as container:
             assert container.wait_until(strategy, timeout=20) is container
@@ -75,13 +75,13 @@ class WaitScenarios(Scenarios):
         "strategy", [wait.exited(), wait.exited(3), wait.log_line("over")], ids=["any", "code", "log"]
     )
     def test_wait_for_the_end(self, engine: Engine, shell_image: str, strategy: wait.Strategy) -> None:
-        """The end, and the log of what has ended, can be waited for."""
+        """exited() waits for the end, and log_line() reads the log of an ended container."""
         with engine.start(shell_image, ["sh", "-c", "sleep 0.2; echo over; exit 3"]) as container:
             container.wait_until(strategy, timeout=20)
 
     @needs(Capability.PROCESSES)
     def test_wait_until_it_died(self, engine: Engine, shell_image: str) -> None:
-        """What ends while it is waited for is WrongState, with the end of its log."""
+        """A container that ends during the wait raises WrongState with the end of its log."""
         with (
             engine.start(shell_image, ["sh", "-c", "echo broken; exit 1"]) as container,
             pytest.raises(WrongState, match="broken"),
@@ -89,6 +89,6 @@ class WaitScenarios(Scenarios):
             container.wait_until(wait.command("test -f /none"), timeout=20)
 
     def test_wait_until_timeout(self, box: Container) -> None:
-        """What does not come is EngineTimeout."""
+        """A condition that never holds raises EngineTimeout."""
         with pytest.raises(EngineTimeout):
             box.wait_until(wait.command("false"), timeout=1)

@@ -1,4 +1,4 @@
-"""FakeBackend: the whole interface to an engine, over state in memory."""
+"""FakeBackend: the Backend interface over state in memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .scripts import Program, Reply, reply_of
 
 __all__ = ["FakeBackend"]
 
-#: State is all that these take.
+#: Capabilities that need state only.
 _CAN = frozenset({Capability.MAC_ADDRESS, Capability.PAUSE, Capability.UPDATE})
-#: What guards nothing but options, which an engine in memory can keep and show, and hold nothing by.
+#: Capabilities that only accept options: this engine stores and shows the options, and enforces nothing.
 _PRETENDED = frozenset(
     {
         Capability.MEMORY_LIMIT,
@@ -39,17 +39,20 @@ class FakeBackend(LogVerbs):
         fake.on(["grep", "-c", ...], exit_code=1)
         engine = containerkit.connect(fake)
 
-    Images, containers, volumes, networks, files, logs and events behave and refuse as on an engine. There are no
-    processes: a command answers what `on()` told; `start()` of any other command makes a container that runs until it
-    is stopped, and `run()` or `exec()` of it raises Unsupported. A command that is in no layer of its image is
-    StartFailed; an image without layers has every command.
+    Images, containers, volumes, networks, files, logs and events behave as on an engine and raise the same errors.
+    There are no processes: a command answers what `on()` scripted. A container started with any other command runs
+    until it is stopped; `run()` and `exec()` of such a command raise Unsupported. A program that no layer of the image
+    contains raises StartFailed; an image without layers contains every program.
 
     Args:
-        images: names of images to begin with, without any file; `engine.images.load` brings real ones.
+        images: names of images that exist from the start, without files; `engine.images.load` adds real ones.
         commands: command -> answer, as `on()` takes them.
-        kind: what it says it is.
-        pretend: capabilities to declare though nothing is held by them, so that limits, ulimits, host-gateway and
-            keep-id are accepted.
+        kind: the kind of engine to report.
+        pretend: capabilities to declare although nothing enforces them: limits, ulimits, host-gateway and keep-id are
+            then accepted and shown.
+
+    Raises:
+        InvalidOption: an unknown kind or capability.
     """
 
     def __init__(
@@ -83,13 +86,18 @@ class FakeBackend(LogVerbs):
         exit_code: int = 0,
         until_stopped: bool = False,
     ) -> FakeBackend:
-        """Tell what a command answers, in run, start and exec; the last one told counts.
+        """Script the answer of a command, for run, start and exec. The last matching script wins.
 
         Args:
-            command: a line, or a sequence of arguments; `...` as the last one stands for any that follow.
-            answer: instead of what follows: a Reply, or a function of (arguments, stdin) that gives a Reply,
-                (exit code, stdout, stderr), text for stdout, or None to leave it to what was told before.
-            until_stopped: it writes, and then runs until it is stopped.
+            command: a line, or a sequence of arguments; `...` as the last argument matches any further arguments.
+            answer: replaces the arguments below: a Reply; text for stdout; an exit code; (exit code, stdout, stderr);
+                or a function of (arguments, stdin) that returns one of these, or None to try earlier scripts.
+            stdout, stderr: the output.
+            exit_code: the exit code.
+            until_stopped: the command writes its output and then runs until it is stopped.
+
+        Returns:
+            This backend, so that calls can be chained.
 
         Raises:
             InvalidOption.
@@ -122,7 +130,7 @@ class FakeBackend(LogVerbs):
         )
 
     def close(self) -> None:
-        """Nothing is held; what was made stays, for a test to look at."""
+        """Do nothing: what was created stays, for a test to look at."""
 
     def engine_disk_usage(self) -> EngineDiskUsage:
         with self._changed:

@@ -1,4 +1,4 @@
-"""Containers: created, listed, renamed, updated, removed."""
+"""Containers of the engine in memory: create, list, rename, update, remove."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ContainerVerbs"]
 
 
 class ContainerVerbs(ContentVerbs, NetworkVerbs):
-    """The verbs of containers that need no process."""
+    """The methods of containers that need no process."""
 
     def create_container(self, spec: ContainerSpec) -> Created:
         doing = f"creating container {spec.name or ''} from {spec.image}".replace("  ", " ")
@@ -37,7 +37,7 @@ class ContainerVerbs(ContentVerbs, NetworkVerbs):
                     raise NotFound(f"{doing}: no {mount.source} on this machine to bind; make it first", status=404)
             run = image.run_config
             entrypoint = list(spec.entrypoint if spec.entrypoint is not None else run.get("Entrypoint") or ())
-            # an entrypoint of one's own takes the image's command away
+            # an entrypoint option drops the image's command
             own = () if spec.entrypoint is not None else run.get("Cmd") or ()
             argv = (*entrypoint, *(spec.command if spec.command is not None else own))
             if not argv:
@@ -60,7 +60,10 @@ class ContainerVerbs(ContentVerbs, NetworkVerbs):
             return Created(made_one.id)
 
     def _mounts_of(self, spec: ContainerSpec, run: Mapping[str, Any]) -> list[Mount]:
-        """Its own, the image's, and those of the containers named in volumes_from; volumes without a name get one."""
+        """Return the container's mounts, the image's volumes, and the mounts of volumes_from.
+
+        Name the unnamed volumes.
+        """
         found = list(spec.mounts)
         for source in spec.volumes_from:
             ref, _, mode = source.partition(":")
@@ -212,7 +215,7 @@ class ContainerVerbs(ContentVerbs, NetworkVerbs):
 
     @abstractmethod
     def _end(self, container: FakeContainer, exit_code: int) -> None:
-        """It does not run any more; the room of processes knows what that takes."""
+        """Mark a container as ended."""
 
     def _forget(self, container: FakeContainer, *, volumes: bool) -> None:
         if self._containers.pop(container.id, None) is None:

@@ -1,4 +1,4 @@
-"""What is in a container: copied in and out, compared with its image, exported, committed."""
+"""Files of a container in memory: copy in and out, diff, export, commit."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .volumes import VolumeVerbs
 
 __all__ = ["ContentVerbs", "merged"]
 
-#: Of a container's config, what an image of it has too.
+#: Fields of a container's configuration that a committed image keeps.
 _KEPT = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "StopSignal", "User", "Volumes", "WorkingDir")
 
 
 class ContentVerbs(ImageVerbs, VolumeVerbs):
-    """The verbs of a container's files."""
+    """The methods of a container's files."""
 
     @contextlib.contextmanager
     def _at(self, ref: str, path: str, doing: str) -> Iterator[tuple[Files, str]]:
-        """The tree that holds a path, its own or a volume's, and the path in it."""
+        """Return the file tree that holds a path (the container's or a volume's), and the path in that tree."""
         with self._changed:
             found = self._container(ref, doing)
             for mount in sorted(found.mounts, key=lambda mount: -len(mount.target)):
@@ -87,13 +87,13 @@ class ContentVerbs(ImageVerbs, VolumeVerbs):
 
 
 def merged(lines: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """The image's environment, with what was asked for over it."""
+    """Return the image's environment, overridden by the given variables."""
     found = dict(line.partition("=")[::2] for line in lines)
     return [f"{key}={value}" for key, value in {**found, **env}.items()]
 
 
 def _apply(run: dict[str, Any], line: str, doing: str) -> None:
-    """One instruction of a Dockerfile, of those that change the config only. Raises EngineError."""
+    """Apply one Dockerfile instruction that changes the configuration only. Raise EngineError for another one."""
     word, _, rest = line.strip().partition(" ")
     word, rest = word.upper(), rest.strip()
     if word in ("CMD", "ENTRYPOINT"):

@@ -1,4 +1,4 @@
-"""A file tree in memory: unpacked from layers, changed by copies, compared, and packed again."""
+"""A file tree in memory: unpack layers, change, compare, pack."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from ...oci.whiteout import classify
 
 __all__ = ["File", "Files"]
 
-_MOST_LINKS = 40  # as the kernel
+_MOST_LINKS = 40  # the kernel's limit
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What stands at one path. kind: of the tar member; link: a symlink's target."""
+    """One entry of a tree.
+
+    Attributes:
+        kind: the type of the tar member.
+        link: the target of a symlink.
+    """
 
     kind: bytes = tarfile.DIRTYPE
     mode: int = 0o755
@@ -32,11 +37,11 @@ class File:
 
     @property
     def is_dir(self) -> bool:
-        """Whether it is a folder."""
+        """Return whether this is a directory."""
         return self.kind == tarfile.DIRTYPE
 
     def member(self, name: str) -> tarfile.TarInfo:
-        """It as a tar member."""
+        """Return the entry as a tar member."""
         info = tarfile.TarInfo(name)
         info.type, info.mode, info.uid, info.gid = self.kind, self.mode, self.uid, self.gid
         info.mtime, info.linkname, info.size = self.mtime, self.link, len(self.data)
@@ -44,18 +49,18 @@ class File:
 
 
 class Files:
-    """Absolute path -> File, "/" among them."""
+    """A tree: absolute path -> File, with "/" among them."""
 
     def __init__(self, entries: Mapping[str, File] | None = None) -> None:
         self.entries: dict[str, File] = dict(entries or {"/": File()})
 
     def copy(self) -> Files:
-        """The same files, to be changed apart."""
+        """Return an independent copy."""
         return Files(self.entries)
 
     # ---------------------------------------------------------------- looking
     def resolve(self, path: str, *, last: bool = True) -> str | None:
-        """The path with its links followed (the last part's only with `last`); None for a loop."""
+        """Return the path with its links resolved, the last part's only with `last`; None for a loop."""
         todo = [part for part in path.split("/") if part not in ("", ".")]
         here, links = "/", 0
         while todo:
@@ -76,13 +81,13 @@ class Files:
         return here
 
     def find(self, path: str, *, last: bool = True) -> tuple[str, File] | None:
-        """Where a path leads, and what is there."""
+        """Return where a path leads and what is there, or None."""
         where = self.resolve(path, last=last or path.endswith(("/", "/.")))
         found = self.entries.get(where) if where else None
         return (where, found) if where and found else None
 
     def stat(self, path: str) -> PathStat | None:
-        """As the engines' archive endpoint tells it: a link itself, not where it leads."""
+        """Return the facts of a path as the archive endpoint of engines does: a link is not followed."""
         found = self.find(path, last=False)
         if found is None:
             return None
@@ -91,18 +96,18 @@ class Files:
         return PathStat(name, len(file.data), file.mode, float(file.mtime), file.is_dir, file.link)
 
     def below(self, path: str) -> Iterator[str]:
-        """What is below a folder, in path order."""
+        """Yield what is below a directory, in path order."""
         prefix = path.rstrip("/") + "/"
         return iter(sorted(name for name in self.entries if name.startswith(prefix) and name != "/"))
 
     # ---------------------------------------------------------------- changing
     def remove(self, path: str) -> None:
-        """A path and all below it."""
+        """Remove a path and everything below it."""
         for name in [path, *self.below(path)]:
             self.entries.pop(name, None)
 
     def put(self, path: str, file: File) -> None:
-        """One path; parents that are missing are made."""
+        """Put an entry at a path; create missing parents."""
         parent = posixpath.dirname(path)
         if parent not in self.entries:
             self.put(parent, File(mtime=int(time.time())))
@@ -112,7 +117,14 @@ class Files:
         self.entries[path] = file
 
     def unpack(self, data: bytes, folder: str = "/", *, layer: bool = False) -> None:
-        """Unpack a tar; `layer` reads whiteouts as such. Raises InvalidImage for what is no tar."""
+        """Unpack a tar.
+
+        Args:
+            layer: apply whiteouts.
+
+        Raises:
+            InvalidImage: the data is no tar.
+        """
         try:
             with tarfile.open(fileobj=io.BytesIO(data)) as tar:
                 lower = set(self.entries)
@@ -160,20 +172,23 @@ class Files:
 
     # ---------------------------------------------------------------- giving
     def pack(self, path: str = "/", name: str = "") -> bytes:
-        """A file, or a folder and all below it, as a tar under that name."""
+        """Return a file, or a directory with its content, as a tar under that name."""
         entries = [(path, name)] if name else []
         entries += [(below, posixpath.join(name, below[len(path.rstrip("/")) + 1 :])) for below in self.below(path)]
         return _tar((self.entries[where].member(called), self.entries[where].data) for where, called in entries)
 
     def changes(self, base: Files) -> tuple[Change, ...]:
-        """Against what was there before; a folder in which something changed is modified, as engines tell it."""
+        """Return the changes against an earlier tree.
+
+        A directory with a change in it is modified, as engines report it.
+        """
         kinds: dict[str, Change] = {}
         for path in sorted(base.entries.keys() | self.entries.keys()):
             before, after = base.entries.get(path), self.entries.get(path)
             if before == after:
                 continue
             if after is None and posixpath.dirname(path) not in self.entries:
-                continue  # it went with its folder
+                continue  # removed with its directory
             kinds[path] = Change(path, "added" if before is None else "deleted" if after is None else "modified")
             parent = posixpath.dirname(path)
             while parent != "/" and parent in self.entries:
@@ -182,7 +197,7 @@ class Files:
         return tuple(kinds[path] for path in sorted(kinds))
 
     def layer(self, base: Files) -> bytes:
-        """The changes as a layer's tar, with whiteouts."""
+        """Return the changes as the tar of a layer, with whiteouts."""
         members: list[tuple[tarfile.TarInfo, bytes]] = []
         for change in self.changes(base):
             folder, name = posixpath.split(change.path)

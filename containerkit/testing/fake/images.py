@@ -1,4 +1,4 @@
-"""Images: loaded from archives, tagged, saved, removed; the bytes of every layer are kept."""
+"""Images of the engine in memory: load, tag, save, remove; every layer's bytes are kept."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _SOME_ID = re.compile(r"(?:sha256:)?[0-9a-f]{3,64}")
 
 
 class ImageVerbs(World):
-    """The verbs of images."""
+    """The methods of images."""
 
     def add_image(self, ref: str, builder: ImageBuilder | None = None) -> str:
-        """Put an image in, as if it had been pulled; without a builder it has no file. Gives its ID.
+        """Add an image without files, as if it had been pulled, or one made by a builder; return its ID.
 
         Raises:
             InvalidReference.
@@ -57,7 +57,7 @@ class ImageVerbs(World):
         self._told("image", "tag", image.id, familiar(qualified), {})
 
     def _image(self, ref: str, doing: str) -> FakeImage:
-        """By name, ID or an unambiguous start of one."""
+        """Return an image by name, ID or unambiguous prefix of an ID. Raise ImageNotFound."""
         with contextlib.suppress(ValueError):
             identity = self._names.get(parse(ref).qualified)
             if identity:
@@ -230,7 +230,7 @@ class ImageVerbs(World):
         raise self._cannot(Capability.BUILD, "building")
 
     def _commit(self, base: FakeImage, tar: bytes, run: dict[str, Any], message: str, author: str) -> FakeImage:
-        """A new image, one layer more."""
+        """Add an image with one more layer and return its ID."""
         now = dt.datetime.now(dt.timezone.utc).isoformat()
         config = dict(base.config)
         config["created"], config["author"], config["config"] = now, author, run
@@ -241,7 +241,7 @@ class ImageVerbs(World):
 
 
 def _images_of(path: str) -> list[ImageArchive]:
-    """Every image of an archive. Raises InvalidImage."""
+    """Return every image of an archive. Raise InvalidImage."""
     try:
         with tarfile.open(path) as tar:
             source = tar.extractfile("manifest.json") if "manifest.json" in tar.getnames() else None

@@ -1,4 +1,4 @@
-"""The log of a container, and the events of the engine: read at once, or followed."""
+"""Logs and events of the engine in memory: read at once, or followed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = tuple[float, str, bytes]
 
 
 class LogVerbs(ProcessVerbs):
-    """What was written, and what happened."""
+    """The methods of logs and events."""
 
     def logs_container(
         self,
@@ -66,13 +66,13 @@ class LogVerbs(ProcessVerbs):
             self._changed.notify_all()
 
     def _written(self, container: FakeContainer, at: int, stream: OutputStream) -> list[Row]:
-        """What was written since; nothing when it has ended, or the stream was closed."""
+        """Return new output; nothing once the container ended or the stream was closed."""
         with self._changed:
             self._changed.wait_for(lambda: stream.closed or len(container.log) > at or not container.alive)
             return [] if stream.closed else container.log[at:]
 
     def _happened(self, at: int, until: float | None, stream: Stream[Event]) -> list[Event]:
-        """The events since; none when the time is over, or the stream was closed."""
+        """Return new events; nothing once the time is over or the stream was closed."""
         with self._changed:
             left = None if until is None else max(0.0, until - time.time())
             self._changed.wait_for(lambda: stream.closed or len(self._events) > at, left)
@@ -81,7 +81,7 @@ class LogVerbs(ProcessVerbs):
     def events(self, *, since: float | None, until: float | None, filters: Filters) -> Stream[Event]:
         with self._changed:
             first = 0 if since is not None else len(self._events)
-            fits(Event("", "", "", "", 0.0, {}), filters, _EVENT_FILTERS, "events")  # refuses what no engine knows
+            fits(Event("", "", "", "", 0.0, {}), filters, _EVENT_FILTERS, "events")  # refuses unknown filters
 
         def happened() -> Iterator[Event]:
             at = first

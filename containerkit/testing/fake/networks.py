@@ -1,4 +1,4 @@
-"""Networks: subnets, and who has which address; no packet is sent."""
+"""Networks of the engine in memory: subnets and addresses; no packet is sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWN = ("bridge", "host", "none")
 
 
 class NetworkVerbs(World):
-    """The verbs of networks."""
+    """The methods of networks."""
 
     def _make_own_networks(self) -> None:
         for name, subnet, gateway in (("bridge", "172.17.0.0/16", "172.17.0.1"), ("host", "", ""), ("none", "", "")):
@@ -87,7 +87,7 @@ class NetworkVerbs(World):
             return self._network_record(made)
 
     def _subnet(self, spec: NetworkSpec, doing: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-        """The one asked for, or a free one; one that overlaps with another network's is refused."""
+        """Return the requested subnet, or a free one. Raise if it overlaps with another network's."""
         taken = [ipaddress.ip_network(network.subnet) for network in self._networks.values() if network.subnet]
 
         def free(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
@@ -131,7 +131,7 @@ class NetworkVerbs(World):
 
     # ---------------------------------------------------------------- who is on them
     def _give_address(self, container: FakeContainer, network: FakeNetwork) -> None:
-        """The address asked for, or a free one. Raises StartFailed where that one is taken, or outside."""
+        """Give the requested address, or a free one. Raise StartFailed if it is taken or outside the subnet."""
         place = container.places[network.name]
         if not network.subnet:
             return

@@ -1,4 +1,4 @@
-"""What stands in for processes: scripts that answer, or a container that just runs until it is stopped."""
+"""In place of processes: scripts that answer, or a container that runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Line:
         self._sock, self.stdin, self._framed = sock, stdin, framed
 
     def read(self) -> bytes:
-        """All that is sent, up to its end."""
+        """Read all input, up to its end."""
         pieces = []
         with contextlib.suppress(OSError):
             while piece := self._sock.recv(1 << 16):
@@ -41,16 +41,16 @@ class Line:
         return b"".join(pieces)
 
     def write(self, reply: Reply) -> None:
-        """Both streams, in frames if there is no terminal."""
+        """Write both streams, in frames if there is no terminal."""
         for stream, data in (("stdout", reply.stdout), ("stderr", reply.stderr)):
             for at in range(0, len(data), 1 << 15):
                 piece = data[at : at + (1 << 15)]
                 header = bytes([_FRAMES[stream], 0, 0, 0]) + len(piece).to_bytes(4, "big") if self._framed else b""
-                with contextlib.suppress(OSError):  # nobody listens any more
+                with contextlib.suppress(OSError):  # the client hung up
                     self._sock.sendall(header + piece)
 
     def close(self) -> None:
-        """The end of the output."""
+        """End the output."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
@@ -62,7 +62,7 @@ def _line(*, stdin: bool, tty: bool) -> tuple[Attachment, Line]:
 
 
 class ProcessVerbs(ContainerVerbs):
-    """Start and end, attach and exec."""
+    """The methods of start, end, attach and exec."""
 
     # ---------------------------------------------------------------- is there such a program?
     def _no_script(self, argv: tuple[str, ...]) -> Unsupported:
@@ -75,7 +75,10 @@ class ProcessVerbs(ContainerVerbs):
     def _refuse_missing(
         self, container: FakeContainer, argv: tuple[str, ...], env: list[str], workdir: str, user: str, doing: str
     ) -> None:
-        """Raise StartFailed for a program, folder or user that the files lack; an image without any has all."""
+        """Raise StartFailed for a program, directory or user that the files lack.
+
+        An image without files lacks nothing.
+        """
         files = container.files
         if not container.image.layers:
             return
@@ -113,7 +116,7 @@ class ProcessVerbs(ContainerVerbs):
             where, user = config.get("WorkingDir") or "", config.get("User") or ""
             self._refuse_missing(found, found.argv, config["Env"], "", user, doing)
             if where and not found.files.find(where):
-                found.files.unpack(b"", where)  # engines make the folder
+                found.files.unpack(b"", where)  # engines create the directory
             answer = self._scripts.find(found.argv)
             if answer is None and found.attached:
                 self._drop_lines(found)
@@ -135,7 +138,7 @@ class ProcessVerbs(ContainerVerbs):
             self._play(found, run, answer, lines)
 
     def _play(self, found: FakeContainer, run: int, answer: Callable[[bytes], Reply], lines: list[Line]) -> None:
-        """One run of a scripted command, from what is on stdin to the exit code."""
+        """Run a scripted command once, from its stdin to its exit code."""
         stdin = b"".join(line.read() for line in lines if line.stdin)
         try:
             reply = answer(stdin)
@@ -147,7 +150,7 @@ class ProcessVerbs(ContainerVerbs):
             reply = Reply(stderr=f"{type(exc).__name__}: {exc}\n".encode(), exit_code=1)
         with self._changed:
             if found.runs != run or not found.alive:
-                return  # stopped meanwhile
+                return  # stopped in the meantime
             now = time.time()
             written = (("stdout", reply.stdout), ("stderr", reply.stderr))
             found.log += [(now, stream, data) for stream, data in written if data]
@@ -159,7 +162,7 @@ class ProcessVerbs(ContainerVerbs):
                 self._end(found, reply.exit_code)
 
     def _publish(self, container: FakeContainer, doing: str) -> None:
-        """Give host ports; one that another container has is StartFailed."""
+        """Assign host ports. Raise StartFailed if another container has one."""
         taken = {
             (port, protocol)
             for other in self._containers.values()
@@ -279,7 +282,7 @@ class ProcessVerbs(ContainerVerbs):
 
     # ---------------------------------------------------------------- health
     def _health_of(self, container: FakeContainer) -> HealthCheck | None:
-        """Its check: its own, else the image's."""
+        """Return the container's health check, or else the image's."""
         own = container.spec.health
         if own is None:
             words = (container.image.run_config.get("Healthcheck") or {}).get("Test") or ()
@@ -287,7 +290,7 @@ class ProcessVerbs(ContainerVerbs):
         return own if own and own.test[:1] not in ((), ("NONE",)) else None
 
     def check_health(self, ref: str) -> str | None:
-        """The check is asked of its script now; one without a script is taken for healthy."""
+        """Run the check's script now; a check without a script is healthy."""
         with self._changed:
             found = self._container(ref, f"checking the health of container {ref}")
             check = self._health_of(found)

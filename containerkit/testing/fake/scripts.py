@@ -1,4 +1,4 @@
-"""What commands answer, as a test scripted it: there is no process in this engine."""
+"""The answers that a test scripts for commands."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...errors import InvalidOption
 
 __all__ = ["Program", "Reply", "Script", "Scripts"]
 
-#: (arguments, what came on stdin) -> what it answers; or None for no answer: another script is asked.
+#: (arguments, stdin) -> the answer, or None to try the next script.
 Program = Callable[[tuple[str, ...], bytes], "Reply | tuple[Any, ...] | str | bytes | None"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command writes, and how it ends.
+    """The output of a command, and how it ends.
 
     Attributes:
-        until_stopped: it writes, and then runs until it is stopped or killed.
+        until_stopped: the command writes its output and then runs until it is stopped or killed.
     """
 
     stdout: bytes = b""
@@ -32,19 +32,23 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A pattern of arguments, and what answers them. `open`: further arguments may follow."""
+    """A pattern of arguments, and its answer.
+
+    Attributes:
+        open: further arguments may follow.
+    """
 
     argv: tuple[str, ...]
     open: bool
     answer: Program | Reply
 
     def fits(self, argv: tuple[str, ...]) -> bool:
-        """Whether it is for these arguments."""
+        """Return whether the arguments match."""
         return argv[: len(self.argv)] == self.argv and (self.open or len(argv) == len(self.argv))
 
 
 class Scripts:
-    """All of them; the one told last is asked first."""
+    """All scripts; the last one added is tried first."""
 
     def __init__(self, commands: Mapping[Any, Any]) -> None:
         self._scripts: list[Script] = []
@@ -52,7 +56,7 @@ class Scripts:
             self.add(command, answer)
 
     def add(self, command: Any, answer: Any) -> None:
-        """Raises InvalidOption for what is no command or no answer."""
+        """Add a script. Raise InvalidOption for an invalid command or answer."""
         argv = shlex.split(command) if isinstance(command, str) else list(command) if _is_list(command) else []
         further = bool(argv) and isinstance(argv[-1], EllipsisType)
         words = tuple(argv[:-1] if further else argv)
@@ -61,7 +65,7 @@ class Scripts:
         self._scripts.insert(0, Script(words, further, answer if callable(answer) else reply_of(answer)))
 
     def find(self, argv: tuple[str, ...]) -> Callable[[bytes], Reply] | None:
-        """What answers these arguments, once stdin is known."""
+        """Return a function from stdin to the reply, or None if no script matches."""
         fitting = [script.answer for script in self._scripts if script.fits(argv)]
         if not fitting:
             return None
@@ -81,7 +85,10 @@ def _is_list(command: object) -> bool:
 
 
 def reply_of(answer: Any) -> Reply:
-    """A Reply, text for stdout, an exit code, or (exit code, stdout, stderr). Raises InvalidOption."""
+    """Return a Reply from a Reply, text for stdout, an exit code, or (exit code, stdout, stderr).
+
+    Raise InvalidOption.
+    """
     if isinstance(answer, Reply):
         return answer
     if isinstance(answer, (str, bytes)):

@@ -1,4 +1,4 @@
-"""What the engine in memory holds, and how things are found in it."""
+"""The state of the engine in memory, and how objects are found in it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class FakeImage:
-    """An image: its config document, and the tar of each layer, base first."""
+    """An image: its configuration document, and the tar of each layer, base first."""
 
     id: str
     raw_config: bytes
@@ -48,12 +48,12 @@ class FakeImage:
 
     @property
     def run_config(self) -> dict[str, Any]:
-        """Env, Cmd, … as the image-spec names them."""
+        """Return the execution parameters by their image-spec names: Env, Cmd, …"""
         found = self.config.get("config")
         return found if isinstance(found, dict) else {}
 
     def files(self) -> Files:
-        """What a container of it sees at its start."""
+        """Return the files that a container of this image sees at its start."""
         found = Files()
         for tar in self.layers:
             found.unpack(tar, layer=True)
@@ -62,7 +62,7 @@ class FakeImage:
 
 @dataclass(slots=True)
 class FakeVolume:
-    """A volume and what it holds."""
+    """A volume and its files."""
 
     name: str
     driver: str
@@ -75,7 +75,7 @@ class FakeVolume:
 
 @dataclass(slots=True)
 class Place:
-    """A container's place on a network; the address is given while it runs."""
+    """A container's place on a network. It has an address while the container runs."""
 
     asked: NetworkAttachment
     address: str = ""
@@ -84,7 +84,7 @@ class Place:
 
 @dataclass(slots=True)
 class FakeNetwork:
-    """A network. subnet and gateway: "" for host and none."""
+    """A network. subnet and gateway are "" for host and none."""
 
     id: str
     name: str
@@ -101,7 +101,11 @@ class FakeNetwork:
 
 @dataclass(slots=True)
 class FakeContainer:
-    """A container, and what became of it. log: (time, stream, bytes) of each write."""
+    """A container and its state.
+
+    Attributes:
+        log: (time, stream, bytes) of each write.
+    """
 
     id: str
     name: str
@@ -126,17 +130,17 @@ class FakeContainer:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The image's and its own."""
+        """Return the image's labels and the container's own."""
         return {**(self.image.run_config.get("Labels") or {}), **self.spec.labels}
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, paused or not."""
+        """Return whether the container runs, paused or not."""
         return self.status in ("running", "paused")
 
 
 class World(Backend):
-    """State, one lock around it, and the events of every change."""
+    """The state, the lock around it, and the events."""
 
     def __init__(self, commands: Mapping[Any, Any]) -> None:
         self._changed = threading.Condition(threading.RLock())
@@ -151,7 +155,7 @@ class World(Backend):
         self._counter = 0
 
     def _number(self) -> int:
-        """One that was not given before."""
+        """Return a number that was not returned before."""
         self._counter += 1
         return self._counter
 
@@ -169,7 +173,7 @@ class World(Backend):
         exit_code: int | None = None,
         **more: str,
     ) -> None:
-        """Note an event, and wake those who wait for one."""
+        """Record an event, and wake those who wait for one."""
         attributes = {**labels, **more, "name": name}
         if exit_code is not None:
             attributes["exitCode"] = str(exit_code)
@@ -179,7 +183,7 @@ class World(Backend):
         self._changed.notify_all()
 
     def _container(self, ref: str, doing: str) -> FakeContainer:
-        """By name, ID or an unambiguous start of one."""
+        """Return a container by name, ID or unambiguous prefix of an ID. Raise ContainerNotFound."""
         found = [c for c in self._containers.values() if ref in (c.id, c.name)]
         found = found or [c for c in self._containers.values() if ref and c.id.startswith(ref)]
         if len(found) != 1:
@@ -188,21 +192,21 @@ class World(Backend):
 
 
 def new_id() -> str:
-    """64 hexadecimal digits."""
+    """Return a random ID of 64 hexadecimal digits."""
     return uuid.uuid4().hex + uuid.uuid4().hex
 
 
 def labelled(labels: Mapping[str, str], wanted: str) -> bool:
-    """Whether a label is there ("a"), or has that value ("a=1")."""
+    """Return whether a label exists ("a"), or has a value ("a=1")."""
     key, equals, value = wanted.partition("=")
     return key in labels and (not equals or labels[key] == value)
 
 
 def fits(thing: T, filters: Filters, known: Mapping[str, Callable[[T, str], bool]], kind: str) -> bool:
-    """Whether a thing passes all filters: any of the values of each, but all of the labels.
+    """Return whether a thing passes all filters: any value of each, but all labels.
 
     Raises:
-        EngineError: a filter that engines do not know.
+        EngineError: an unknown filter.
     """
     for key, values in filters.items():
         test = known.get(key)
@@ -217,7 +221,7 @@ def fits(thing: T, filters: Filters, known: Mapping[str, Callable[[T, str], bool
 
 
 def matches(pattern: str, name: str) -> bool:
-    """As engines filter by name: anywhere in it, or a regular expression."""
+    """Return whether a name matches, as engines filter by name: a substring or a regular expression."""
     try:
         return re.search(pattern, name) is not None
     except re.error:
@@ -225,5 +229,5 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def truth(value: str) -> bool:
-    """A filter's word for yes."""
+    """Return whether a filter's value means yes."""
     return value.lower() in ("true", "1")

@@ -1,4 +1,4 @@
-"""Volumes: each a file tree of its own."""
+"""Volumes of the engine in memory: each is a file tree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["VolumeVerbs"]
 
 
 class VolumeVerbs(World):
-    """The verbs of volumes."""
+    """The methods of volumes."""
 
     def _volume(self, name: str, doing: str) -> FakeVolume:
         found = self._volumes.get(name)
@@ -54,7 +54,7 @@ class VolumeVerbs(World):
             return self._volume_record(made)
 
     def _mount_volumes(self, mounts: list[Mount], files: Files) -> None:
-        """Make the volumes that are not there yet, filled with what the image has at the target."""
+        """Create missing volumes, filled with the image's files at their target."""
         for mount in mounts:
             if mount.kind != "volume":
                 continue
