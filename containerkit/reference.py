@@ -1,12 +1,12 @@
-"""Image names: the grammar of distribution references, parsed once, written out in every form the engines use.
+"""Image names: parse a reference of the distribution-spec and write it in the forms that engines use.
 
 ::
 
     reference  := [registry "/"] repository [":" tag] ["@" digest]
     busybox                     docker.io/library/busybox:latest
     me/tool:1                   docker.io/me/tool:1
-    localhost/x:1               localhost/x:1            (Podman's home for names that came from no registry)
-    [::1]:5000/a/b@sha256:…     as it stands
+    localhost/x:1               localhost/x:1            (Podman puts names without a registry here)
+    [::1]:5000/a/b@sha256:…     unchanged
 
 The rules are those of https://github.com/distribution/reference (regexp.go, normalize.go).
 """
@@ -37,12 +37,12 @@ _PATH_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class Reference(Value):
-    """One image name, every part of it known.
+    """A parsed image name.
 
     Attributes:
-        registry: host, with a port where one was given ("docker.io", "localhost:5000", "[::1]:5000").
+        registry: host with an optional port ("docker.io", "localhost:5000", "[::1]:5000").
         repository: path on the registry ("library/busybox").
-        tag: or None where only a digest names the image.
+        tag: None if only a digest names the image.
         digest: "sha256:…", or None.
     """
 
@@ -58,19 +58,19 @@ class Reference(Value):
 
     @property
     def qualified(self) -> str:
-        """The whole name, which means the same on every engine: "docker.io/library/busybox:1"."""
+        """The full name, which means the same on every engine: "docker.io/library/busybox:1"."""
         return self.name + self._suffix
 
     @property
     def familiar(self) -> str:
-        """What people write: without "docker.io/library/" or "docker.io/"; it parses back to the same reference."""
+        """The short name, without "docker.io/library/" or "docker.io/". It parses back to the same reference."""
         if self.registry != DEFAULT_REGISTRY:
             return self.qualified
         official, _, rest = self.repository.partition("/")
         short = rest if official == "library" and rest and "/" not in rest else self.repository
         first, slash, _ = short.partition("/")
         if (slash and _is_registry(first)) or _FULL_ID.fullmatch(short):
-            return self.qualified  # the short form would be read as something else
+            return self.qualified  # the short form would parse as another name, or as an ID
         return short + self._suffix
 
     @property
@@ -82,10 +82,10 @@ class Reference(Value):
 
 
 def parse(text: str) -> Reference:
-    """Read an image name. "latest" is the tag where neither tag nor digest is given.
+    """Parse an image name. The tag is "latest" if the name has neither tag nor digest.
 
     Raises:
-        InvalidReference: no engine would accept it; the message says which part, and why.
+        InvalidReference: no engine would accept the name; the message says which part, and why.
     """
     if not isinstance(text, str):
         raise InvalidReference(f"an image name is a string, not {type(text).__name__}: {text!r}")
@@ -95,28 +95,28 @@ def parse(text: str) -> Reference:
         raise InvalidReference(f"{text!r} is an image ID, not a name")
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
-        raise _broken(text, f"digest {digest!r} is not sha256: and 64 lower-case hexadecimal digits")
+        raise _invalid(text, f"digest {digest!r} is not sha256: and 64 lower-case hexadecimal digits")
     head, slash, path = rest.partition("/")
     if not slash or not _is_registry(head):
         head, path = DEFAULT_REGISTRY, rest
     port = _REGISTRY.fullmatch(head)
     if port is None or not 0 < int(port["port"] or 1) < 65536:
-        raise _broken(text, f"registry {head!r} is not a host name or address with an optional port")
+        raise _invalid(text, f"registry {head!r} is not a host name or address with an optional port")
     repository, colon, tag = path.partition(":")
     if colon and not _TAG.fullmatch(tag):
-        why = "longer than 128 characters" if len(tag) > 128 else "not letters, digits, '_', '.' and '-'"
-        raise _broken(text, f"tag {tag!r} is {why}" if tag else "the tag after ':' is missing")
+        reason = "longer than 128 characters" if len(tag) > 128 else "not letters, digits, '_', '.' and '-'"
+        raise _invalid(text, f"tag {tag!r} is {reason}" if tag else "the tag after ':' is missing")
     _check_path(text, repository)
     if head in ("docker.io", "index.docker.io"):
         head = DEFAULT_REGISTRY
         repository = repository if "/" in repository else f"library/{repository}"
     if len(repository) > _PATH_MAX:
-        raise _broken(text, f"the repository is longer than {_PATH_MAX} characters")
+        raise _invalid(text, f"the repository is longer than {_PATH_MAX} characters")
     return Reference(head, repository, tag or (None if digest else DEFAULT_TAG), digest or None)
 
 
 def familiar(text: str) -> str:
-    """An image name as `Reference.familiar`; what is no name (an ID, "<none>:<none>") comes back as it is."""
+    """Return the familiar form of an image name; an ID or "<none>:<none>" is returned unchanged."""
     try:
         return parse(text).familiar
     except InvalidReference:
@@ -124,9 +124,9 @@ def familiar(text: str) -> str:
 
 
 def display(text: str) -> str:
-    """An image name as a person would type it: `familiar`, and without the "localhost/" that Podman puts in front.
+    """Return an image name as a person types it: the familiar form without the "localhost/" that Podman puts in front.
 
-    What is no name (an ID, "<none>:<none>") comes back as it is.
+    An ID or "<none>:<none>" is returned unchanged.
     """
     try:
         reference = parse(text)
@@ -141,18 +141,18 @@ def display(text: str) -> str:
 
 
 def looks_like_id(text: str) -> bool:
-    """Whether this can be (the start of) an ID: 12 to 64 hexadecimal digits, alone or after "sha256:"."""
+    """Return whether the text can be an ID or its start: 12 to 64 hexadecimal digits, alone or after "sha256:"."""
     return _ID.fullmatch(text) is not None
 
 
 def begins_id(text: str, identity: str) -> bool:
-    """Whether this is an ID, or the start of it, with "sha256:" or without."""
+    """Return whether the text is the ID or its start, with or without "sha256:"."""
     digits = text.removeprefix("sha256:")
     return bool(digits) and identity.removeprefix("sha256:").startswith(digits)
 
 
 def same_image_name(a: str, b: str) -> bool:
-    """Whether two names mean the same image to a person: "x", "localhost/x:latest" and "docker.io/library/x" do."""
+    """Return whether two names mean the same image to a person: "x", "localhost/x:latest", "docker.io/library/x"."""
     try:
         return display(parse(a).qualified) == display(parse(b).qualified)
     except InvalidReference:
@@ -165,16 +165,16 @@ def _is_registry(component: str) -> bool:
 
 def _check_path(text: str, repository: str) -> None:
     if not repository:
-        raise _broken(text, "the repository is missing")
+        raise _invalid(text, "the repository is missing")
     for component in repository.split("/"):
         if _COMPONENT.fullmatch(component):
             continue
         if not component:
-            raise _broken(text, "a part of the repository is empty")
+            raise _invalid(text, "a part of the repository is empty")
         if component != component.lower() and _COMPONENT.fullmatch(component.lower()):
-            raise _broken(text, f"repository {component!r} must be lower case")
-        raise _broken(text, f"{component!r} is not lower-case letters and digits, joined by '.', '_', '__' or '-'")
+            raise _invalid(text, f"repository {component!r} must be lower case")
+        raise _invalid(text, f"{component!r} is not lower-case letters and digits, joined by '.', '_', '__' or '-'")
 
 
-def _broken(text: str, why: str) -> InvalidReference:
-    return InvalidReference(f"invalid image name {text!r}: {why}")
+def _invalid(text: str, reason: str) -> InvalidReference:
+    return InvalidReference(f"invalid image name {text!r}: {reason}")

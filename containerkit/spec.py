@@ -1,7 +1,7 @@
-"""What a caller asks an engine for, as frozen values: the one form in which options reach a backend.
+"""Requests as frozen values: the form in which options reach a backend.
 
-Options are parsed into these values by :mod:`containerkit.options`; a backend renders them in its engine's own words.
-Sizes are bytes, times are seconds, None means "not asked for: the engine's default".
+:mod:`containerkit.options` parses options into these values; a backend renders them as requests of its engine. Sizes are
+bytes, times are seconds, None means the engine's default.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ REQUEST_LABEL = "containerkit.request"
 
 @dataclass(frozen=True, slots=True)
 class Mount(Value):
-    """Something of the host, a volume, or memory, seen inside a container.
+    """A host path, a volume or memory, mounted into a container.
 
     Attributes:
         kind: "bind" (a host path), "volume" (a named or, with an empty source, anonymous volume) or "tmpfs".
         source: host path or volume name; empty for tmpfs and anonymous volumes.
         target: absolute path in the container.
-        read_only: the container cannot write to it. Verified after create.
-        propagation: of a bind ("rprivate", "rshared", …) or None.
+        read_only: make it read-only in the container. Verified after create.
+        propagation: mount propagation of a bind ("rprivate", "rshared", …), or None.
         relabel: "z" (shared) or "Z" (private) SELinux relabelling of a bind, or None.
-        no_copy: do not fill a new volume with what the image has at the target.
-        tmpfs_size: bytes, or None for the kernel's half of memory.
+        no_copy: leave a new volume empty instead of copying the image's files at the target into it.
+        tmpfs_size: bytes, or None for the kernel's default, half of the memory.
         tmpfs_mode: permission bits, or None for 0o1777.
-        tmpfs_options: further mount options in the kernel's words ("noexec", …).
+        tmpfs_options: further mount options of the kernel ("noexec", …).
     """
 
     kind: str
@@ -64,12 +64,12 @@ class Mount(Value):
 
 @dataclass(frozen=True, slots=True)
 class PortBinding(Value):
-    """One port of the container, published on the host.
+    """A port of a container, published on the host.
 
     Attributes:
         container_port: 1 to 65535.
         protocol: "tcp", "udp" or "sctp".
-        host_ip: address on the host, or "" for all of them.
+        host_ip: address on the host, or "" for all addresses.
         host_port: 1 to 65535, or None: the engine chooses a free port.
         host_port_last: last port of a range that starts at host_port, from which the engine chooses a free port.
     """
@@ -83,7 +83,7 @@ class PortBinding(Value):
 
 @dataclass(frozen=True, slots=True)
 class NetworkAttachment(Value):
-    """One user network that a container joins, and who it is there."""
+    """The place of a container in a network: its further names and its addresses."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Ulimit(Value):
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy(Value):
-    """When the engine starts a container again: "no", "on-failure", "always" or "unless-stopped"."""
+    """The policy by which the engine restarts a container: "no", "on-failure", "always" or "unless-stopped"."""
 
     name: str
     max_retries: int = 0
@@ -111,10 +111,10 @@ class RestartPolicy(Value):
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck(Value):
-    """How the engine asks a container whether it is well; seconds, as everywhere.
+    """A health check of a container. Times are seconds.
 
     Attributes:
-        test: ("CMD", argv…), ("CMD-SHELL", line) or ("NONE",) to switch the image's own off.
+        test: ("CMD", argv…), ("CMD-SHELL", line) or ("NONE",) to switch off the check of the image.
     """
 
     test: tuple[str, ...]
@@ -126,7 +126,7 @@ class HealthCheck(Value):
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpec(Value):
-    """A device node of the host, given to a container with some of the permissions "rwm"."""
+    """A device node of the host in a container, with permissions from "rwm"."""
 
     host_path: str
     container_path: str
@@ -135,16 +135,16 @@ class DeviceSpec(Value):
 
 @dataclass(frozen=True, slots=True)
 class ResourceLimits(Value):
-    """What a container may use; checked against what the engine enforces before anything is sent.
+    """The resources that a container may use. Unenforced limits are refused before a request is sent.
 
     Attributes:
         memory: bytes.
         memory_swap: bytes of memory and swap together; -1 for unlimited swap.
         memory_reservation: bytes, a soft limit.
-        cpus: how many processors' time, as a number of them (0.5).
+        cpus: processor time, as a number of processors (0.5).
         cpu_shares: weight against other containers (the kernel's default is 1024).
-        cpuset_cpus: which processors, in the kernel's list format ("0-1,3").
-        pids_limit: processes and threads; -1 for unlimited.
+        cpuset_cpus: allowed processors, in the kernel's list format ("0-1,3").
+        pids_limit: number of processes and threads; -1 for unlimited.
     """
 
     memory: int | None = None
@@ -156,7 +156,7 @@ class ResourceLimits(Value):
     pids_limit: int | None = None
 
     def requested(self) -> tuple[str, ...]:
-        """The names of the limits that are asked for."""
+        """Return the names of the limits that are set."""
         return tuple(name for name in self.__slots__ if getattr(self, name) is not None)
 
 
@@ -178,7 +178,7 @@ class RegistryAuth(Value):
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec(Value):
-    """One container to create, every option parsed and checked."""
+    """A container to create."""
 
     image: str
     command: tuple[str, ...] | None = None
@@ -209,7 +209,7 @@ class ContainerSpec(Value):
     publish: tuple[PortBinding, ...] = ()
     publish_all: bool = False
     expose: tuple[PortBinding, ...] = ()
-    #: "bridge", "host", "none", "container:ID"; None with networks, or for the engine's default
+    #: "bridge", "host", "none", "container:ID"; None with networks, or for the default of the engine
     network_mode: str | None = None
     networks: tuple[NetworkAttachment, ...] = ()
     dns: tuple[str, ...] = ()
@@ -245,7 +245,7 @@ class ContainerSpec(Value):
 
 @dataclass(frozen=True, slots=True)
 class ExecSpec(Value):
-    """One command to run in a running container."""
+    """A command to run in a running container."""
 
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -258,7 +258,7 @@ class ExecSpec(Value):
 
 @dataclass(frozen=True, slots=True)
 class BuildSpec(Value):
-    """One image to build from a context that is sent as a tar stream."""
+    """An image to build from a context that is sent as a tar stream."""
 
     tags: tuple[str, ...] = ()
     dockerfile: str = "Dockerfile"
@@ -277,7 +277,7 @@ class BuildSpec(Value):
 
 @dataclass(frozen=True, slots=True)
 class VolumeSpec(Value):
-    """One volume to create; an empty name asks the engine for one."""
+    """A volume to create. The engine chooses the name if it is empty."""
 
     name: str = ""
     driver: str = "local"
@@ -287,7 +287,7 @@ class VolumeSpec(Value):
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec(Value):
-    """One network to create, with name resolution between its containers."""
+    """A network to create, with name resolution between its containers."""
 
     name: str
     driver: str = "bridge"
