@@ -1,7 +1,7 @@
 """Requests as frozen values: the form in which options reach a backend.
 
-:mod:`containerkit.options` parses options into these values; a backend renders them as requests of its engine. Sizes are
-bytes, times are seconds, None means the engine's default.
+:mod:`containerkit.options` parses options into these values; a backend renders them as requests of its engine. Sizes
+are bytes, times are seconds, None means the engine's default.
 """
 
 from __future__ import annotations

@@ -127,8 +127,13 @@ class ContainerVerbs(ProcessVerbs, FileVerbs):
 
     def _verify(self, identity: str, spec: ContainerSpec, doing: str) -> None:
         """Raise Unsupported if the created container lacks an option that guards security."""
-        guarded = (spec.read_only, spec.cap_drop, spec.security_opt, spec.user, spec.ulimits)
-        if not any(guarded) and not any(mount.read_only for mount in spec.mounts):
+        confined = (spec.read_only, spec.cap_drop, spec.security_opt, spec.ipc, spec.cgroupns)
+        if (
+            not any(confined)
+            and not spec.user
+            and not spec.ulimits
+            and not any(mount.read_only for mount in spec.mounts)
+        ):
             return
         record = self.inspect_container(identity)
         host, config = _json.mapping(record.raw.get("HostConfig")), _json.mapping(record.raw.get("Config"))

@@ -252,10 +252,29 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         if spec.domainname:
             yield "domainname (make it part of hostname)"
         yield from (f"log_opt {name}" for name in spec.log_opt if name not in _LOG_OPTIONS)
+        if spec.gpus and (self._version < (5, 4) or spec.gpus.isdigit()):
+            yield f"gpus={spec.gpus} (Podman 5.4 and later take 'all' or 'device=…')"
+        yield from self._unreachable_ports(spec)
+
+    def _unreachable_ports(self, spec: ContainerSpec) -> Iterator[str]:
+        """Yield the published ports that Podman cannot serve."""
+        for binding in spec.publish:
+            if binding.host_port_last:
+                ports = f"{binding.host_port}-{binding.host_port_last}"
+                yield f"publish {ports}:{binding.container_port} (name one host port, or none for any free port)"
+            # Rootful Podman reserves an IPv6 port and forwards nothing to an IPv4 address, nor from the loopback.
+            if ":" in binding.host_ip and not self.first_info().rootless:
+                reachable = (self.inspect_network(attachment.name).ipv6 for attachment in spec.networks)
+                if binding.host_ip == "::1" or not any(reachable):
+                    yield f"publish on [{binding.host_ip}] (use an IPv4 address)"
 
     def _adapt(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
         """Put all networks into the create. Rootless, the container joins them only if the mode is bridge."""
         body.setdefault("StopTimeout", _GRACE)
+        if spec.gpus:  # the API ignores every driver but CDI
+            devices = spec.gpus.removeprefix("device=").split(",")
+            requests = {"Driver": "cdi", "DeviceIDs": [f"nvidia.com/gpu={device}" for device in devices]}
+            body["HostConfig"]["DeviceRequests"] = [requests]
         if spec.networks:
             body["HostConfig"]["NetworkMode"] = "bridge"
             body["NetworkingConfig"] = {
@@ -279,6 +298,10 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             name = capability_name(word)
             if (left - added) if name == "ALL" else (name in left):
                 missing.append(f"cap_drop={word}")
+        namespaces = _json.mapping(raw.get("HostConfig"))
+        for option, wanted, key in (("ipc", spec.ipc, "IpcMode"), ("cgroupns", spec.cgroupns, "CgroupMode")):
+            if wanted and ":" not in wanted and namespaces.get(key) != wanted:  # 4.3 ignores both, 5.4 cgroupns
+                missing.append(f"{option}={wanted}")
         return missing + self._options_missing(spec, host)
 
     def stop_container(self, ref: str, *, timeout: int | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,14 @@ from ... import wait
 from ...backends.base import Capability
 from ...engine import Engine
 from ...errors import (
+    EngineError,
     InvalidOption,
     InvalidReference,
     NotFound,
     StartFailed,
     Unsupported,
 )
+from ...options.table import CREATE
 from ...resources.container import Container
 from .base import (
     SERVER,
@@ -24,16 +29,88 @@ from .base import (
     Scenarios,
     Untouchable,
     free_port,
+    fresh_name,
     http_get,
     needs,
+    require,
+    shell,
 )
+from .read_back import READ_BACK, fill, find
 from .tables import BAD_OPTIONS, PUBLISH, READ_ONLY, SHOWN, SHOWN_OR_REFUSED
 
 __all__ = ["OptionScenarios"]
 
 
+#: Options that a scenario of their own reads back.
+ELSEWHERE = {"log_opt"}
+
+
 class OptionScenarios(Scenarios):
-    """Options have their effect, or raise before anything is sent."""
+    """Options: read back from a real container, or refused before a request is sent."""
+
+    @pytest.fixture
+    def names(self, request: pytest.FixtureRequest, engine: Engine, shell_image: str, tmp_path: Path) -> Iterator[Any]:
+        """The names of real objects, for the placeholders of an option; each is made only if it is needed."""
+        given = str(READ_BACK[request.getfixturevalue("option")].given)
+        info = engine.info()
+        file = tmp_path / "env"
+        file.write_text("COLOUR=red\n")
+        arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(info.arch, info.arch)
+        found = {"file": str(file), "port": str(free_port()), "name": fresh_name("read"), "host": info.name}
+        found |= {"machine": info.arch, "arch": arch}
+        with contextlib.ExitStack() as stack:
+            if "{volume}" in given:
+                found["volume"] = stack.enter_context(engine.volumes.create(fresh_name("vol"))).name
+            for key, address, subnet in (
+                ("", "10.{}.{}.67", "10.{}.{}.0/24"),
+                ("6", "fd00:{}:{}::67", "fd00:{}:{}::/64"),
+            ):
+                if f"{{network{key}}}" in given:
+                    part = random.randint(100, 250), random.randint(1, 250)
+                    net = engine.networks.create(fresh_name("net"), subnet=subnet.format(*part))
+                    found[f"network{key}"] = stack.enter_context(net).name
+                    found[f"ip{key}"] = address.format(*part)
+            if "{other}" in given:
+                other = engine.start(shell_image, SLEEP, volumes="/m", ipc="shareable")
+                found["other"] = stack.enter_context(other).name
+                found["other_ipc"] = shell(other, "readlink /proc/self/ns/ipc")
+            if "{runtime}" in given:
+                with engine.containers.create(shell_image, ["true"]) as plain:
+                    found["runtime"] = find(plain.inspect(), "HostConfig > Runtime").replace("oci", "runc")
+            yield found
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize("option", READ_BACK)
+    def test_option_is_read_back(self, engine: Engine, shell_image: str, option: str, names: dict[str, str]) -> None:
+        """Each option, set alone, shows in the container; an engine that cannot apply it refuses it."""
+        row = READ_BACK[option]
+        if (needed := CREATE[option].capability) and option not in ("add_host", "userns"):  # only for some values
+            require(engine, Capability(needed))
+        given = fill(row.given, names)
+        try:
+            if row.inside:
+                evidence: Any = engine.run(shell_image, ["sh", "-c", row.inside], **given).stdout.strip()
+            else:
+                make = engine.start if row.running else engine.containers.create
+                with make(shell_image, SLEEP, **given) as container:
+                    evidence = find(container.inspect(), fill(row.inspect, names))
+        except (Unsupported, EngineError) as exc:
+            if not row.refusable:
+                raise
+            pytest.skip(f"{option} {row.refusable}: {exc}")
+        assert row.holds(evidence, names), evidence
+
+    def test_every_option_is_read_back(self) -> None:
+        """A new option needs its evidence in read_back.py."""
+        assert set(READ_BACK) | ELSEWHERE == set(CREATE)
+
+    @needs(Capability.PROCESSES)
+    def test_log_opt_limits_the_log(self, engine: Engine, shell_image: str) -> None:
+        """log_opt={"max-size": …} keeps the log of a container small."""
+        options: dict[str, Any] = {"log_driver": "json-file", "log_opt": {"max-size": "10k"}}
+        with engine.start(shell_image, ["sh", "-c", "seq 20000"], **options) as container:
+            assert container.wait(timeout=30) == 0
+            assert len(container.logs().stdout_bytes) < 40_000
 
     @needs(Capability.PROCESSES)
     @pytest.mark.parametrize(("options", "line", "expected"), SHOWN.values(), ids=SHOWN.keys())

@@ -1,0 +1,91 @@
+"""Options that an engine accepts and does not apply: refused, or translated, before a request is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from containerkit import options
+from containerkit.backends.docker import DockerBackend
+from containerkit.backends.podman import PodmanBackend
+from containerkit.backends.records import Capability, EngineInfo, NetworkRecord
+
+NETWORKS = {name: NetworkRecord(name, name, "bridge", False, name == "six", {}, {}) for name in ("four", "six")}
+
+
+def backend(kind: Any, *, rootless: bool = False, cgroup: int = 1, version: tuple[int, ...] = (5, 8, 6)) -> Any:
+    """A backend that knows its engine and has no connection."""
+    found = kind.__new__(kind)
+    found._version = version
+    found.capabilities = frozenset(Capability)
+    info = EngineInfo(
+        kind="podman", version="", api_version="", rootless=rootless, cgroup_version=cgroup, cgroup_driver="",
+        storage_driver="", image_store="graphdriver", root_dir="", os="", arch="", kernel="", cpus=1, memory=1,
+    )  # fmt: skip
+    found.first_info = lambda: info
+    found.inspect_network = NETWORKS.__getitem__
+    return found
+
+
+def ignored(engine: Any, **given: Any) -> list[str]:
+    spec = options.container_spec("busybox", None, given)
+    return [words.partition(" (")[0] for words in engine._ignored_options(spec)]
+
+
+PODMAN: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({}, {"memory": "64m", "publish": "8080:80", "log_opt": "max-size=1m", "gpus": "all"}, []),
+    ({}, {"domainname": "lab"}, ["domainname"]),
+    ({}, {"log_opt": {"max-size": "1m", "labels": "x"}}, ["log_opt labels"]),
+    ({"version": (5, 3, 9)}, {"gpus": "all"}, ["gpus=all"]),
+    ({"version": (5, 4)}, {"gpus": "device=0"}, []),
+    ({}, {"gpus": 2}, ["gpus=2"]),
+    ({}, {"publish": "8000-8005:80"}, ["publish 8000-8005:80"]),
+    ({}, {"publish": ["[::1]:8080:80", "127.0.0.1:8081:80"]}, ["publish on [::1]"]),
+    ({"rootless": True}, {"publish": "[::1]:8080:80"}, []),
+    ({}, {"publish": "[::]:8080:80"}, ["publish on [::]"]),
+    ({}, {"publish": "[::]:8080:80", "network": "four"}, ["publish on [::]"]),
+    ({}, {"publish": "[::]:8080:80", "network": ["four", "six"]}, []),
+    ({}, {"publish": "[::1]:8080:80", "network": "six"}, ["publish on [::1]"]),
+]
+
+
+@pytest.mark.parametrize(("engine", "given", "expected"), PODMAN)
+def test_podman_refuses_what_it_would_ignore(
+    engine: dict[str, Any], given: dict[str, Any], expected: list[str]
+) -> None:
+    """Podman's API accepts each of these and does not apply it."""
+    assert ignored(backend(PodmanBackend, **engine), **given) == expected
+
+
+@pytest.mark.parametrize("kind", [DockerBackend, PodmanBackend])
+@pytest.mark.parametrize(
+    ("engine", "given", "expected"),
+    [
+        ({"cgroup": 1}, {"oom_kill_disable": True}, []),
+        ({"cgroup": 2}, {"oom_kill_disable": True}, ["oom_kill_disable"]),
+        ({"rootless": True}, {"devices": ["/dev/null:r", "/dev/full"]}, ["permissions 'r' of /dev/null"]),
+        ({"rootless": False}, {"devices": "/dev/null:r"}, []),
+    ],
+)
+def test_every_engine_refuses_what_its_host_cannot_do(
+    kind: Any, engine: dict[str, Any], given: dict[str, Any], expected: list[str]
+) -> None:
+    """oom_kill_disable needs cgroup v1; a rootless engine cannot limit the permissions of a device."""
+    assert ignored(backend(kind, **engine), **given) == expected
+
+
+def test_docker_applies_a_range_of_host_ports() -> None:
+    """Docker chooses a free port of the range."""
+    assert ignored(backend(DockerBackend), publish=["8000-8005:80", "[::1]:8080:80"], gpus=2) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "devices"),
+    [("all", ["nvidia.com/gpu=all"]), ("device=0,1", ["nvidia.com/gpu=0", "nvidia.com/gpu=1"])],
+)
+def test_podman_takes_gpus_as_cdi_devices(given: str, devices: list[str]) -> None:
+    """Podman's API ignores a device request of any other driver."""
+    body: dict[str, Any] = {"HostConfig": {}}
+    backend(PodmanBackend)._adapt(options.container_spec("busybox", None, {"gpus": given}), body)
+    assert body["HostConfig"]["DeviceRequests"] == [{"Driver": "cdi", "DeviceIDs": devices}]
