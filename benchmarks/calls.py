@@ -1,4 +1,4 @@
-"""What is measured, one call a process: `python benchmarks/calls.py NAME ARGUMENT…`. Prints seconds, where asked to."""
+"""The measured calls, one in a process: `python benchmarks/calls.py NAME ARGUMENT…`. Some print their seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 def index(url: str, ref: str) -> None:
-    """Every file of an image, by the best reader there is."""
+    """List every file of an image by the best reader."""
     import containerkit as ck
 
     with ck.connect(url) as engine:
@@ -17,7 +17,7 @@ def index(url: str, ref: str) -> None:
 
 
 def index_by_socket(url: str, ref: str) -> None:
-    """Every file of an image, as somebody sees it who may not read the store."""
+    """List every file of an image without reading the store."""
     import containerkit as ck
     from containerkit.layers import index as room
 
@@ -27,7 +27,7 @@ def index_by_socket(url: str, ref: str) -> None:
 
 
 def save(url: str, ref: str) -> None:
-    """The save stream, read and thrown away: the floor of index_by_socket."""
+    """Read the save stream and discard it: the lower bound of index_by_socket."""
     import containerkit as ck
 
     with ck.connect(url) as engine, engine._core.backend.save_images([ref]) as stream:
@@ -36,21 +36,21 @@ def save(url: str, ref: str) -> None:
 
 
 def archive(path: str) -> None:
-    """Every file of an archive."""
+    """List every file of an archive."""
     import containerkit as ck
 
     ck.open_archive(path).files()
 
 
 def waste(path: str) -> None:
-    """Exact waste of an archive."""
+    """Compute the exact waste of an archive."""
     import containerkit as ck
 
     ck.open_archive(path).waste()
 
 
 def duplicates(url: str, *refs: str) -> None:
-    """Equal contents in several images."""
+    """Find equal contents in several images."""
     import containerkit as ck
 
     with ck.connect(url) as engine:

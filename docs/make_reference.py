@@ -1,4 +1,4 @@
-"""Write docs/reference.md from the package: every public name, its signature, the first sentence of its docstring.
+"""Write docs/reference.md from the package: public names, signatures, the first sentence of each docstring.
 
 python docs/make_reference.py
 """
@@ -22,7 +22,7 @@ from containerkit.resources import containers, images, networks, volumes
 PAGE = Path(__file__).with_name("reference.md")
 COMMAND = "python docs/make_reference.py"
 
-#: heading -> the functions and classes below it, as users would look for them.
+#: heading -> its functions and classes, as users look for them.
 GROUPS: dict[str, tuple[Any, ...]] = {
     "Connect and clean up": (ck.connect, ck.discover, ck.cleanup, ck.Endpoint, ck.Cleaned),
     "Engine": (ck.Engine, ck.EngineInfo, ck.Capability, ck.Event, ck.RunResult, ck.Output),
@@ -59,14 +59,14 @@ LEFT_OUT = {"to_dict"}
 
 
 def first_sentence(thing: Any) -> str:
-    """The first sentence of a docstring, on one line."""
+    """Return the first sentence of a docstring, on one line."""
     paragraph = (inspect.getdoc(thing) or "").partition("\n\n")[0]
     text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", " ".join(paragraph.split())).replace("``", "`")
     return re.split(r"(?<=[.!?])\s+(?=[A-Z`(])", text)[0]
 
 
 def signature(thing: Any, name: str) -> str:
-    """As one would type it; the types of parameters are left to the source."""
+    """Return a signature without the types of parameters."""
     found = inspect.signature(thing)
     words: list[str] = []
     stars: dict[Any, str] = {inspect.Parameter.VAR_KEYWORD: "**", inspect.Parameter.VAR_POSITIONAL: "*"}
@@ -83,7 +83,7 @@ def signature(thing: Any, name: str) -> str:
 
 
 def members(thing: type) -> Iterator[str]:
-    """A line for each public property and method, those of our base classes first."""
+    """Yield a line for each public property and method, those of base classes first."""
     lines: dict[str, str] = {}
     for base in reversed([each for each in thing.__mro__ if each.__module__.startswith("containerkit")]):
         for name, value in vars(base).items():
@@ -97,7 +97,7 @@ def members(thing: type) -> Iterator[str]:
 
 
 def describe(thing: Any) -> Iterator[str]:
-    """One public name, and below a class what it has."""
+    """Return a public name, and below a class its members."""
     name = thing.__name__
     if inspect.isclass(thing) and issubclass(thing, errors.ContainerKitError):
         given = inspect.signature(thing).parameters.values() if "__init__" in vars(thing) else ()
@@ -119,7 +119,7 @@ def describe(thing: Any) -> Iterator[str]:
 
 
 def reference() -> str:
-    """The whole page."""
+    """Return the whole page."""
     lines = ["# Reference", "", f"Made by `{COMMAND}` from the package; `help(name)` has more of each. Every value has"]
     lines += ["`to_dict()`, JSON-ready.", ""]
     for heading, things in GROUPS.items():

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Real Debian images built from Debian's packages: no image registry, no engine, no root.
+"""Build Debian images from Debian packages, without a registry, an engine or root.
 
-    python engines/base_image.py debian.tar                 # about 200 MB of real files
+    python engines/base_image.py debian.tar                 # about 200 MB of files
     python engines/base_image.py debian.tar --size full     # about 2 GB
 
 The result is a docker-archive with one layer, which `docker load`, `podman load` and containerkit read. The packages
-come from the Debian mirror apt is set up with, checked by Debian's signatures; they are unpacked in this process, in
-sorted order, so that the same package versions give the same bytes. What was built once is kept in a cache, by list of
-packages and versions. Only the standard library, apt and dpkg-deb are needed.
+come
+from the Debian mirror that apt uses, verified by Debian's signatures. They are unpacked in this process, in sorted
+order, so that the same package versions give the same bytes. Finished images are cached by packages and versions. Only
+the standard library, apt and dpkg-deb are needed.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from typing import Any, BinaryIO
 
 __all__ = ["BuildError", "Recipe", "base_image_ref", "build_base_image", "build_image"]
 
-FORMAT = 1  # part of the cache key: raise it when the same packages would give other bytes
+FORMAT = 1  # part of the cache key: increase it when the same packages would give other bytes
 SUITE = "bookworm"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-EPOCH = 1_700_000_000  # the time of files no package brings
+EPOCH = 1_700_000_000  # the time of files that no package contains
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -62,12 +63,12 @@ SIZES: Mapping[str, tuple[str, ...]] = {"small": SMALL, "full": FULL}
 
 
 class BuildError(Exception):
-    """The image could not be built; the message says which step failed and what the tool said."""
+    """The image could not be built; the message names the failed step and the tool's output."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an image is made of."""
+    """The content of an image."""
 
     ref: str
     packages: tuple[str, ...]
@@ -87,7 +88,7 @@ class Package:
 
 
 def base_image_ref(size: str = "small") -> str:
-    """The name the image of this size carries."""
+    """Return the name of the image of this size."""
     return f"docker.io/containerkit/debian:{size}"
 
 
@@ -130,7 +131,7 @@ def build_image(out: Path, recipe: Recipe, *, cache: Path | None = None) -> Path
 
 
 def default_cache() -> Path:
-    """Where packages' indexes and finished images are kept between runs."""
+    """Return the directory for package indexes and finished images."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "containerkit" / "images"
 
@@ -140,7 +141,7 @@ def default_cache() -> Path:
 
 @contextmanager
 def progress(label: str, measure: Callable[[], str]) -> Iterator[None]:
-    """From the second second on, say every two seconds where the work stands."""
+    """Print the progress every two seconds, from the second second on."""
     done = threading.Event()
     began = time.monotonic()
 
@@ -165,7 +166,7 @@ def megabytes(count: int) -> str:
 
 
 class Apt:
-    """An apt of our own: the host's mirror, proxy and keys, but none of its packages, hooks or settings."""
+    """A private apt: the host's mirror, proxy and keys, without its packages, hooks or settings."""
 
     def __init__(self, folder: Path, suite: str) -> None:
         self.folder = folder
@@ -199,7 +200,7 @@ class Apt:
         self.env = {**os.environ, "APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C"}
 
     def update(self) -> None:
-        """Fetch the suite's index, unless it was fetched today: what a release holds changes a few times a year."""
+        """Fetch the suite's index unless it was fetched today."""
         stamp = self.folder / "updated"
         if stamp.exists() and time.time() - stamp.stat().st_mtime < 86_400:
             return
@@ -208,7 +209,7 @@ class Apt:
         stamp.touch()
 
     def plan(self, packages: Sequence[str], dependencies: bool) -> list[Package]:
-        """The packages to fetch, sorted by file name."""
+        """Return the packages to fetch, sorted by file name."""
         verb = ["install"] if dependencies else ["download"]
         output = call("apt-get", "-qq", "--yes", "--print-uris", *verb, *packages, env=self.env)
         found = re.findall(r"^'([^']+)' (\S+) (\d+)", output, re.MULTILINE)
@@ -217,7 +218,7 @@ class Apt:
         return sorted((Package(uri, name, int(size)) for uri, name, size in found), key=lambda p: p.filename)
 
     def fetch(self, plan: Sequence[Package], folder: Path) -> None:
-        """Download the planned packages into `folder`; apt checks each against the signed index."""
+        """Download the planned packages into `folder`; apt verifies each against the signed index."""
         specs = []
         for package in plan:
             name, version, _ = package.filename.split("_")
@@ -229,7 +230,7 @@ class Apt:
 
 
 def mirror() -> str:
-    """The Debian mirror the host uses; apt itself is asked, which knows every way a source can be written."""
+    """Return the Debian mirror of the host, as apt reports it."""
     if named := os.environ.get("ENGINES_MIRROR"):
         return named
     output = call("apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT) $(RELEASE)", "Created-By: Packages")
@@ -248,7 +249,7 @@ def call(*command: str, env: Mapping[str, str] | None = None, cwd: Path | None =
 
 
 def size_of(folder: Path) -> int:
-    """For a progress figure: a file that goes away meanwhile is not missed."""
+    """Return the size of a folder; a file that disappears meanwhile counts as 0."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(OSError):
@@ -258,7 +259,7 @@ def size_of(folder: Path) -> int:
 
 # ---------------------------------------------------------------------------------------------------- the tree
 
-# The folders Debian merged into /usr: packages of a release may still name the old place
+# directories that Debian merged into /usr: packages may still use the old names
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
@@ -276,7 +277,7 @@ class Entry:
 
 
 class Tree:
-    """The files of many packages, as one."""
+    """The files of many packages."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
@@ -286,7 +287,7 @@ class Tree:
             self.link(name, f"usr/{name}")
 
     def add(self, tar: Path) -> list[str]:
-        """Take in an unpacked package; returns its paths. A folder several packages bring is the first one's."""
+        """Add an unpacked package and return its paths. The first package defines a shared directory."""
         names = []
         with tarfile.open(tar) as archive:
             for info in archive:
@@ -330,7 +331,7 @@ class Tree:
             return file.read(entry.info.size)
 
     def write(self, stream: BinaryIO) -> None:
-        """As a tar, sorted by path; of files that are one (hard links) the first in that order holds the bytes."""
+        """Write a tar sorted by path; of hard links, the first path holds the bytes."""
         heads: dict[str, str] = {}
         with tarfile.TarFile(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT, copybufsize=1 << 20) as archive:
             for name in sorted(self.entries):
@@ -364,7 +365,7 @@ def header(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def build_tree(packages: Sequence[Path]) -> Tree:
-    """Unpack the packages side by side, and do by hand the few things their scripts would have done."""
+    """Unpack the packages in parallel, and do the few things that their scripts would do."""
     tree = Tree()
     done = 0
 
@@ -389,14 +390,14 @@ def build_tree(packages: Sequence[Path]) -> Tree:
     ):
         for tar, control in pool.map(unpack, packages):
             status.append(register(tree, tree.add(tar), control))
-    # "unpacked", not "installed": no script of theirs has run
+    # "unpacked", not "installed": no maintainer script has run
     tree.file("var/lib/dpkg/status", b"\n".join(status))
     configure(tree)
     return tree
 
 
 def register(tree: Tree, names: Sequence[str], control: Mapping[str, bytes]) -> bytes:
-    """Enter a package into the image's own dpkg database; returns its paragraph of the status file."""
+    """Add a package to the image's dpkg database and return its paragraph of the status file."""
     text = control["control"].strip()
     fields = dict(re.findall(r"^([A-Za-z-]+): *(.*)$", text.decode(), re.MULTILINE))
     package = fields["Package"] + (f":{fields['Architecture']}" if fields.get("Multi-Arch") == "same" else "")
@@ -430,7 +431,7 @@ def configure(tree: Tree) -> None:
 
 
 class Hashing(io.RawIOBase):
-    """A writer that counts and digests what passes."""
+    """A writer that counts and hashes."""
 
     def __init__(self, sink: BinaryIO) -> None:
         self.sink = sink
@@ -451,7 +452,7 @@ class Hashing(io.RawIOBase):
 
 
 def write_archive(out: Path, recipe: Recipe, packages: Sequence[Path]) -> None:
-    """A docker-archive: the layer first, written once, its header filled in when size and digest are known."""
+    """Write a docker-archive: the layer first; its header is filled in when size and digest are known."""
     tree = build_tree(packages)
     for name, text in recipe.files.items():
         tree.file(name.strip("/"), text.encode())

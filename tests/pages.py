@@ -1,14 +1,14 @@
-"""The Markdown pages of the project, taken apart: their code blocks, links and words in backticks.
+"""Read the Markdown pages of the project: code blocks, links, words in backticks.
 
-A comment right above a block says what a test has to know about it, and no reader sees it:
+A comment right above a block is for the tests; readers do not see it:
 
-- ``<!-- not run: REASON -->``: it needs what a test has not got; it is compiled, and its names are checked.
-- ``<!-- needs: CAPABILITY -->``: an engine without it has to refuse the block.
+- ``<!-- not run: REASON -->``: the block needs something that a test lacks; it is compiled, and its names are checked.
+- ``<!-- needs: CAPABILITY -->``: an engine without the capability has to refuse the block.
 - ``<!-- may raise: SystemExit -->``: the block ends the script on some engines.
-- ``<!-- output with: disk -->``: this output is that of an engine whose store can be read here.
-- ``<!-- figures vary -->``: the numbers in this output differ from run to run; everything else does not.
+- ``<!-- output with: disk -->``: the output is of an engine whose store can be read.
+- ``<!-- figures vary -->``: the numbers in the output differ from run to run, everything else is fixed.
 
-A block marked ``text`` below a Python block is what that one prints; ``…`` in it stands for anything.
+A block marked ``text`` below a Python block is the output of that block; ``…`` in it matches anything.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Block:
     """One fenced block.
 
     Attributes:
-        line: of its first line of content, counted from 1.
-        notes: what the comments above it say: "not run" -> the reason, …
+        line: the number of its first line of content, from 1.
+        notes: the comments above it: "not run" -> the reason, …
     """
 
     page: Path
@@ -48,13 +48,13 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every page that a reader may open."""
+    """Return every page of the project."""
     top = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     return [*top, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page, in order."""
+    """Return the fenced blocks of a page, in order."""
     found: list[Block] = []
     notes: dict[str, str] = {}
     lines = iter(enumerate(page.read_text().splitlines(), 1))
@@ -77,7 +77,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def prose(page: Path) -> str:
-    """The page without its fenced blocks."""
+    """Return the page without its fenced blocks."""
     text, inside = [], False
     for line in page.read_text().splitlines():
         if _FENCE.match(line) or (inside and line.strip().startswith("```")):
@@ -88,14 +88,14 @@ def prose(page: Path) -> str:
 
 
 def links(page: Path) -> Iterator[str]:
-    """The targets of a page's links."""
+    """Yield the targets of a page's links."""
     yield from re.findall(r"\]\(([^)\s]+)\)", prose(page))
 
 
 def same_output(shown: str, printed: str, *, figures_vary: bool) -> bool:
-    """Whether a page's output is what was printed, but for ``…``, spaces at ends of lines and, if so said, numbers.
+    """Return whether the output of a page matches what was printed.
 
-    Where figures vary, a column may be wider; so any run of spaces is as good as another.
+    Spaces at line ends are ignored. Where figures vary, any number matches any other, and any run of spaces any other.
     """
 
     def tidy(text: str) -> str:

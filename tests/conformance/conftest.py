@@ -1,4 +1,4 @@
-"""The engine under test: the one that CK_HOST names, or the one of this machine."""
+"""The engine under test: the one that CK_HOST names, or this machine's."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["engine", "registries", "shell_image"]
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Ctrl-C counts, also where a shell started the tests in the background, and so with SIGINT ignored."""
+    """Restore Ctrl-C: a shell starts background tests with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[ck.Engine]:
-    """An open Engine. No engine is a failure in CI, and a skip with its reason elsewhere."""
+    """Open the engine. No engine is a failure in CI, and a skip elsewhere."""
     try:
         opened = ck.connect(os.environ.get("CK_HOST"))
     except ck.EngineUnavailable as exc:
@@ -40,7 +40,7 @@ def engine() -> Iterator[ck.Engine]:
 
 @pytest.fixture(scope="session")
 def shell_image(engine: ck.Engine) -> str:
-    """The name of a small image with busybox and links to its programs."""
+    """Return the name of a small image with busybox and links to its programs."""
     try:
         return shell_image_of(engine)
     except NoBusybox as exc:

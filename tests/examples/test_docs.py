@@ -1,4 +1,4 @@
-"""The Python of the README and of every page in docs/, run block by block on the engine under test."""
+"""Run the Python blocks of the README and of docs/ on the engine under test."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.pages import ROOT, Block, blocks, pages, same_output
 
 PAGES = [page for page in pages() if any(block.language == "python" for block in blocks(page))]
 SHELL = "busybox:1"
-IN_FULL = f"docker.io/library/{SHELL}"  # as a pull names it; of a short name in an archive Podman makes localhost/…
+IN_FULL = f"docker.io/library/{SHELL}"  # as a pull names it; Podman loads a short name as localhost/…
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[ck.Engine]:
-    """The engine under test; none is a failure in CI, and a skip elsewhere."""
+    """Open the engine under test. No engine is a failure in CI, and a skip elsewhere."""
     try:
         opened = ck.connect()
     except ck.EngineUnavailable as exc:
@@ -39,7 +39,7 @@ def engine() -> Iterator[ck.Engine]:
 
 
 def busybox(engine: ck.Engine) -> tuple[bytes, list[str]] | None:
-    """The program and its applets: of the image that engines.sh puts on its engines, else of this machine."""
+    """Return the program and its applet names: from the image of engines.sh, else from this machine."""
     if engine.images.exists("lab/busybox:1"):
         with engine.containers.create("lab/busybox:1") as container:
             program = container.read_file("/bin/busybox")
@@ -52,7 +52,7 @@ def busybox(engine: ck.Engine) -> tuple[bytes, list[str]] | None:
 
 
 def make_shell(engine: ck.Engine) -> bool:
-    """Load busybox:1; False if there is nothing to make it of."""
+    """Load busybox:1; return False if there is no busybox to make it from."""
     found = busybox(engine)
     if found is None:
         return False
@@ -71,7 +71,7 @@ def make_shell(engine: ck.Engine) -> bool:
 
 @pytest.fixture(scope="module")
 def shell(engine: ck.Engine) -> Iterator[None]:
-    """The image that the pages name; one that is there is taken, another is removed again."""
+    """Provide the image that the pages name; remove it if this fixture loaded it."""
     if engine.images.exists(SHELL):
         yield
         return
@@ -83,7 +83,7 @@ def shell(engine: ck.Engine) -> Iterator[None]:
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty current folder that a rootless engine, another user, may read as well."""
+    """Change to an empty directory that a rootless engine can read."""
     with tempfile.TemporaryDirectory(prefix="containerkit-docs-") as name:
         path = Path(name)
         path.chmod(0o755)
@@ -92,7 +92,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def everything(engine: ck.Engine) -> set[str]:
-    """What there is on the engine, by kind and ID or name."""
+    """Return all objects on the engine, by kind and ID or name."""
     return {
         *(f"container {each.id}" for each in engine.containers.list(all=True)),
         *(f"image {name}" for each in engine.images.list() for name in each.refs or (each.id,)),
@@ -102,7 +102,7 @@ def everything(engine: ck.Engine) -> set[str]:
 
 
 def run_block(block: Block, names: dict[str, Any]) -> str:
-    """Run one block in the page's namespace; gives what it printed."""
+    """Run one block in the page's namespace and return what it printed."""
     tree = ast.parse(block.text, filename=str(block.page))
     ast.increment_lineno(tree, block.line - 1)
     printed = io.StringIO()
@@ -112,19 +112,19 @@ def run_block(block: Block, names: dict[str, Any]) -> str:
 
 
 def refused(block: Block, engine: ck.Engine) -> bool:
-    """Whether the block needs what this engine cannot."""
+    """Return whether the block needs a capability that this engine lacks."""
     return "needs" in block.notes and ck.Capability(block.notes["needs"]) not in engine.capabilities
 
 
 def shown_here(block: Block, engine: ck.Engine) -> bool:
-    """Whether the output is one of an engine like this."""
+    """Return whether the output is of an engine like this one."""
     return block.notes.get("output with") != "disk" or engine.savings(SHELL).disk_bytes is not None
 
 
 @pytest.mark.usefixtures("folder", "shell")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_holds_on_this_engine(page: Path, engine: ck.Engine) -> None:
-    """Every block of a page runs, in order, prints what the page shows, and leaves nothing behind."""
+    """Every block of a page runs in order, prints the output of the page, and leaves nothing behind."""
     before = everything(engine)
     names: dict[str, Any] = {"__name__": "__main__"}
     printed: str | None = None
@@ -153,7 +153,7 @@ def test_a_page_holds_on_this_engine(page: Path, engine: ck.Engine) -> None:
 
 @pytest.mark.usefixtures("shell")
 def test_the_page_about_tests_passes_its_own(folder: Path) -> None:
-    """The tests that a page shows, collected and run by pytest, pass."""
+    """The tests on the page about tests pass."""
     page = ROOT / "docs" / "how-to" / "test-with-containers.md"
     conftest, tests = (block.text for block in blocks(page) if block.language == "python")
     (folder / "conftest.py").write_text(conftest)
@@ -164,7 +164,7 @@ def test_the_page_about_tests_passes_its_own(folder: Path) -> None:
 
 
 def columns(page: Path) -> dict[str, dict[str, bool]]:
-    """engine as the table of capabilities names it -> capability -> whether it has it."""
+    """Return engine name -> capability -> declared, from the table of capabilities."""
     _, _, table = page.read_text().partition("## Capabilities")
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines() if "|" in line]
     head, _, *body = rows
@@ -173,7 +173,7 @@ def columns(page: Path) -> dict[str, dict[str, bool]]:
 
 
 def test_the_table_of_capabilities_is_right_about_this_engine(engine: ck.Engine) -> None:
-    """What docs/engines.md says that this engine can is what it declares; an engine it does not name is skipped."""
+    """docs/engines.md lists the capabilities that this engine declares; other engines are skipped."""
     info = engine.info()
     for name, said in columns(ROOT / "docs" / "engines.md").items():
         words = name.replace(",", "").split()

@@ -1,4 +1,4 @@
-"""The examples, run as a reader would run them, on a real engine."""
+"""Run the example scripts on a real engine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BASE, ADDED = 20_000_000, 500_000
 
 @pytest.fixture
 def engine_url() -> str:
-    """The engine given by the environment; none is a failure in CI, and a skip elsewhere."""
-    # engines.sh sets CK_HOST, nox CONTAINERKIT_ENGINE, which is all that a user's own engine has.
+    """Return the URL of the engine. No engine is a failure in CI, and a skip elsewhere."""
+    # engines.sh sets CK_HOST; nox sets CONTAINERKIT_ENGINE, also for a user's own engine
     url = os.environ.get("CONTAINERKIT_ENGINE") or os.environ.get("CK_HOST", "")
     if not url and os.environ.get("CI", "").lower() not in ("1", "true"):
         pytest.skip("no engine given (CONTAINERKIT_ENGINE or CK_HOST)")
@@ -34,7 +34,7 @@ def run(*command: str) -> str:
 
 
 def test_ten_images_keep_the_rule(engine_url: str, tmp_path: Path) -> None:
-    """The ratio that is measured is the one that N(B+d) / (B+Nd) gives, and the disk agrees within 4 %."""
+    """The measured ratio is N(B+d) / (B+Nd), and the disk agrees within 4 %."""
     base = tmp_path / "base.tar"
     image = ImageBuilder().layer(files={"base": os.urandom(BASE)}).tag(f"containerkit/base:{os.getpid()}")
     base.write_bytes(image.to_docker_archive())
@@ -46,5 +46,5 @@ def test_ten_images_keep_the_rule(engine_url: str, tmp_path: Path) -> None:
     assert float(measured[2]) == pytest.approx(rule, abs=0.01)
     disk = re.search(r"really on disk.*?([\d.]+) times less", told)
     assert disk, told
-    # Docker's records of a layer take 60 KB, which is 2 % of images as small as these.
+    # Docker's records of a layer take 60 KB: 2 % of these small images
     assert float(disk[1]) == pytest.approx(rule, rel=0.04)

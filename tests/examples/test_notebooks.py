@@ -1,4 +1,4 @@
-"""The notebooks, run from top to bottom as a reader would, on the engine under test."""
+"""Run the notebooks on the engine under test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "examples").glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_runs_to_its_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every cell runs, tables and pictures are shown as HTML, the rule holds, and nothing is left."""
+    """Every cell runs, tables and pictures are HTML, the rule holds, and nothing is left."""
     url = os.environ.get("CONTAINERKIT_ENGINE") or os.environ.get("CK_HOST", "")
     if not url:
         if os.environ.get("CI", "").lower() in ("1", "true"):
@@ -40,6 +40,6 @@ def test_a_notebook_runs_to_its_end(path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
-    """What is committed is what a reader starts from."""
+    """A committed notebook has no outputs."""
     notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)

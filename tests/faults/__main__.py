@@ -123,6 +123,7 @@ def main() -> int:
             continue
         value, error, _, _ = attempt(subject, world, others, None)
         subject.right = value
+        subject.right_over_tcp = attempt(subject, world, others, None, tcp=True)[0]
         if error is not None:
             print(f"cannot be replayed: {subject.operation.name}:", *traceback.format_exception(error))
             subject.cases = []

@@ -43,18 +43,20 @@ class Subject:
     operation: Operation
     exchanges: Sequence[Exchange]
     right: Any = None
+    right_over_tcp: Any = None
     broken: str = ""
     skipped: str = ""
     cases: list[Case] = field(default_factory=list)
 
 
 def attempt(
-    subject: Subject, world: World, others: Sequence[Exchange], case: Case | None
+    subject: Subject, world: World, others: Sequence[Exchange], case: Case | None, *, tcp: bool = False
 ) -> tuple[Any, BaseException | None, Replay, list[str]]:
     """Act once against a replay; return what came back or what was raised, and files left half-written."""
     spoiled, fault = (case.exchange, case.fault) if case else (None, None)
+    tcp = tcp or bool(fault and fault.reset)
     with TemporaryDirectory(prefix="ckfault") as folder, Replay(subject.exchanges, others, spoiled, fault) as server:
-        url = server.tcp_url if fault and fault.reset else server.url
+        url = server.tcp_url if tcp else server.url
         value, error = None, None
         try:
             with ck.connect(url, timeout=TIMEOUT) as engine:
@@ -91,9 +93,10 @@ def _sort(
     subject: Subject, case: Case, value: Any, error: BaseException | None, left: list[str]
 ) -> tuple[Outcome, str]:
     if error is None:
-        if value == subject.right or subject.operation.may(case.kind, subject.right, value):
+        right = subject.right_over_tcp if case.fault.reset else subject.right
+        if value == right or subject.operation.may(case.kind, right, value):
             return "right", ""
-        return "silent wrong", f"returned {_short(value)}, expected {_short(subject.right)}"
+        return "silent wrong", f"returned {_short(value)}, expected {_short(right)}"
     words = f"{type(error).__name__}: {str(error)[:160]}"
     if left:
         return "silent wrong", f"left {left} behind after {words}"

@@ -1,8 +1,8 @@
-"""The tests' registries, as a pytest plugin: `registries`, brought up through pytest-docker from compose.yaml.
+"""Registries for the tests: the fixture `registries`, started through pytest-docker from compose.yaml.
 
-Compose is docker's or podman-compose, whichever belongs to the engine under test. Where neither can reach the engine,
-the registries are processes beside it (engines/engines.sh); where that can't be either, the test is skipped with the
-reason, and in CI fails.
+Compose is docker compose or podman-compose, whichever belongs to the engine under test. Where neither reaches the
+engine, engines/engines.sh starts the registries as processes. Where that fails too, the test is skipped with the
+reason; in CI it fails.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 @dataclass(frozen=True)
 class Registries:
-    """Two registries on the engine's own 127.0.0.1: `open` to all, `auth` for `user` with `password`."""
+    """Two registries on the engine's 127.0.0.1: `open`, and `auth` for `user` with `password`."""
 
     open: str
     auth: str
@@ -43,7 +43,7 @@ class Registries:
 
 
 def ours() -> str | None:
-    """The name engines.sh gave the engine under test, if it is one of its."""
+    """Return the name that engines.sh gave the engine under test, or None."""
     name = os.environ.get("CK_ENGINE")
     return name if name and "CK_ENGINE_ROOT" in os.environ else None
 
@@ -55,7 +55,7 @@ def kind() -> str:
 
 
 def compose() -> str | None:
-    """The command line of the engine's compose, or None."""
+    """Return the command line of the engine's compose, or None."""
     if name := ours():
         if name.startswith("vm") or (kind() == "podman" and shutil.which("podman-compose") is None):
             return None
@@ -68,7 +68,7 @@ def compose() -> str | None:
 
 
 def registry_image(folder: Path) -> Path:
-    """The registry's image: the one that CK_REGISTRY_IMAGE names, else built now, which takes a Debian mirror."""
+    """Return the registry's image: from CK_REGISTRY_IMAGE, else built now, which needs a Debian mirror."""
     if given := os.environ.get("CK_REGISTRY_IMAGE"):
         return Path(given)
     try:
@@ -78,14 +78,14 @@ def registry_image(folder: Path) -> Path:
 
 
 def give_up(reason: str) -> NoReturn:
-    """A registry that is missing in CI is a failure, elsewhere a skip."""
+    """Fail in CI, skip elsewhere."""
     if CI:
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def accepts_http(engine: ck.Engine, registry: str) -> None:
-    """Docker takes plain http from 127.0.0.1; Podman only if registries.conf calls the registry insecure."""
+    """Return whether the engine uses plain http: Docker does for 127.0.0.1, Podman if registries.conf allows it."""
     try:
         engine.images.pull(f"{registry}/containerkit/none:1")
     except ck.ImageNotFound:
@@ -102,7 +102,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def registries() -> Iterator[Registries]:
-    """The registries, up and answering; gone when the session ends."""
+    """Yield the registries, started and answering."""
     if command := compose():
         ports = {"REGISTRY_OPEN_PORT": free_port(), "REGISTRY_AUTH_PORT": free_port()}
         with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
@@ -120,7 +120,7 @@ def registries() -> Iterator[Registries]:
                 yield found
         return
     name = ours()
-    if name is None or name.startswith("vm"):  # a vm's 127.0.0.1 is not ours
+    if name is None or name.startswith("vm"):  # the 127.0.0.1 of a virtual machine is another one
         give_up(f"no compose for this {kind()} here, and the engine is not one of engines.sh")
     beside = Registries("127.0.0.1:5001", "127.0.0.1:5002")
     subprocess.run([ENGINES, "registry", name, "5001", "noauth"], check=True)
@@ -130,7 +130,7 @@ def registries() -> Iterator[Registries]:
 
 
 def wait_for(registries: Registries, timeout: float = 20) -> None:
-    """Until both answer HTTP at all; 401 is an answer."""
+    """Wait until both answer HTTP; 401 is an answer."""
     for address in (registries.open, registries.auth):
         host, _, port = address.partition(":")
         deadline = time.monotonic() + timeout

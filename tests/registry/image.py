@@ -1,4 +1,4 @@
-"""The registry's image, made of Debian's docker-registry and the C library it needs."""
+"""Build the registry's image from Debian's docker-registry and the C library."""
 
 from __future__ import annotations
 

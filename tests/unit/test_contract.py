@@ -1,4 +1,4 @@
-"""The public names that the design promises: what users may rely on, and in what shape."""
+"""The public names that users rely on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROMISED = {
     "IsolationReport": "engine endpoint results counts get to_dict to_markdown",
     "CheckResult": "id title group status severity summary evidence conflicts remediation reason",
 }
-#: class -> (its ancestor, what it carries)
+#: class -> (base class, attributes)
 ERRORS = {
     "EngineUnavailable": ("ContainerKitError", ""),
     "EngineTimeout": ("ContainerKitError", ""),
@@ -62,7 +62,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", PROMISED)
 def test_a_promised_class_has_its_promised_names(name: str) -> None:
-    """Every attribute and method that the design names is there."""
+    """Every promised attribute and method exists."""
     found = getattr(ck, name)
     fields = getattr(found, "__dataclass_fields__", {})
     assert [word for word in PROMISED[name].split() if not hasattr(found, word) and word not in fields] == []
@@ -70,7 +70,7 @@ def test_a_promised_class_has_its_promised_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_stands_where_the_tree_has_it(name: str) -> None:
-    """Each error has the ancestor that the design draws, and carries what a handler needs."""
+    """Each error has its promised base class and attributes."""
     ancestor, carried = ERRORS[name]
     found = getattr(errors, name)
     assert issubclass(found, getattr(errors, ancestor))
@@ -82,7 +82,7 @@ def test_an_error_stands_where_the_tree_has_it(name: str) -> None:
     "name", [n for n in ck.__all__ if inspect.isclass(getattr(ck, n)) and dataclasses.is_dataclass(getattr(ck, n))]
 )
 def test_a_value_is_frozen_and_can_be_told_in_json(name: str) -> None:
-    """Every value class among the public names is frozen and has to_dict()."""
+    """Every public value class is frozen and has to_dict()."""
     found = getattr(ck, name)
     assert found.__dataclass_params__.frozen
     assert callable(found.to_dict)

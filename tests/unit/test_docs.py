@@ -1,4 +1,4 @@
-"""What the pages say, held against the package: links, names, keyword arguments, commands, the reference."""
+"""Compare the pages with the package: links, names, keyword arguments, commands, the reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.pages import ROOT, blocks, links, pages, prose
 
 WITHOUT_REFERENCE = [page for page in pages() if page != PAGE]
 
-#: What the pages' variables are, by the name they always have.
+#: The types of variables that all pages name alike.
 VARIABLES: dict[str, Any] = {
     "ck": ck,
     "engine": ck.Engine,
@@ -37,7 +37,7 @@ VARIABLES: dict[str, Any] = {
     "layer": ck.Layer,
     "waste": ck.Waste,
 }
-#: Set in __init__, so not to be seen on the class.
+#: Attributes that __init__ sets; the class does not show them.
 ATTRIBUTES = {
     "containers": containers.Containers,
     "images": images.Images,
@@ -49,14 +49,14 @@ ALIASES = {row.name: set(row.aliases) for each in (table.BUILD, table.EXEC, tabl
 
 
 class Reader(ast.NodeVisitor):
-    """Follows what a page's names are, as far as ours are concerned; collects what does not exist."""
+    """Follow the types of a page's names, and collect names that do not exist."""
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = dict(VARIABLES)
         self.wrong: list[str] = []
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """Remember what a variable now is."""
+        """Record the type of a variable."""
         self.generic_visit(node)
         found = self.kind_of(node.value)
         for target in node.targets:
@@ -64,7 +64,7 @@ class Reader(ast.NodeVisitor):
                 self.names[target.id] = found
 
     def visit_With(self, node: ast.With) -> None:
-        """The same, of `with … as`."""
+        """Record the type of the variable of `with … as`."""
         for item in node.items:
             self.visit(item.context_expr)
             if isinstance(item.optional_vars, ast.Name):
@@ -73,13 +73,13 @@ class Reader(ast.NodeVisitor):
             self.visit(line)
 
     def visit_For(self, node: ast.For) -> None:
-        """What a loop's variable is is not followed."""
+        """Forget the type of a loop's variable."""
         if isinstance(node.target, ast.Name):
             self.names.pop(node.target.id, None)
         self.generic_visit(node)
 
     def visit_comprehension_of(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
-        """The same, of a comprehension's, and only inside it."""
+        """Forget the type of a comprehension's variable inside of it."""
         outside = dict(self.names)
         for part in node.generators:
             for target in ast.walk(part.target):
@@ -91,12 +91,12 @@ class Reader(ast.NodeVisitor):
     visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = visit_comprehension_of  # noqa: N815
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """Whether there is one of that name."""
+        """Check that the attribute exists."""
         self.generic_visit(node)
         self.kind_of(node, complain=True)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Whether it takes these keyword arguments."""
+        """Check that the function accepts the keyword arguments."""
         self.generic_visit(node)
         function = self.kind_of(node.func)
         if not callable(function):
@@ -109,7 +109,7 @@ class Reader(ast.NodeVisitor):
                 self.wrong.append(f"line {node.lineno}: {ast.unparse(node.func)}() has no {keyword.arg}=")
 
     def kind_of(self, node: ast.expr, *, complain: bool = False) -> Any:
-        """The class of an expression's value, or a function or module it is; None where that is not followed."""
+        """Return the class of an expression's value, or the function or module it is; None if unknown."""
         if isinstance(node, ast.Name):
             return self.names.get(node.id)
         if isinstance(node, ast.Call):
@@ -131,7 +131,7 @@ class Reader(ast.NodeVisitor):
 
 
 def answer_of(function: Any) -> Any:
-    """The class that a function of ours gives, if its annotation is just a name of ours."""
+    """Return the class that a function returns, if its annotation is a name of the package."""
     answer = getattr(function, "__annotations__", {}).get("return")
     room = inspect.getmodule(function)
     found = getattr(ck, str(answer), None) or getattr(room, str(answer), None) or getattr(layers, str(answer), None)
@@ -139,7 +139,7 @@ def answer_of(function: Any) -> Any:
 
 
 def allowed_keywords(function: Any) -> set[str] | None:
-    """The keyword arguments that something of ours takes; None where anything goes."""
+    """Return the keyword arguments that a function accepts, or None if it accepts any."""
     module = getattr(function, "__module__", "") or ""
     if not module.startswith("containerkit"):
         return None
@@ -151,7 +151,7 @@ def allowed_keywords(function: Any) -> set[str] | None:
 
 @pytest.mark.parametrize("page", [page for page in pages() if blocks(page)], ids=lambda page: page.name)
 def test_the_names_in_a_page_s_python_exist(page: Path) -> None:
-    """Every block is Python; every name and keyword argument of ours in it is there."""
+    """Every block is Python, and its names and keyword arguments exist."""
     reader = Reader()
     for block in blocks(page):
         if block.language == "python":
@@ -161,7 +161,7 @@ def test_the_names_in_a_page_s_python_exist(page: Path) -> None:
 
 
 def code_spans(page: Path) -> Iterator[str]:
-    """The words in backticks. Of the page for those who come from elsewhere, only ours: the last column."""
+    """Yield the words in backticks; of the page about migration, those in the last column only."""
     for line in prose(page).splitlines():
         text = line.rstrip("| ").rpartition("|")[2] if page.name.startswith("move-from") and "|" in line else line
         yield from re.findall(r"`([^`]+)`", text)
@@ -169,7 +169,7 @@ def code_spans(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", WITHOUT_REFERENCE, ids=lambda page: page.name)
 def test_a_name_in_backticks_exists(page: Path) -> None:
-    """What the text calls `ck.…`, `engine.…`, `container.…`, with its keyword arguments, is there."""
+    """Names like `ck.…` and `engine.…`, with their keyword arguments, exist."""
     reader = Reader()
     for span in code_spans(page):
         if not re.match(rf"({'|'.join(VARIABLES)})\.\w", span) or span.endswith(".py"):
@@ -177,7 +177,7 @@ def test_a_name_in_backticks_exists(page: Path) -> None:
         try:
             tree = ast.parse(span.replace("…", "..."))
         except SyntaxError:
-            continue  # part of a line
+            continue  # a part of a line
         reader.visit(tree)
     assert reader.wrong == []
 
@@ -191,14 +191,14 @@ def test_a_file_that_the_map_names_exists() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_a_link_leads_somewhere(page: Path) -> None:
-    """Links inside the project lead to a file that is there."""
+    """Links inside the project lead to existing files."""
     inside = [link for link in links(page) if not re.match(r"[a-z]+:", link)]
     assert [link for link in inside if not (page.parent / link.partition("#")[0]).exists()] == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_a_command_in_a_page_exists(page: Path) -> None:
-    """`containerkit NAME` is a command of the program, and its options are its own."""
+    """`containerkit NAME` is a command, and its options exist."""
     blocks_of_commands = [block.text for block in blocks(page) if block.language in ("", "console", "sh")]
     wrong = []
     for text in [*code_spans(page), *blocks_of_commands]:
@@ -212,12 +212,12 @@ def test_a_command_in_a_page_exists(page: Path) -> None:
 
 
 def test_the_reference_is_current() -> None:
-    """docs/reference.md is what the package says of itself."""
+    """docs/reference.md is generated from the current package."""
     assert PAGE.read_text() == reference(), f"docs/reference.md is stale; run: {COMMAND}"
 
 
 def test_every_public_name_is_in_the_reference_and_described() -> None:
-    """No public name is left out, and none stands there without a sentence."""
+    """Every public name is in the reference, with a sentence."""
     text = reference()
     absent = [
         name

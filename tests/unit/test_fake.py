@@ -1,4 +1,4 @@
-"""The engine in memory: what scripts answer, and where it is like an engine; the rest is in the conformance suite."""
+"""The engine in memory: scripts, and where it behaves like an engine. The conformance suite covers the rest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def image(engine: ck.Engine, builder: ImageBuilder) -> ck.Image:
 @pytest.mark.parametrize("backend", [DockerBackend, PodmanBackend, FakeBackend])
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_takes_the_same_arguments_everywhere(backend: Any, verb: str) -> None:
-    """Every backend has every verb of the interface: the same parameters in the same order, kinds and defaults."""
+    """Every backend has every method of the interface, with the same parameters, order, kinds and defaults."""
 
     def shape(owner: Any) -> list[tuple[object, ...]]:
         found = inspect.signature(getattr(owner, verb)).parameters.values()
@@ -47,7 +47,7 @@ def test_a_verb_takes_the_same_arguments_everywhere(backend: Any, verb: str) -> 
 
 
 def test_the_engine_in_memory_imports_no_vendor() -> None:
-    """A unit test on it loads neither vendor's client, nor requests."""
+    """Using the engine in memory loads neither vendor's client, nor requests."""
     code = (
         "import sys, containerkit; from containerkit.testing import FakeBackend; "
         "containerkit.connect(FakeBackend(images=['a'])).start('a').remove(force=True); "
@@ -59,7 +59,7 @@ def test_the_engine_in_memory_imports_no_vendor() -> None:
 
 @pytest.mark.parametrize("command", ["echo hello", ["echo", "hello"], ("echo", "hello")], ids=["line", "list", "tuple"])
 def test_a_command_answers_what_was_told(engine: ck.Engine, fake: FakeBackend, command: Any) -> None:
-    """on() takes a line or a sequence; run gives both streams and the code."""
+    """on() accepts a line or a sequence; run returns both streams and the exit code."""
     fake.on(command, stdout="hello\n", stderr="no\n", exit_code=3)
     result = engine.run("app:1", "echo hello")
     assert (result.stdout, result.stderr, result.exit_code) == ("hello\n", "no\n", 3)
@@ -80,7 +80,7 @@ def test_a_command_answers_what_was_told(engine: ck.Engine, fake: FakeBackend, c
     ids=["text", "bytes", "code", "pair", "three", "reply", "function-text", "function-three"],
 )
 def test_every_form_of_an_answer(answer: Any, told: tuple[int, str, str]) -> None:
-    """Text is stdout, a number an exit code, a tuple all three; a function is given the arguments and stdin."""
+    """An answer is text, a number, a tuple, or a function of the arguments and stdin."""
     engine = ck.connect(FakeBackend(images="app:1", commands={("tool", "x"): answer}))
     result = engine.run("app:1", ["tool", "x"], input="in")
     assert (result.exit_code, result.stdout, result.stderr) == told
@@ -92,13 +92,13 @@ def test_every_form_of_an_answer(answer: Any, told: tuple[int, str, str]) -> Non
     ids=repr,
 )
 def test_a_script_that_is_none_is_refused(fake: FakeBackend, command: Any, answer: Any) -> None:
-    """What is no command or no answer is InvalidOption."""
+    """An invalid command or answer raises InvalidOption."""
     with pytest.raises(ck.InvalidOption):
         fake.on(command, answer)
 
 
 def test_an_open_pattern_takes_what_follows_and_the_last_one_told_counts(engine: ck.Engine, fake: FakeBackend) -> None:
-    """`...` stands for further arguments; a later script is asked before an earlier one, and None passes it on."""
+    """`...` matches further arguments; later scripts are tried first, and None passes the command on."""
     fake.on(["git", ...], stdout="any").on("git status", stdout="clean")
     fake.on(["git", "log", ...], lambda argv, stdin: "one" if "-1" in argv else None)
     assert [engine.run("app:1", f"git {rest}").stdout for rest in ("fetch", "status", "log -1", "log -2")] == [
@@ -110,7 +110,7 @@ def test_an_open_pattern_takes_what_follows_and_the_last_one_told_counts(engine:
 
 
 def test_what_is_not_scripted_runs_until_it_is_stopped(engine: ck.Engine) -> None:
-    """start() of any command gives a container that runs; run() and exec() of it say what is missing."""
+    """start() of an unscripted command runs; run() and exec() of it raise Unsupported."""
     with engine.start("app:1", "serve") as container:
         assert container.status == "running"
         with pytest.raises(ck.Unsupported, match=r"on\(\['ls'\]"):
@@ -123,7 +123,7 @@ def test_what_is_not_scripted_runs_until_it_is_stopped(engine: ck.Engine) -> Non
 
 
 def test_a_script_may_write_and_run_on(engine: ck.Engine, fake: FakeBackend) -> None:
-    """until_stopped: the log has what it wrote, and run(timeout=) ends as on an engine."""
+    """until_stopped: the log has the output, and run(timeout=) raises EngineTimeout."""
     fake.on("serve", stdout="ready\n", until_stopped=True)
     with engine.start("app:1", "serve") as container:
         container.wait_until(wait.log_line("ready"), timeout=5)
@@ -134,14 +134,14 @@ def test_a_script_may_write_and_run_on(engine: ck.Engine, fake: FakeBackend) -> 
 
 
 def test_a_started_script_is_over_at_once(engine: ck.Engine, fake: FakeBackend) -> None:
-    """Without anybody at its stdin a scripted command has ended when start() returns."""
+    """A scripted command without stdin has ended when start() returns."""
     fake.on("job", stdout="done\n", exit_code=2)
     with engine.start("app:1", "job") as container:
         assert (container.status, container.exit_code, container.logs().stdout) == ("exited", 2, "done\n")
 
 
 def test_exec_answers_with_stdin(engine: ck.Engine, fake: FakeBackend) -> None:
-    """exec gives stdin to the script, and its answer back."""
+    """exec passes stdin to the script and returns its answer."""
     fake.on("sort", lambda argv, stdin: b"".join(sorted(stdin.splitlines(keepends=True))))
     with engine.start("app:1", "serve") as container:
         assert container.exec("sort", input="b\na\n").stdout == "a\nb\n"
@@ -149,7 +149,7 @@ def test_exec_answers_with_stdin(engine: ck.Engine, fake: FakeBackend) -> None:
 
 @pytest.mark.parametrize(("code", "health"), [(0, "healthy"), (1, "unhealthy")])
 def test_health_is_what_its_script_says(engine: ck.Engine, fake: FakeBackend, code: int, health: str) -> None:
-    """A check is asked of its script each time somebody looks; after its retries it is unhealthy."""
+    """A health check runs its script at each look, and is unhealthy after its retries."""
     fake.on("ping db", exit_code=code)
     with engine.start("app:1", "serve", health_cmd="ping db", health_retries=1) as container:
         assert container.health == "starting"
@@ -157,7 +157,7 @@ def test_health_is_what_its_script_says(engine: ck.Engine, fake: FakeBackend, co
 
 
 def test_layers_are_unpacked_with_their_whiteouts(engine: ck.Engine) -> None:
-    """A container sees the merged tree: files replaced, hidden and linked as the layers say."""
+    """A container sees the merged tree of its layers."""
     builder = ImageBuilder().layer(files={"a": "1", "d/x": "x", "d/y": "y", "gone/z": "z"}, symlinks={"l": "d/x"})
     builder = builder.layer(files={"a": "2", "gone/new": "n"}, whiteouts=["d/y"], opaque=["gone"], links={"h": "a"})
     loaded = image(engine, builder.run_config(Cmd=["serve"]).tag("built:1"))
@@ -173,7 +173,7 @@ def test_layers_are_unpacked_with_their_whiteouts(engine: ck.Engine) -> None:
 
 
 def test_a_commit_holds_what_was_changed(engine: ck.Engine) -> None:
-    """diff() and the committed layer agree, deletions included, and the new image can be saved and loaded."""
+    """diff() and the committed layer agree, and the new image can be saved and loaded."""
     image(engine, ImageBuilder().layer(files={"keep": "k", "old/f": "f"}).run_config(Cmd=["x"]).tag("base:1"))
     with engine.containers.create("base:1") as container:
         container.write_file("/new", "n")
@@ -186,7 +186,7 @@ def test_a_commit_holds_what_was_changed(engine: ck.Engine) -> None:
 
 
 def test_volumes_are_shared_and_filled(engine: ck.Engine) -> None:
-    """A new volume has what the image has at its place; two containers see the same files."""
+    """A new volume starts with the image's files, and two containers see the same files."""
     image(engine, ImageBuilder().layer(files={"data/seed": "s"}).run_config(Cmd=["x"]).tag("seeded:1"))
     with (
         engine.containers.create("seeded:1", volumes="shared:/data") as one,
@@ -197,7 +197,7 @@ def test_volumes_are_shared_and_filled(engine: ck.Engine) -> None:
 
 
 def test_addresses_are_given_and_held(engine: ck.Engine) -> None:
-    """A static address and MAC are as asked, others are free ones, a taken one is StartFailed, each while it runs."""
+    """A static address and MAC are applied, others are free ones, and a taken one raises StartFailed."""
     with (
         engine.networks.create("net", subnet="10.9.8.0/24", gateway="10.9.8.1"),
         engine.start("app:1", network={"net": {"ip": "10.9.8.2"}}, mac_address="02:42:0a:00:00:63") as one,
@@ -213,7 +213,7 @@ def test_addresses_are_given_and_held(engine: ck.Engine) -> None:
 
 
 def test_published_ports_are_given_and_held(engine: ck.Engine) -> None:
-    """A free host port is chosen; one that another container has is StartFailed."""
+    """A free host port is chosen; a port of another container raises StartFailed."""
     with engine.start("app:1", publish={80: 8080, 81: None}) as container:
         assert container.port(80).port == 8080
         assert container.port(81).port != 8080
@@ -223,7 +223,7 @@ def test_published_ports_are_given_and_held(engine: ck.Engine) -> None:
 
 @pytest.mark.parametrize("kind", ["containers", "images", "volumes", "networks", "events"])
 def test_an_unknown_filter_is_refused(engine: ck.Engine, kind: str) -> None:
-    """A filter that no engine knows is an error, as on engines, and not passed over."""
+    """An unknown filter raises an error."""
     with (
         engine.start("app:1"),
         engine.volumes.create("vol"),
@@ -236,7 +236,7 @@ def test_an_unknown_filter_is_refused(engine: ck.Engine, kind: str) -> None:
 
 
 def test_options_that_hold_nothing_can_be_pretended() -> None:
-    """A limit is refused, unless the test says that this engine would hold it; it is then shown."""
+    """A limit raises LimitNotEnforced unless the test pretends the capability; then it is shown."""
     with pytest.raises(ck.LimitNotEnforced):
         ck.connect(FakeBackend(images="app:1")).start("app:1", memory="64m")
     engine = ck.connect(FakeBackend(images="app:1", pretend={Capability.MEMORY_LIMIT}))
@@ -249,7 +249,7 @@ def test_options_that_hold_nothing_can_be_pretended() -> None:
 
 
 def test_closing_the_engine_removes_what_it_made(fake: FakeBackend) -> None:
-    """The session's containers, volumes and networks go with it; what was kept stays."""
+    """Closing removes the session's resources and keeps those made with keep=True."""
     with ck.connect(fake) as engine:
         engine.start("app:1", name="goes")
         engine.start("app:1", name="stays", keep=True)
@@ -260,7 +260,7 @@ def test_closing_the_engine_removes_what_it_made(fake: FakeBackend) -> None:
 
 
 def test_a_damaged_archive_is_refused(fake: FakeBackend) -> None:
-    """A layer that is not what its config says is InvalidImage, and nothing is kept."""
+    """A layer that differs from its diff ID raises InvalidImage, and nothing is stored."""
     data = ImageBuilder().layer(files={"a": "1"}).tag("bad:1").broken("wrong diff_id").to_docker_archive()
     with pytest.raises(ck.InvalidImage):
         fake.load_images([data])

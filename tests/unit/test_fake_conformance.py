@@ -1,4 +1,4 @@
-"""The suite of containerkit.testing.conformance on the engine in memory, wherever a scenario needs no process."""
+"""The conformance suite on the engine in memory: the scenarios that need no process."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ APPLETS = ("sh", "cat", "true", "false", "sleep", "echo", "printf", "seq", "test
 
 
 def cat(argv: tuple[str, ...], stdin: bytes) -> bytes:
-    """What came in."""
+    """Return stdin."""
     return stdin
 
 
 def echo(argv: tuple[str, ...], stdin: bytes) -> str:
-    """Its arguments."""
+    """Return the arguments."""
     return " ".join(argv[1:]) + "\n"
 
 
 def printf(argv: tuple[str, ...], stdin: bytes) -> bytes:
-    """Its format, without any argument."""
+    """Return the format, without arguments."""
     return argv[1].encode().decode("unicode_escape").encode("latin-1")
 
 
 def seq(argv: tuple[str, ...], stdin: bytes) -> str:
-    """The numbers up to its argument."""
+    """Return the numbers up to the argument."""
     return "".join(f"{number}\n" for number in range(1, int(argv[1]) + 1))
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[ck.Engine]:
-    """Empty, with a few commands."""
+    """Yield an engine with a few scripted commands."""
     fake = FakeBackend(
         commands={"true": 0, "false": 1, "cat": cat, ("echo", ...): echo, "test -f /none": 1, ("touch", ...): 0}
     )
@@ -49,7 +49,7 @@ def engine() -> Iterator[ck.Engine]:
 
 @pytest.fixture(scope="module")
 def shell_image(engine: ck.Engine) -> str:
-    """Files that look like programs."""
+    """Load an image with files in place of programs."""
     builder = ImageBuilder().layer(
         files={f"bin/{name}": "" for name in APPLETS} | {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"},
         modes={f"bin/{name}": 0o755 for name in APPLETS},
@@ -60,4 +60,4 @@ def shell_image(engine: ck.Engine) -> str:
 
 
 class TestFakeEngine(EngineConformance):
-    """What every engine does the same, in memory too."""
+    """The engine in memory."""

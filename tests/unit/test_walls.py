@@ -1,4 +1,4 @@
-"""Who may import whom, and what the package shows to the outside."""
+"""Imports between rooms, and what importing the package costs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def walls() -> dict[str, set[str]]:
 
 
 WALLS = walls()
-#: vendor -> the only modules that may name it.
+#: vendor -> the only modules that may import it.
 VENDORS = {
     "docker": {"backends/docker.py"},
     "podman": {"backends/podman.py"},
@@ -41,7 +41,7 @@ def modules() -> list[Path]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Absolute names of what a module imports, wherever in it."""
+    """Yield the absolute names of what a module imports, anywhere in it."""
     inside = path.relative_to(PACKAGE).with_suffix("").parts
     package = ("containerkit", *inside[:-1])
     for node in ast.walk(ast.parse(path.read_text())):
@@ -111,7 +111,7 @@ def test_a_vendor_is_named_in_its_own_module_only(vendor: str) -> None:
 
 
 def test_all_is_exact() -> None:
-    """``__all__`` is sorted, complete, and every name in it can be had."""
+    """``__all__`` is sorted and complete, and each of its names can be imported."""
     assert list(containerkit.__all__) == sorted(containerkit.__all__)
     for name in containerkit.__all__:
         assert getattr(containerkit, name) is not None
@@ -119,7 +119,7 @@ def test_all_is_exact() -> None:
 
 
 def test_importing_the_package_imports_no_vendor_and_nothing_heavy() -> None:
-    """``import containerkit`` costs next to nothing: neither vendor, nor requests, rich, click or msgspec."""
+    """``import containerkit`` loads neither vendor client, nor requests, rich, click or msgspec."""
     heavy = ("docker", "podman", "requests", "urllib3", "rich", "click", "msgspec", "tenacity", "dataclasses")
     code = f"import sys, containerkit; print([m for m in {heavy!r} if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -131,7 +131,7 @@ def test_importing_the_package_imports_no_vendor_and_nothing_heavy() -> None:
     ["containerkit.discovery.connect", "containerkit.leftovers", "containerkit.resources.run", "containerkit.wait"],
 )
 def test_a_module_never_hides_a_public_function(first: str) -> None:
-    """Whatever module is imported first, ``containerkit.connect`` is the function."""
+    """``containerkit.connect`` is the function, whichever module is imported first."""
     code = f"import {first}, containerkit; print(callable(containerkit.connect), callable(containerkit.cleanup))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["True", "True"]
