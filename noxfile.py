@@ -39,7 +39,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.reuse_existing_virtualenvs = True
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
-EVERYTHING = ["lint", "types", "tests", "conformance", "faults", "examples", "demo", "package", "mutants"]
+EVERYTHING = ["lint", "types", "tests", "conformance", "faults", "kill", "examples", "demo", "package", "mutants"]
 nox.options.sessions = EVERYTHING if CI else ["lint", "types", "tests"]
 
 HERE = Path(__file__).resolve().parent

@@ -1,7 +1,8 @@
-"""connect() and discover() on a real engine: the one whose unix URL is in CK_HOST."""
+"""connect() and discover() on a real engine, whose unix URL is in CK_HOST."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -36,34 +37,34 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
 @pytest.fixture
 def tcp() -> Iterator[str]:
     """The same engine at a tcp address."""
+    opened: list[socket.socket] = []
 
     def pump(source: socket.socket, sink: socket.socket) -> None:
-        try:
+        with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
     def accept() -> None:
-        while True:
-            try:
+        with contextlib.suppress(OSError):
+            while True:
                 near, _ = server.accept()
-            except OSError:
-                return
-            far = socket.socket(socket.AF_UNIX)
-            far.connect(URL[len("unix://") :])
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=pump, args=pair, daemon=True).start()
+                far = socket.socket(socket.AF_UNIX)
+                opened.extend((near, far))
+                far.connect(URL.removeprefix("unix://"))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
 
     server = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=accept, daemon=True).start()
     yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
     server.close()
+    for sock in opened:
+        sock.close()
 
 
-def test_discover_tells_kind_version_and_rootless(endpoint: Endpoint) -> None:
-    """What discover() says agrees with the engine's own info()."""
+def test_discover_reports_kind_version_and_rootless(endpoint: Endpoint) -> None:
+    """discover() agrees with the engine's own info()."""
     backend = room.open_backend(endpoint, 30)
     try:
         info = backend.info()
@@ -76,7 +77,7 @@ def test_discover_tells_kind_version_and_rootless(endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("variable", ["CONTAINERKIT_ENGINE", "CONTAINER_HOST", "DOCKER_HOST"])
 def test_every_variable_leads_to_the_engine(variable: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the variable is called, the server decides the kind."""
+    """The server decides the kind, whatever the variable is called."""
     monkeypatch.delenv("CONTAINERKIT_ENGINE")
     monkeypatch.setenv(variable, URL)
     found = room.discover()[0]
@@ -84,19 +85,19 @@ def test_every_variable_leads_to_the_engine(variable: str, endpoint: Endpoint, m
 
 
 def test_the_other_kind_is_not_taken(endpoint: Endpoint) -> None:
-    """connect() of the other kind does not use this engine."""
+    """connect() to the other kind does not use this engine."""
     other = "docker" if endpoint.kind == "podman" else "podman"
     try:
         route = room._search(Environment.current(), other, 30)
     except EngineUnavailable as exc:
-        assert f"what answers there is {endpoint.kind}" in str(exc)  # noqa: PT017  either outcome is right
+        assert f"{endpoint.kind} {endpoint.version} answers there, not {other}" in str(exc)  # noqa: PT017  either outcome is right
     else:
         route.close()
         assert route.kind == other
 
 
 def test_tcp_is_the_same_engine(endpoint: Endpoint, tcp: str) -> None:
-    """A tcp address, and http, give the backend of the same kind."""
+    """tcp:// and http:// lead to the same engine."""
     for url in (tcp, tcp.replace("tcp", "http")):
         backend = room.open_backend(Endpoint(url, "test"), 30)
         try:
@@ -107,7 +108,7 @@ def test_tcp_is_the_same_engine(endpoint: Endpoint, tcp: str) -> None:
 
 @pytest.mark.parametrize("form", ["url", "path", "endpoint", "backend", "variable"])
 def test_every_form_of_target(form: str, endpoint: Endpoint) -> None:
-    """connect() takes a URL, a bare path, an Endpoint, a Backend, or nothing with a variable set."""
+    """connect() accepts a URL, a bare path, an Endpoint, a Backend, or nothing with a variable set."""
     targets: dict[str, str | Endpoint | Backend | None] = {
         "url": URL,
         "path": URL[len("unix://") :],

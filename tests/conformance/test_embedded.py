@@ -1,4 +1,4 @@
-"""The embedded Podman, live: no service runs, and connect() starts one for as long as the Engine is open."""
+"""The embedded Podman on a real machine: connect() starts a service that runs while the Engine is open."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def program(engine: ck.Engine, tmp_path: Path) -> str:
-    """A `podman` whose every command runs where the engine under test has its own."""
+    """A `podman` that runs every command where the engine under test runs."""
     name, info = os.environ.get("CK_ENGINE", ""), engine.info()
     if info.kind != "podman" or info.rootless or "CK_ENGINE_ROOT" not in os.environ:
         pytest.skip("it takes the podman of an engine of engines.sh that shares this machine's /tmp as root")
@@ -36,7 +36,7 @@ def program(engine: ck.Engine, tmp_path: Path) -> str:
 
 
 def services() -> set[str]:
-    """The command lines of services on private sockets."""
+    """Return the command lines of services on private sockets."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -58,7 +58,7 @@ def until(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
 
 
 def test_it_runs_while_the_engine_is_open(program: str, shell_image: str) -> None:
-    """connect() starts it, everything works, and close() leaves neither process nor folder."""
+    """connect() starts the service, and close() leaves neither process nor folder."""
     before, folders = services(), set(Path("/tmp").glob("containerkit-*"))
     with ck.connect(f"embedded://{program}") as engine:
         assert (engine.kind, engine.url) == ("podman", f"embedded://{program}")
@@ -70,7 +70,7 @@ def test_it_runs_while_the_engine_is_open(program: str, shell_image: str) -> Non
 
 @pytest.mark.parametrize("how", ["end of the script", signal.SIGTERM, signal.SIGKILL], ids=str)
 def test_it_does_not_outlive_its_program(program: str, shell_image: str, how: object) -> None:
-    """However the program ends, kill -9 too, the service goes with it."""
+    """The service ends with its program, also after kill -9."""
     before, folders = services(), set(Path("/tmp").glob("containerkit-*"))
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, f"embedded://{program}", shell_image],

@@ -1,4 +1,4 @@
-"""What a killed process leaves behind is removed by the next cleanup, and nothing of a live session is."""
+"""cleanup() removes what a killed process left, and nothing of a live session."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ sys.stdin.read()
 
 
 def test_images_of_dead_sessions(engine: ck.Engine, shell_image: str) -> None:
-    """An image with a session's labels goes with it; a container that only inherited them, or was kept, stays."""
+    """An image with a session's labels is removed; a container that inherited them, or was kept, stays."""
     name = f"ckimg{os.getpid()}"
     ref = f"docker.io/containerkit/{name}:1"
     before = {volume.name for volume in engine.volumes.list()}
@@ -94,7 +94,7 @@ def test_images_of_dead_sessions(engine: ck.Engine, shell_image: str) -> None:
 
 
 def test_built_images_are_the_users(engine: ck.Engine, shell_image: str) -> None:
-    """What is built or committed outlives its session and says nothing of it; the same build has the same ID."""
+    """Built and committed images outlive their session and carry no label of it; the same build has the same ID."""
     context = {"Dockerfile": f"FROM {shell_image}\nLABEL of={os.getpid()}\n"}
     with ck.connect(engine.url) as mine:
         built = mine.images.build(context)

@@ -176,13 +176,15 @@ def running(
 
 
 def usual_duration(url: str, image: str, operation: str, prefix: str) -> float:
-    """Return the seconds that an operation takes undisturbed, with its connection."""
-    with running(url, image, Case(operation, "", 0.0), prefix) as process:
-        started = time.monotonic()
-        process.wait(_LONGEST)
-        if process.returncode:
-            raise RuntimeError(f"{operation} fails on this engine")
-    return time.monotonic() - started
+    """Return the seconds that an operation takes undisturbed, with its connection: the shorter of two tries."""
+    found = []
+    for _ in range(2):
+        with running(url, image, Case(operation, "", 0.0), prefix) as process:
+            started = time.monotonic()
+            if process.stdout is None or process.stdout.readline() != "end\n":
+                raise RuntimeError(f"{operation} fails on this engine")
+            found.append(time.monotonic() - started)
+    return min(found)
 
 
 def _run(url: str, image: str, case: Case, prefix: str, duration: float) -> bool:

@@ -135,6 +135,8 @@ def main(url: str, image: str, name: str, prefix: str) -> None:
         seconds = float(os.environ.get("CK_KILL_TIMEOUT", "30"))
         engine = ck.connect(url, timeout=seconds, reaper=os.environ.get("CK_KILL_REAPER") == "1")
         OPERATIONS[name](engine, image, prefix, Path(folder))
+        sys.stdout.write("end\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
