@@ -55,7 +55,7 @@ def _full_paths(parent: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise OSError(exc.errno, exc.strerror, str(parent / str(exc.filename or ""))) from exc
+        raise OSError(exc.errno, exc.strerror, str(parent / str(exc.filename2 or exc.filename or ""))) from exc
 
 
 def _parts(name: str, what: str) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ def _candidates(name: str) -> Iterator[str]:
 def _ours(descriptor: int, name: str, parent: int) -> bool:
     """Lock an unfinished copy; return False if it is another user's, in use, or was replaced before the lock."""
     opened = os.fstat(descriptor)
-    if opened.st_uid != os.geteuid() or (stat.S_ISREG(opened.st_mode) and opened.st_nlink != 1):
+    usable = stat.S_ISDIR(opened.st_mode) or (stat.S_ISREG(opened.st_mode) and opened.st_nlink == 1)
+    if opened.st_uid != os.geteuid() or not usable:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
