@@ -59,7 +59,8 @@ def test_a_closed_engine_raises(fake: FakeBackend, name: str) -> None:
 
 def test_closing_ends_a_run_in_another_thread_with_an_error(fake: FakeBackend) -> None:
     """A run() whose container the closing removes raises EngineUnavailable, and no exit code 137 is returned."""
-    running, results = threading.Event(), []
+    running = threading.Event()
+    results: list[object] = []
 
     def slow(argv: tuple[str, ...], stdin: bytes) -> str:
         running.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_what_another_put_in_the_place_of_the_unfinished_file_is_not_written_to(
     """A link, a hard link, a pipe or a folder under the unfinished file's name is left as it is."""
     victim, place = tmp_path / "victim", tmp_path / ".x.partial"
     victim.write_text("kept")
-    make = {
+    make: dict[str, Callable[[], object]] = {
         "link": lambda: place.symlink_to(victim),
         "hard link": lambda: os.link(victim, place),
         "fifo": lambda: os.mkfifo(place),

@@ -27,7 +27,8 @@ class Scripted(FakeBackend):
         super().__init__()
         base = ContainerRecord("c" * 64, "web", "app:1", "sha256:" + "0" * 64, "running", {})
         self.records = [replace(base, **record) for record in records] or [base]
-        self.log, self.healths, self.since = log, list(healths), "not requested"
+        self.since: float | None = -1.0
+        self.log, self.healths = log, list(healths)
 
     def inspect_container(self, ref: str, *, size: bool = False) -> ContainerRecord:
         return self.records.pop(0) if len(self.records) > 1 else self.records[0]
