@@ -60,10 +60,10 @@ def nothing_written(kind: str, _right: Any, found: Any) -> bool:
 
 
 def unknown(_kind: str, right: Any, found: Any) -> bool:
-    """Accept a report of checks that says "unknown", or that the engine is not reachable."""
+    """Accept a report of checks that says that something is unknown, or that the engine is not reachable."""
     failed = ["engine-reachable", "fail"]
     return len(right) == len(found) and all(
-        new in (old, failed) or new[1] == "unknown" for old, new in zip(right, found, strict=True)
+        new in (old, failed) or new[1] in ("unknown", "info", "na") for old, new in zip(right, found, strict=True)
     )
 
 

@@ -32,6 +32,7 @@ class Fault:
         drip: the seconds between two bytes.
         endless: repeated after the response until the client hangs up.
         once: only the first such request meets it.
+        stops: the whole engine answers nothing from here on, as if it were stopped.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Fault:
     drip: float = 0.0
     endless: bytes = b""
     once: bool = False
+    stops: bool = False
 
 
 class Replay(Server):
@@ -68,6 +70,7 @@ class Replay(Server):
         self._turns: Counter[str] = Counter()
         self._spoiled, self._fault = spoiled, fault
         self._lock = threading.Lock()
+        self._stopped = False
         self.met = 0  # times the fault was met
         self.swallowed = 0  # bytes of an endless body that the client took
         self._ended = threading.Event()
@@ -80,6 +83,8 @@ class Replay(Server):
     def serve(self, near: socket.socket) -> None:
         with near.makefile("rb") as above:
             while request := read_request(above):
+                if self._stopped:
+                    self._ended.wait(600)
                 response, fault = self._choose(request)
                 if fault is not None:
                     if not self._spoil(near, response, fault):
@@ -100,6 +105,8 @@ class Replay(Server):
         key = request.key
         with self._lock:
             answers = self._answers.get(key)
+            if key.endswith("/_ping"):
+                return _json(b"200 OK", b"OK"), None
             if "containerkit.request" in request.query and "filters" in request.query:
                 empty = b'{"Volumes": []}' if key.endswith("/volumes") else b"[]"
                 return _json(b"200 OK", empty), None
@@ -142,6 +149,7 @@ class Replay(Server):
 
     def _spoil(self, near: socket.socket, response: Response, fault: Fault) -> bool:
         """Send a response with its fault; return whether the connection may go on."""
+        self._stopped = fault.stops
         if fault.stall:
             self._ended.wait(fault.stall if fault.stall > 0 else 600)
         sent = fault.response or response
