@@ -59,14 +59,9 @@ def typed() -> str:
         lines = [f"class {name}({base or 'TypedDict'}, total=False):", f'    """{doc}"""', ""]
         for row in table.values():
             if row.name not in above:
-                lines += [f"    {spelling}: {annotation(row)}" for spelling in (row.name, *row.aliases)]
+                lines += [f"    {spelling}: {row.annotation}" for spelling in (row.name, *row.aliases)]
         blocks.append("\n".join(lines) + "\n")
     return "\n\n".join(blocks)
-
-
-def annotation(row: Option) -> str:
-    """Return the type of an option; None is the same as leaving it out, unless the option has a default."""
-    return row.type if row.default is not None else f"{row.type} | None"
 
 
 def page() -> str:

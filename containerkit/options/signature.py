@@ -11,10 +11,13 @@ from .table import Table
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def with_options(table: Table) -> Callable[[F], F]:
+def with_options(table: Table, **defaults: Any) -> Callable[[F], F]:
     """Return a decorator that names every option of a table as a keyword-only parameter, with its documentation.
 
     The function keeps its **options; only `inspect.signature` and `help` change.
+
+    Args:
+        defaults: options whose default differs from the table's for this function.
 
     Example:
         @with_options(RUN)
@@ -24,14 +27,11 @@ def with_options(table: Table) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
         own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-        rows = [row for row in table.values() if row.name not in signature.parameters]
+        taken = {each.name for each in own}
+        rows = [row for row in table.values() if row.name not in taken]
+        kind = inspect.Parameter.KEYWORD_ONLY
         named = [
-            inspect.Parameter(
-                row.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=row.default,
-                annotation=row.type if row.default is not None else f"{row.type} | None",
-            )
+            inspect.Parameter(row.name, kind, default=defaults.get(row.name, row.default), annotation=row.annotation)
             for row in rows
         ]
         function.__signature__ = signature.replace(parameters=[*own, *named])  # type: ignore[attr-defined]

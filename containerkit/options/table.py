@@ -51,6 +51,11 @@ class Option:
     needs: Callable[[Any], bool] = bool
 
     @property
+    def annotation(self) -> str:
+        """The type with None, which is the same as leaving the option out, unless it has a default."""
+        return self.type if self.default is not None else f"{self.type} | None"
+
+    @property
     def cli_flag(self) -> str:
         """The flag of the command line ("--cap-add"), or "" if it has none."""
         flag = self.flag or f"--{(*self.aliases, self.name)[0].replace('_', '-')}"
@@ -108,7 +113,7 @@ LIMITS = _table(
 )  # fmt: skip
 
 #: The options of `containers.create`: what a container is.
-CREATE = LIMITS | _table(
+CREATE = _table(
     Option("name", "str", lambda name, value: names.parse_name(name, value, shortest=2), "?name",
            "Name of the container, two characters or more."),
     Option("env_file", "PathStr | Iterable[PathStr]", groups.parse_env_file, "",
@@ -194,7 +199,8 @@ CREATE = LIMITS | _table(
     Option("add_host", "Hosts", networks.parse_hosts, {"HostConfig.ExtraHosts": apijson.hosts},
            "Lines of /etc/hosts: {'name': '1.2.3.4'} or 'name:1.2.3.4'; 'host-gateway' means the host.",
            capability="host-gateway", needs=lambda hosts: any(address == "host-gateway" for _, address in hosts)),
-    # limits of processes
+    # limits
+    *LIMITS.values(),
     Option("ulimits", "Ulimits", limits.parse_ulimits, {"HostConfig.Ulimits": apijson.ulimits},
            "Limits of a process (setrlimit): {'nofile': (1024, 2048)} or 'nofile=1024:2048'. Verified after create.",
            aliases=("ulimit",), capability="ulimits"),

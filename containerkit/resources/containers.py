@@ -37,7 +37,7 @@ class Containers:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    @with_options(START)
+    @with_options(START, pull="never")
     def create(
         self, image: str, command: Any = None, *, keep: bool = False, **options: Unpack[StartOptions]
     ) -> Container:
@@ -53,8 +53,7 @@ class Containers:
 
     def get(self, ref: str) -> Container:
         """Return a container by name, ID or an unambiguous prefix of the ID. Raises ContainerNotFound."""
-        parse_object("ref", ref)
-        record = self._core.backend.inspect_container(ref)
+        record = self._core.backend.inspect_container(parse_object("ref", ref, slash=True))
         return Container(self._core, record.id, record=record)
 
     def exists(self, ref: str) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from ..backends.base import Backend, Capability
 from ..errors import ContainerKitError, EngineUnavailable, LimitNotEnforced, Unsupported
+from ..options.table import LIMITS
 from ..reference import Reference
 from ..spec import RegistryAuth, ResourceLimits
 from ..userconfig.credentials import find_credentials
@@ -15,17 +16,6 @@ from ..userconfig.environment import Environment
 from .session import Session
 
 __all__ = ["Core", "unenforced_message"]
-
-#: The capability that says whether an engine enforces a limit.
-_CAPABILITY_OF = {
-    "memory": Capability.MEMORY_LIMIT,
-    "memory_swap": Capability.MEMORY_LIMIT,
-    "memory_reservation": Capability.MEMORY_LIMIT,
-    "cpus": Capability.CPU_LIMIT,
-    "cpu_shares": Capability.CPU_LIMIT,
-    "cpuset_cpus": Capability.CPUSET_LIMIT,
-    "pids_limit": Capability.PIDS_LIMIT,
-}
 
 
 class Core:
@@ -125,7 +115,7 @@ class Core:
 
     def unenforced_limits(self, limits: ResourceLimits) -> tuple[str, ...]:
         """Return the names of the requested limits that this engine accepts and does not enforce."""
-        return tuple(name for name in limits.requested() if _CAPABILITY_OF[name] not in self.capabilities)
+        return tuple(name for name in limits.requested() if LIMITS[name].capability not in self.capabilities)
 
     def refuse_unenforced(self, limits: ResourceLimits) -> None:
         """Raise LimitNotEnforced if the engine does not enforce one of the limits."""

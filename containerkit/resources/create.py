@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import Capability, Created
-from ..errors import ImageNotFound, InvalidOption
-from ..options import required_capabilities
+from ..errors import ImageNotFound
+from ..options import parse_flag, required_capabilities
+from ..options.table import START
 from ..spec import ContainerSpec, ResourceLimits
 from .addresses import check_addresses
 from .core import unenforced_message
@@ -37,15 +38,12 @@ class Policy:
 
 def take_policy(options: dict[str, Any], *, pull: str) -> Policy:
     """Remove pull, limits and keep from the options and return them as a Policy. Raises InvalidOption."""
-    given = {"pull": options.pop("pull", None) or pull, "limits": options.pop("limits", None) or "enforce"}
-    keep = options.pop("keep", False)
-    if given["pull"] not in ("missing", "always", "never"):
-        raise InvalidOption("pull", given["pull"], '"missing", "always" or "never"')
-    if given["limits"] not in ("enforce", "best-effort"):
-        raise InvalidOption("limits", given["limits"], '"enforce" or "best-effort"')
-    if not isinstance(keep, bool):
-        raise InvalidOption("keep", keep, "True or False")
-    return Policy(given["pull"], given["limits"] == "best-effort", keep)
+    limits = START["limits"].parse("limits", options.pop("limits", None) or "enforce")
+    return Policy(
+        START["pull"].parse("pull", options.pop("pull", None) or pull),
+        limits == "best-effort",
+        parse_flag("keep", options.pop("keep", False)),
+    )
 
 
 def create(core: Core, spec: ContainerSpec, policy: Policy) -> Created:

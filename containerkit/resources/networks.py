@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import ContainerRef, NetworkRecord
-from ..errors import Conflict, InvalidOption, NetworkNotFound
+from ..errors import Conflict, NetworkNotFound
 from ..options import network_spec, parse_attachment, parse_filters, parse_flag, parse_object, with_options
 from ..options.table import NETWORK
 from .addresses import check_addresses
@@ -220,6 +220,4 @@ class Networks:
 def _container_ref(container: Container | str) -> str:
     if isinstance(container, Container):
         return container.id
-    if not isinstance(container, str):
-        raise InvalidOption("container", container, "a Container, or a name or ID")
-    return parse_object("container", container, "a Container, or a name or ID")
+    return parse_object("container", container, "a Container, or a name or ID", slash=True)

@@ -55,6 +55,7 @@ TEXTS = ["", " ", "a\0b", "x" * 100_000, "\ud800", "a\nb"]
 NUMBERS: list[Any] = [-1, math.nan, math.inf, -math.inf, 10**30, "many", True]
 NAMES = [*NOTHING, None, *TEXTS, 7, "../x", "a/../../b", "-"]
 REFS = [*NOTHING, None, "", "a\0b", "UPPER/x", "x" * 300, "a b", "x:", "x@sha256:1", "/x", "x" * 100_000, 7]
+WAYS = [".", "..", "a/b", "../x", "x/", "/a/b", "/.."]  # paths, which are no names
 FLAGS = [*NOTHING, "yes", 1, "true"]
 FUNCTIONS = [*NOTHING[:2], "print", 7]
 FILTERS = [Strange(), 3.5, "a=b", ["a"], {"": "x"}, {"a": Strange()}, {1: "x"}, {"a": ""}, {"a": "\0"}]
@@ -95,9 +96,9 @@ VERBS: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
     ),
     "containers.get": (
         lambda bad: ENGINE.containers.get(bad),
-        [*NOTHING, None, "", " ", "a\0b", "a/b", 7, "x" * 100_000],
+        [*NOTHING, None, "", " ", "a\0b", 7, "x" * 100_000, *WAYS, "/", "//x", "/."],
     ),
-    "containers.exists": (lambda bad: ENGINE.containers.exists(bad), [*NOTHING, None, "", "a\0b"]),
+    "containers.exists": (lambda bad: ENGINE.containers.exists(bad), [*NOTHING, None, "", "a\0b", *WAYS]),
     "containers.list.all": (lambda bad: ENGINE.containers.list(all=bad), FLAGS),
     "containers.list.filters": (lambda bad: ENGINE.containers.list(filters=bad), FILTERS),
     "containers.prune.filters": (lambda bad: ENGINE.containers.prune(filters=bad), FILTERS),
@@ -197,8 +198,9 @@ VERBS: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         [Strange(), 3.5, {"": 1}, {"a": "\0"}],
     ),
     "volumes.create.unknown": (lambda bad: ENGINE.volumes.create("x1", **{bad: 1}), ["size", "colour"]),
-    "volumes.get": (lambda bad: ENGINE.volumes.get(bad), [*NOTHING, None, "", "a\0b", "a/b", 7, " "]),
-    "volumes.remove": (lambda bad: ENGINE.volumes.remove(bad), [*NOTHING, None, "", "a\0b", "a/b", 7, " "]),
+    "volumes.get": (lambda bad: ENGINE.volumes.get(bad), [*NOTHING, None, "", "a\0b", 7, " ", *WAYS, "/data"]),
+    "volumes.exists": (lambda bad: ENGINE.volumes.exists(bad), [None, "", *WAYS, "/data", "/"]),
+    "volumes.remove": (lambda bad: ENGINE.volumes.remove(bad), [*NOTHING, None, "", "a\0b", 7, " ", *WAYS]),
     "volumes.list.filters": (lambda bad: ENGINE.volumes.list(filters=bad), FILTERS),
     "volumes.prune.filters": (lambda bad: ENGINE.volumes.prune(filters=bad), FILTERS),
     # networks
@@ -209,7 +211,8 @@ VERBS: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         [*NOTHING, "", "10.0.0.1", "10.0.0.1/8"],
     ),
     "networks.create.unknown": (lambda bad: ENGINE.networks.create("x", **{bad: 1}), ["mtu", "colour"]),
-    "networks.get": (lambda bad: ENGINE.networks.get(bad), [*NOTHING, None, "", "a\0b", "a/b", 7, " "]),
+    "networks.get": (lambda bad: ENGINE.networks.get(bad), [*NOTHING, None, "", "a\0b", 7, " ", *WAYS, "/x"]),
+    "networks.exists": (lambda bad: ENGINE.networks.exists(bad), [None, "", *WAYS, "/x", "/"]),
     "networks.remove": (lambda bad: ENGINE.networks.remove(bad), [*NOTHING, None, "", "a\0b", "a/b", 7]),
     "networks.list.filters": (lambda bad: ENGINE.networks.list(filters=bad), FILTERS),
     "networks.prune.filters": (lambda bad: ENGINE.networks.prune(filters=bad), FILTERS),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import inspect
 import json
 import typing
 from pathlib import Path
@@ -19,6 +20,10 @@ from containerkit import options
 from containerkit.backends import _render
 from containerkit.options import typed, types
 from containerkit.options.table import BUILD, CREATE, EXEC, LIMITS, NETWORK, RUN, START, UPDATE, VOLUME, Table
+from containerkit.resources.containers import Containers
+from containerkit.resources.images import Images
+from containerkit.resources.networks import Networks
+from containerkit.resources.volumes import Volumes
 from containerkit.spec import (
     BuildSpec,
     ContainerSpec,
@@ -546,6 +551,43 @@ def test_a_typed_dict_has_every_option(name: str, table: Table) -> None:
     hints = typing.get_type_hints(getattr(typed, name), {**vars(types), **vars(typed)})
     assert set(hints) == {spelling for row in table.values() for spelling in (row.name, *row.aliases)}
     assert getattr(options, name) is getattr(typed, name)
+
+
+@pytest.mark.parametrize(
+    ("function", "table"),
+    [
+        (ck.Engine.run, RUN),
+        (ck.Engine.start, START),
+        (Containers.create, START),
+        (ck.Container.exec, EXEC),
+        (ck.Container.update, UPDATE),
+        (Images.build, BUILD),
+        (Volumes.create, VOLUME),
+        (Networks.create, NETWORK),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", ""),
+)
+def test_the_signature_and_the_help_of_a_function_name_every_option(function: Any, table: Table) -> None:
+    """inspect.signature has a keyword-only parameter for each option, and the docstring documents each."""
+    parameters = inspect.signature(function).parameters
+    assert not [each for each in parameters.values() if each.kind is each.VAR_KEYWORD]
+    for row in table.values():
+        assert parameters[row.name].kind is inspect.Parameter.KEYWORD_ONLY
+        if f"\n    {row.name}: {row.doc}\n" not in function.__doc__:  # a parameter of its own, documented above
+            assert row.name in function.__code__.co_varnames
+            assert row.name in function.__doc__
+    assert set(table) <= set(parameters)
+
+
+def test_the_signature_shows_types_and_defaults() -> None:
+    """An option without a default is None; create() does not pull by itself."""
+    run = inspect.signature(ck.Engine.run).parameters
+    assert (run["memory"].default, run["memory"].annotation) == (None, "Size | None")
+    assert (run["pull"].default, run["pull"].annotation) == ("missing", 'Literal["missing", "always", "never"]')
+    assert (run["check"].default, run["check"].annotation) == (False, "bool")
+    assert inspect.signature(Containers.create).parameters["pull"].default == "never"
+    assert inspect.signature(Volumes.create).parameters["options"].annotation == "Pairs | None"
+    assert list(run)[:5] == ["self", "image", "command", "name", "env_file"]
 
 
 @pytest.mark.parametrize(

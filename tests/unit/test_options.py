@@ -854,7 +854,7 @@ _GARBAGE = st.recursive(
 )
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[Slow.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[Slow.too_slow])
 @given(st.dictionaries(st.sampled_from(sorted(CREATE)), _GARBAGE, min_size=1, max_size=3))
 def test_garbage_raises_nothing_but_invalid_option(given_options: dict[str, object]) -> None:
     """Whatever is given for whatever option: a spec, or InvalidOption that names an option."""
@@ -867,7 +867,7 @@ def test_garbage_raises_nothing_but_invalid_option(given_options: dict[str, obje
 
 
 @pytest.mark.parametrize("name", sorted(CREATE))
-@settings(max_examples=60, deadline=None, suppress_health_check=[Slow.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[Slow.too_slow])
 @given(value=_GARBAGE)
 def test_garbage_for_each_option_raises_nothing_but_invalid_option(name: str, value: object) -> None:
     """Each option by itself."""
@@ -899,7 +899,7 @@ def test_garbage_for_each_option_raises_nothing_but_invalid_option(name: str, va
         lambda value: names.parse_mac("mac", value),
     ],
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[Slow.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[Slow.too_slow])
 @given(value=_GARBAGE)
 def test_garbage_for_the_other_readers_raises_nothing_but_invalid_option(
     read: Callable[[Any], Any], value: object
