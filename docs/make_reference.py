@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import containerkit as ck
-from containerkit import errors, isolation, layers, options, streams, wait
+from containerkit import errors, isolation, layers, streams, wait
 from containerkit.cli import app
 from containerkit.resources import containers, images, networks, volumes
 
@@ -43,17 +43,6 @@ GROUPS: dict[str, tuple[Any, ...]] = {
     "Errors": tuple(getattr(errors, name) for name in errors.__all__),
     "For adapters to other engines": (ck.Backend,),
 }
-#: The TypedDicts behind **options; each with those whose names it takes over.
-OPTIONS = {
-    options.LimitOptions: None,
-    options.CreateOptions: options.LimitOptions,
-    options.StartOptions: options.CreateOptions,
-    options.RunOptions: options.StartOptions,
-    options.ExecOptions: None,
-    options.BuildOptions: None,
-    options.VolumeOptions: None,
-    options.NetworkOptions: None,
-}
 #: Said once for all; and what the package's own rooms ask of an Engine.
 LEFT_OUT = {"to_dict"}
 
@@ -66,17 +55,18 @@ def first_sentence(thing: Any) -> str:
 
 
 def signature(thing: Any, name: str) -> str:
-    """Return a signature without the types of parameters."""
+    """Return a signature without the types of parameters; `**options` stands for those of docs/options.md."""
     found = inspect.signature(thing)
     words: list[str] = []
     stars: dict[Any, str] = {inspect.Parameter.VAR_KEYWORD: "**", inspect.Parameter.VAR_POSITIONAL: "*"}
     for each in found.parameters.values():
-        if each.name == "self" or each.name.startswith("_"):
+        if each.name == "self" or each.name.startswith("_") or each.name in getattr(thing, "option_names", ()):
             continue
         if each.kind is each.KEYWORD_ONLY and not any(word.startswith("*") for word in words):
             words.append("*")
         default = "" if each.default is each.empty else f"={each.default!r}"
         words.append(f"{stars.get(each.kind, '')}{each.name}{default if each.name != 'mode' else '=0o644'}")
+    words += ["**options"] if hasattr(thing, "option_names") else []
     answer = found.return_annotation
     silent = inspect.isclass(thing) or answer in (found.empty, "None", None)
     return f"{name}({', '.join(words)})" + ("" if silent else f" -> {answer}")
@@ -132,11 +122,7 @@ def reference() -> str:
         for thing in things:
             lines += describe(thing)
         lines.append("")
-    lines += ["## Options", "", "What `**options` are, by their names; a singular is the same as its plural.", ""]
-    for each, base in OPTIONS.items():
-        more = [f"`{name}`" for name in each.__annotations__ if base is None or name not in base.__annotations__]
-        above = f"Those of {base.__name__}, and " if base else ""
-        lines += [f"**{each.__name__}**: {first_sentence(each)} {above}{', '.join(more)}.", ""]
+    lines += ["## Options", "", "`**options` are those of [options.md](options.md).", ""]
     lines += ["## Commands", "", "`containerkit NAME --help` has their options.", ""]
     lines += [
         f"- `containerkit {name}`: {command.get_short_help_str(200)}"

@@ -35,6 +35,7 @@ def with_options(table: Table, **defaults: Any) -> Callable[[F], F]:
             for row in rows
         ]
         function.__signature__ = signature.replace(parameters=[*own, *named])  # type: ignore[attr-defined]
+        function.option_names = frozenset(row.name for row in rows)  # type: ignore[attr-defined]
         lines = "\n".join(f"    {row.name}: {row.doc}" for row in rows)
         function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{lines}\n"
         return function
