@@ -49,10 +49,10 @@ def decode(body: bytes) -> Any:
     """Return the JSON value of a response.
 
     Raises:
-        ValueError: it is not JSON, is nested too deeply, or holds half of a surrogate pair.
+        ValueError: it is not JSON in UTF-8, is nested too deeply, or holds half of a surrogate pair.
     """
     try:
-        value = _DECODER.decode(body.decode("utf-8", "replace"))
+        value = _DECODER.decode(body.decode())
         if _SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import socket
 import ssl
@@ -128,7 +129,10 @@ class RequestsTransport(Transport):
             pieces = response.raw.stream(_CHUNK, decode_content=False)
             while True:
                 with translated(request.doing, self._url, deadline, request.body_silence):
-                    chunk = next(pieces, None)
+                    try:
+                        chunk = next(pieces, None)
+                    except ValueError as exc:  # urllib3 lets a negative size of a chunk pass
+                        raise http.client.HTTPException(f"invalid response body: {exc}") from exc
                 if chunk is None:
                     break
                 yield chunk

@@ -13,7 +13,7 @@ from .operations import TIMEOUT, Operation
 from .replay import Fault
 
 #: Fields that an answer cannot do without.
-REQUIRED = ("Id", "ID", "id", "Name", "Names", "ExitCode", "StatusCode", "State", "Running")
+REQUIRED = ("Id", "ID", "id", "Name", "ExitCode", "StatusCode", "State", "Running")
 _DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
