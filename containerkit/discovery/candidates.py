@@ -141,7 +141,7 @@ def _of_own_variable(environment: Environment) -> Iterator[Candidate]:
     value = own_variable(environment)
     if not value or value in ("docker", "podman"):
         return
-    if "://" in value or value.startswith("/"):
+    if any(mark in value for mark in ":/"):  # no context and no connection has these in its name
         yield Candidate(endpoint_of_url(environment, value, _OWN_VARIABLE), chosen=True)
         return
     try:

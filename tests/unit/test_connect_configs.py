@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from containerkit.discovery import connect as room
 from containerkit.discovery.candidates import candidate_named, endpoint_of_url, find_candidates
 from containerkit.discovery.connections import default_connection, podman_connections
-from containerkit.discovery.endpoints import TLS, EngineUrl, parse_url
+from containerkit.discovery.contexts import current_context
+from containerkit.discovery.endpoints import TLS, Endpoint, EngineUrl, parse_url
 from containerkit.errors import EngineUnavailable, InvalidOption
 from containerkit.userconfig.environment import Environment
 
@@ -312,3 +313,136 @@ def test_unreadable_certificates_are_a_reason(tmp_path: Path, monkeypatch: pytes
     endpoint = candidate_named(host(tmp_path), "lab").endpoint
     assert (endpoint.url, endpoint.tls) == ("", None)
     assert "certificates cannot be read: Permission denied" in endpoint.reason
+
+
+def test_our_own_variable_may_name_a_context(tmp_path: Path) -> None:
+    """CONTAINERKIT_ENGINE takes a name, a URL or a kind; what it names is chosen, and says so."""
+    add_context(tmp_path, "lab", "unix:///lab.sock")
+    found = find_candidates(host(tmp_path, CONTAINERKIT_ENGINE="lab"))[0]
+    assert (found.endpoint.url, found.endpoint.source, found.chosen, found.expected) == (
+        "unix:///lab.sock",
+        "CONTAINERKIT_ENGINE: docker context 'lab'",
+        True,
+        "docker",
+    )
+    missing = find_candidates(host(tmp_path, CONTAINERKIT_ENGINE="none"))[0]
+    assert (missing.chosen, missing.endpoint.url) == (True, "")
+    assert "is named 'none' (docker contexts: lab; podman connections: none)" in missing.endpoint.reason
+    for kind in ("docker", "podman", ""):
+        assert find_candidates(host(tmp_path, CONTAINERKIT_ENGINE=kind))[0].endpoint.source == "well-known socket"
+    assert find_candidates(host(tmp_path, CONTAINERKIT_ENGINE="/x.sock"))[0].endpoint.url == "unix:///x.sock"
+    assert find_candidates(host(tmp_path, CONTAINERKIT_ENGINE="h:2375"))[0].endpoint.url == "tcp://h:2375"
+
+
+def test_the_default_context_is_a_socket(tmp_path: Path) -> None:
+    """connect("default") is Docker's well-known socket."""
+    found = candidate_named(host(tmp_path), "default")
+    assert (found.endpoint.url, found.expected) == (f"unix://{tmp_path}/var/run/docker.sock", "docker")
+
+
+def test_a_name_of_both_with_one_address_is_accepted(tmp_path: Path) -> None:
+    """A context and a connection that lead to the same socket."""
+    add_context(tmp_path, "lab", "unix:///lab.sock")
+    conf = '[engine.service_destinations.lab]\nuri = "unix:///lab.sock"\n'
+    write(tmp_path / "home/.config/containers/containers.conf", conf)
+    assert candidate_named(host(tmp_path), "lab").expected == "docker"
+
+
+def test_the_key_of_an_ssh_address(tmp_path: Path) -> None:
+    """CONTAINER_SSHKEY is for ssh, and for CONTAINER_HOST."""
+    env = {"CONTAINER_SSHKEY": "/key"}
+    assert find_candidates(host(tmp_path, CONTAINER_HOST="ssh://h", **env))[0].endpoint.identity == "/key"
+    assert find_candidates(host(tmp_path, DOCKER_HOST="ssh://h", **env))[0].endpoint.identity == "/key"
+    assert find_candidates(host(tmp_path, DOCKER_HOST="unix:///x", **env))[0].endpoint.identity is None
+    assert find_candidates(host(tmp_path, CONTAINER_HOST="ssh://h"))[0].endpoint.identity is None
+
+
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    """Neither in the endpoint nor in its reason."""
+    found = find_candidates(host(tmp_path, DOCKER_HOST="tcp://u:secret@h:1"))[0].endpoint
+    assert "secret" not in repr(found) + found.reason
+    add_context(tmp_path, "lab", "ssh://u:secret@h")
+    assert "secret" not in repr(candidate_named(host(tmp_path), "lab").endpoint)
+
+
+def test_candidates_of_names_are_not_automatic(tmp_path: Path) -> None:
+    """connect() without a target does not try the contexts that nobody chose, nor a broken configuration."""
+    add_context(tmp_path, "lab", "unix:///lab.sock")
+    write(tmp_path / "home/.docker/config.json", "{")
+    found = {c.endpoint.source: c for c in find_candidates(host(tmp_path))}
+    assert found["docker context 'lab'"].automatic is False
+    assert found["current docker context"].automatic is False
+    assert found["current docker context"].chosen is False
+    assert found["well-known socket"].automatic is True
+    assert found["embedded podman"].endpoint.reason == "there is no podman program on PATH"
+
+
+def test_podman_serves_by_itself_on_linux_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it is a client of a virtual machine."""
+    monkeypatch.setattr("containerkit.discovery.candidates.sys.platform", "darwin")
+    (found,) = [c for c in find_candidates(host(tmp_path)) if c.endpoint.source == "embedded podman"]
+    assert "on Linux only" in found.endpoint.reason
+
+
+def test_certificates_of_a_connection(tmp_path: Path) -> None:
+    """From containers.conf and from podman-connections.json; only for a network address."""
+    conf = '[engine.service_destinations.a]\nuri = "tcp://h"\ntls_ca = "/ca"\ntls_cert = "/c"\ntls_key = "/k"\n'
+    conf += '[engine.service_destinations.u]\nuri = "unix:///u"\ntls_ca = "/ca"\n'
+    write(tmp_path / "home/.config/containers/containers.conf", conf)
+    entry = {"URI": "https://h", "TLSCA": "/ca2", "TLSCert": "/c2", "TLSKey": "/k2", "Identity": "/id"}
+    connections = {"Connection": {"Connections": {"b": entry, "c": {"URI": "https://h"}, "d": {}}}}
+    write(tmp_path / "home/.config/containers/podman-connections.json", json.dumps(connections))
+    found = podman_connections(host(tmp_path))
+    assert found["a"].tls == TLS("/ca", "/c", "/k")
+    assert (found["b"].tls, found["b"].identity) == (TLS("/ca2", "/c2", "/k2"), "/id")
+    assert found["c"].tls == TLS()
+    assert found["u"].tls is None
+    assert "gives no address" in found["d"].reason
+
+
+def test_an_override_file_comes_last(tmp_path: Path) -> None:
+    """CONTAINERS_CONF_OVERRIDE is read over all others."""
+    for name in ("one", "two"):
+        write(tmp_path / name, f'[engine]\nactive_service = "{name}"\n')
+    machine = host(tmp_path, CONTAINERS_CONF=str(tmp_path / "one"), CONTAINERS_CONF_OVERRIDE=str(tmp_path / "two"))
+    assert default_connection(machine) == "two"
+
+
+def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration of many MiB is a reason."""
+    monkeypatch.setattr("containerkit.userconfig.files._MAX_BYTES", 1 << 20)
+    write(tmp_path / "home/.docker/config.json", " " * ((1 << 20) + 1))
+    assert "larger than 1 MiB" in current_context(host(tmp_path))[1]
+    write(tmp_path / "home/.docker/config.json", " " * (1 << 20))
+    assert current_context(host(tmp_path)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "tls", "url"),
+    [
+        ("tcp://h", False, "tcp://h:2375"),
+        ("tcp://h", True, "tcp://h:2376"),
+        ("http://[::1]:99/pre/", False, "tcp://[::1]:99/pre"),
+    ],
+)
+def test_the_port_of_a_network_address(text: str, tls: bool, url: str) -> None:
+    """Docker's default ports, and a path as prefix."""
+    assert parse_url(text).tcp(tls=tls) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "local"),
+    [("tcp://localhost:1", True), ("tcp://127.0.0.9:1", True), ("tcp://[::1]:1", True), ("tcp://h127.x:1", False)],
+)
+def test_the_loopback_interface(text: str, local: bool) -> None:
+    """Names and addresses of this machine."""
+    assert parse_url(text).is_local is local
+
+
+def test_the_repr_of_an_endpoint() -> None:
+    """Its address, its source, and what is known."""
+    assert repr(Endpoint("", "x")) == "<Endpoint ? (x): not probed>"
+    assert repr(Endpoint("u", "x", reason="why")) == "<Endpoint u (x): why>"
+    for rootless, text in ((True, " rootless"), (False, " rootful"), (None, "")):
+        found = Endpoint("u", "x", "docker", rootless, True, version="27")
+        assert repr(found) == f"<Endpoint u (x): docker 27{text}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -17,9 +18,11 @@ import pytest
 
 from containerkit.discovery import connect as room
 from containerkit.discovery import tunnel
+from containerkit.discovery.candidates import Candidate
 from containerkit.discovery.embedded import program_version, start_service
-from containerkit.discovery.endpoints import EngineUrl, parse_url
+from containerkit.discovery.endpoints import Endpoint, EngineUrl, parse_url
 from containerkit.discovery.helper import Helper, HelperFailed, private_folder
+from containerkit.discovery.routes import open_route
 from containerkit.errors import EngineUnavailable
 from containerkit.userconfig.environment import Environment
 
@@ -231,6 +234,126 @@ def test_what_ssh_is_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> 
         ":/x.sock -- h",
     ):
         assert option in words
+
+
+# Stands for ssh: runs a command here; with -N, answers /version on the near end of the tunnel.
+SSH = """
+    import json, os, socketserver, subprocess, sys
+    from http.server import BaseHTTPRequestHandler
+    if "-N" not in sys.argv:
+        sys.exit(subprocess.call(["/bin/sh", "-c", sys.argv[-1]]))
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps({"Version": "27", "ApiVersion": "1.46", "Components": [{"Name": "Engine"}]})
+            self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
+            self.wfile.write(body.encode())
+        def address_string(self): return ""
+        def log_message(self, *args): pass
+    near = sys.argv[sys.argv.index("-L") + 1].partition(":")[0]
+    socketserver.UnixStreamServer(near, Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def remote(program: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A machine behind ssh; gives its XDG_RUNTIME_DIR."""
+    monkeypatch.setenv("PATH", f"{os.path.dirname(program(SSH, 'ssh'))}:/usr/bin:/bin")
+    with tempfile.TemporaryDirectory(prefix="ck-r-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+
+
+def listen(path: Path) -> socket.socket:
+    path.parent.mkdir(exist_ok=True)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    return sock
+
+
+def test_the_remote_socket_is_found(remote: Path) -> None:
+    """Podman's first, or that of the kind that is preferred."""
+    address = EngineUrl("ssh", host="h")
+    with listen(remote / "docker.sock"), listen(remote / "podman/podman.sock"):
+        find = tunnel.find_remote_socket
+        assert find(address, timeout=5) == f"{remote}/podman/podman.sock"
+        assert find(address, prefer="podman", timeout=5) == f"{remote}/podman/podman.sock"
+        assert find(address, prefer="docker", timeout=5) == f"{remote}/docker.sock"
+
+
+def test_a_remote_machine_without_a_socket(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script's own error is in the message."""
+    monkeypatch.setattr(tunnel, "_PODMAN", '"$r/none.sock"')
+    monkeypatch.setattr(tunnel, "_DOCKER", '"$r/none.sock"')
+    with pytest.raises(HelperFailed, match="ssh to h: found no socket of Docker or Podman"):
+        tunnel.find_remote_socket(EngineUrl("ssh", host="h"), timeout=5)
+
+
+def test_ssh_that_does_not_finish(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look for a socket has a time limit."""
+    monkeypatch.setenv("PATH", os.path.dirname(program("import time; time.sleep(30)", "ssh")))
+    with pytest.raises(HelperFailed, match=r"ssh h did not finish within 0\.3 s"):
+        tunnel.find_remote_socket(EngineUrl("ssh", host="h"), timeout=0.3)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("Host key verification failed.", "check its key once by hand: ssh -p 7 u@h"),
+        ("Permission denied (publickey).", "without a password"),
+        ("Connection refused", "Connection refused"),
+        ("", "failed without an error message"),
+    ],
+)
+def test_advice_for_errors_of_ssh(error: str, advice: str) -> None:
+    """ssh's own error, and what to do."""
+    assert advice in tunnel._explain(error, EngineUrl("ssh", host="h", port=7, user="u"))
+    assert tunnel._explain("x", EngineUrl("ssh", host="h")) == "ssh to h: x"
+
+
+def test_a_route_through_ssh(remote: Path) -> None:
+    """The engine is reached through a tunnel, which ends with the route."""
+    with listen(remote / "docker.sock"):
+        candidate = Candidate(Endpoint("ssh://u@h", "test"), expected="docker")
+        route = open_route(candidate, runtime=str(remote), timeout=5)
+        assert (route.kind, route.endpoint.url) == ("docker", "ssh://u@h")
+        assert route.address.startswith(f"unix://{remote}/containerkit-")
+        assert list(remote.glob("containerkit-*"))
+        route.close()
+        assert list(remote.glob("containerkit-*")) == []
+
+
+def test_a_helper_that_is_no_engine_is_quoted(program: Program) -> None:
+    """Its output is in the message, and it does not stay."""
+    silent = """
+        import socket, sys, time
+        print("starting up", flush=True)
+        sock = socket.socket(socket.AF_UNIX); sock.bind(sys.argv[4].removeprefix("unix://")); sock.listen()
+        while True: sock.accept()[0].close()
+    """
+    candidate = Candidate(Endpoint(f"embedded://{program(silent)}", "test"))
+    with pytest.raises(EngineUnavailable, match="output of podman system service: starting up"):
+        open_route(candidate, runtime="", timeout=5)
+
+
+def test_without_any_folder_for_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder is writable: a reason."""
+
+    def refuse(**_: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(HelperFailed, match="no folder for a private socket"):
+        private_folder("/nonexistent")
+
+
+def test_a_program_that_does_not_print_its_version(program: Program) -> None:
+    """A hanging or missing program is a reason."""
+    with pytest.raises(HelperFailed, match=r"did not finish within 0\.3 s"):
+        program_version(program("import time; time.sleep(30)"), timeout=0.3)
+    with pytest.raises(HelperFailed, match="cannot be run"):
+        program_version("/nonexistent/podman", timeout=1)
+    with pytest.raises(HelperFailed, match="--version failed"):
+        program_version(program(""), timeout=10)
 
 
 def test_without_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
