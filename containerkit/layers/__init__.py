@@ -1,4 +1,8 @@
-"""The questions one asks of layers: what they hold, what they waste, who shares them, what removing them frees."""
+"""Questions about image layers: their contents, their waste, who shares them, and what removing images frees.
+
+Functions take a Backend. Imports backends, display, errors, oci, options, reference, store and values. Start reading at
+:mod:`containerkit.layers.stack` for one image, at :mod:`containerkit.layers.index` for all images of an engine.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,7 @@ __all__ = [
     "open_archive",
 ]
 
-#: Each question has a room of its own, loaded when it is asked.
+#: Module -> names; each is imported on first use.
 __getattr__, __dir__ = loading(
     __name__,
     {
@@ -65,8 +69,10 @@ __getattr__, __dir__ = loading(
 
 
 def check_archive(path: str | os.PathLike[str]) -> None:
-    """Look at an archive before it is sent anywhere. Raises InvalidImage with every breach of its outside."""
+    """Check an archive before it is sent. Raises InvalidImage with every violation of its structure."""
     from .stack import open_archive
 
-    with contextlib.suppress(InvalidOption):  # several images: which one is meant is no question here
+    with contextlib.suppress(
+        InvalidOption
+    ):  # an archive of several images is fine; which of them is meant does not matter here
         open_archive(path)

@@ -1,4 +1,4 @@
-"""What lies behind a layer stack: a reader, chosen when it is first needed, and what it has read so far."""
+"""Contents of a layer stack: a reader, chosen on first use, and everything it has read so far."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from containerkit.errors import InvalidImage
-from containerkit.oci.layer import FileEntry, LayerContents
-from containerkit.oci.problems import invalid
+from ..errors import InvalidImage
+from ..oci.layer import FileEntry, LayerContents
+from ..oci.problems import invalid
 
 __all__ = ["Contents", "Reader", "Sizes", "Verification"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What something weighs, in bytes, by four meanings that never agree. None: unknown, never 0.
+    """Size of a layer or image in bytes, by four different meanings. None means unknown, never 0.
 
     Attributes:
-        content: Σ size of regular files; hardlinks once, symlinks 0, sparse files with their holes.
-        tar: length of the uncompressed tar, headers and padding included.
-        compressed: length of the compressed blob, as a registry moves it.
-        disk: blocks taken in an engine's store.
+        content: Σ size of regular files; hard links once, symlinks 0, sparse files including their holes.
+        tar: length of the uncompressed tar, including headers and padding.
+        compressed: length of the compressed blob, as a registry transfers it.
+        disk: blocks in an engine's store.
         source: where each known figure comes from, by the names above.
     """
 
@@ -35,7 +35,7 @@ class Sizes:
 
     @classmethod
     def total(cls, sizes: Iterable[Sizes]) -> Sizes:
-        """The sum by each meaning; one unknown part makes that sum unknown."""
+        """Return the sum for each meaning; one unknown part makes that sum unknown."""
         parts = list(sizes)
         sums: dict[str, int | None] = {}
         source: dict[str, str] = {}
@@ -48,7 +48,7 @@ class Sizes:
         return cls(**sums, source=source)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes."""
+        """Return the attributes as JSON-ready types."""
         return {
             "content": self.content,
             "tar": self.tar,
@@ -60,43 +60,43 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """An image that holds: what was checked, and what could not be where it was read from."""
+    """Result of a successful verification: what was checked, and what could not be checked with this reader."""
 
     checked: tuple[str, ...]
     unchecked: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes."""
+        """Return the attributes as JSON-ready types."""
         return {"checked": list(self.checked), "unchecked": list(self.unchecked)}
 
 
 class Reader(Protocol):
-    """One way to look into the layers of one image. Layers are numbered from the base, from 0."""
+    """One way to read the layers of one image. Layers are numbered from the base, from 0."""
 
     @property
     def name(self) -> str:
-        """What is read, for the user: "archive", "tar-split", "content store", "save stream"."""
+        """Source of the reader, for users: "archive", "tar-split", "content store" or "save stream"."""
 
     def read(self, index: int, /) -> LayerContents:
-        """A layer's entries; breaches are in its ``problems``."""
+        """Return a layer's entries; violations are in its ``problems``."""
 
     def sizes(self, index: int, /) -> Sizes:
-        """What a layer weighs, as far as this reader can tell."""
+        """Return a layer's sizes, as far as this reader knows them."""
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
-        """Path -> ID of the content of files of a layer; those it cannot tell are left out."""
+        """Return path -> content ID of files of a layer, without those that this reader cannot determine."""
 
     def verify(self) -> Verification:
-        """Checks every byte it has; raises InvalidImage with all violations."""
+        """Check every byte that this reader has. Raises InvalidImage with all violations."""
 
 
 class Contents:
-    """A reader and its results, each read once; safe to share between threads.
+    """A reader and its results, each read once. Safe to share between threads.
 
     Args:
-        choose: gives the reader; called when something is first looked at, never if nothing is.
-        still_there: raises if the image is gone meanwhile; asked when a reading fails.
-        others: chain ID -> the other images that have it, by name.
+        choose: function that returns the reader; called on first use.
+        still_there: function that raises if the image was removed; called when reading fails.
+        others: function that returns chain ID -> names of the other images that have the layer.
     """
 
     __slots__ = ("_choose", "_lock", "_others", "_read", "_reader", "_shared", "_still_there")
@@ -118,7 +118,7 @@ class Contents:
 
     @property
     def reader(self) -> Reader:
-        """The reader in use; chosen now if none is yet."""
+        """The reader in use, chosen on first access."""
         with self._lock:
             if self._reader is None:
                 self._reader = self._choose()
@@ -126,7 +126,7 @@ class Contents:
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:
-        """The reader, for one look at it; of an image that is gone it is said that it is."""
+        """Yield the reader for one use; if reading fails and the image was removed, raise ImageNotFound."""
         with self._lock:
             try:
                 yield self.reader
@@ -136,34 +136,34 @@ class Contents:
                 raise
 
     def entries(self, index: int) -> tuple[FileEntry, ...]:
-        """A layer's entries. Raises InvalidImage with every breach found in it."""
+        """Return a layer's entries. Raises InvalidImage with every violation found in it."""
         if index not in self._read:
             with self._reading() as reader:
                 contents = reader.read(index)
                 if contents.problems:
-                    raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in contents.problems))
+                    raise invalid(f"layer {index}", contents.problems)
                 self._read[index] = contents.entries
         return self._read[index]
 
     def sizes(self, index: int) -> Sizes:
-        """What a layer weighs."""
+        """Return a layer's sizes."""
         with self._reading() as reader:
             return reader.sizes(index)
 
     def content_ids(self, index: int, paths: Collection[str]) -> Mapping[str, str]:
-        """The IDs of the contents of some files of a layer, as far as the reader can tell."""
+        """Return the content IDs of some files of a layer, as far as the reader can determine them."""
         wanted = set(paths)
         last = {entry.path: entry for entry in self.entries(index) if entry.path in wanted}
         with self._reading() as reader:
             return reader.content_ids(index, last.values())
 
     def verify(self) -> Verification:
-        """Checks every byte; raises InvalidImage with all violations."""
+        """Check every byte. Raises InvalidImage with all violations."""
         with self._reading() as reader:
             return reader.verify()
 
     def others(self, chain_id: str) -> tuple[str, ...]:
-        """The other images that have a layer, by name."""
+        """Return the names of the other images that have a layer."""
         with self._lock:
             if self._shared is None:
                 self._shared = self._others() if self._others else {}

@@ -1,4 +1,4 @@
-"""What an image's merged tree holds, and what a full copy of it takes on disk: the virtual machine way."""
+"""Size of an image's merged tree, and of a full copy of it on disk, as a virtual machine would need."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NAME, _OWN_NAMES = 8, 24
 
 
 def merged_bytes(layers: Sequence[Iterable[FileEntry]]) -> tuple[int, int]:
-    """(Σ size of the files that a container sees, hardlinks once; bytes of a full copy).
+    """Return (Σ size of the files that a container sees, hard links once; bytes of a full copy on disk).
 
-    A copy is counted in blocks of 4 KiB on a file system like ext4: files rounded up, holes left out, folders by the
-    names in them. Computed from the headers: nothing is copied for it.
+    A copy is counted in blocks of 4 KiB on a file system like ext4: file sizes rounded up, holes left out, folders by
+    the names in them. It is computed from headers; nothing is copied.
     """
     built = Stack()
     for number, entries in enumerate(layers):

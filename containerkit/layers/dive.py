@@ -1,23 +1,23 @@
-"""dive's own two numbers, bit for bit, for comparison: the efficiency score and the wasted bytes that it prints.
+"""Compute dive's own two numbers, bit for bit, for comparison: its efficiency score and its wasted bytes.
 
-Follows github.com/wagoodman/dive, dive/filetree/efficiency.go and file_tree.go (0.13.1), mistakes included, since the
-aim is to get what dive gets:
+Follows github.com/wagoodman/dive, dive/filetree/efficiency.go and file_tree.go (0.13.1), including its errors, since
+the result must equal dive's:
 
 - only the leaves of each layer's own tree count, and a whiteout is a leaf under the path it hides;
-- a whiteout's size is 0, or, if what it hides is a folder in the stack below, the sizes of all below that folder;
-- efficiency = Σ smallest size of each path / Σ all its sizes; wasted = Σ all sizes of the paths that come twice or
-  more, the copy in use among them;
-- opaque whiteouts are left out;
+- a whiteout's size is 0, or, if it hides a folder of the stack below, the sizes of everything below that folder;
+- efficiency = Σ smallest size of each path / Σ all its sizes; wasted = Σ all sizes of the paths that occur twice or
+  more, including the copy in use;
+- opaque whiteouts are ignored;
 - the first whiteout of a path that does not exist ends the visit of its layer.
 
-dive stacks all lower layers anew for every whiteout (71.5 s for 4,146 of them); here the stack below is kept.
+dive rebuilds the stack of all lower layers for every whiteout (71.5 s for 4,146 of them); here the stack is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from containerkit.oci.layer import FileEntry
+from ..oci.layer import FileEntry
 
 __all__ = ["dive_numbers"]
 
@@ -34,7 +34,7 @@ class _Node:
 
 
 def dive_numbers(layers: Sequence[Iterable[FileEntry]]) -> tuple[float, int]:
-    """(efficiency, wasted bytes) of layers, base first."""
+    """Return (efficiency, wasted bytes) of layers, base first."""
     trees = [_tree(entries) for entries in layers]
     sizes: dict[str, list[int]] = {}
     smallest: dict[str, int] = {}
@@ -59,7 +59,7 @@ def dive_numbers(layers: Sequence[Iterable[FileEntry]]) -> tuple[float, int]:
 
 
 def _raw_path(entry: FileEntry) -> str:
-    """The path as the tar has it, whiteout prefix and all."""
+    """Return the path as the tar has it, with the whiteout prefix."""
     if entry.type == "whiteout":
         folder, _, name = entry.path.rpartition("/")
         return f"{folder}/{_WHITEOUT}{name}"
@@ -78,7 +78,7 @@ def _tree(entries: Iterable[FileEntry]) -> _Node:
 
 
 def _add(root: _Node, path: str, size: int, folder: bool) -> None:
-    """Adds or replaces what is at a path; its parents spring up as things of no size, which dive takes for files."""
+    """Add or replace the node at a path. Missing parents get size 0, and dive takes them for files."""
     node = root
     for name in path.split("/"):
         if name:
@@ -93,15 +93,15 @@ def _add(root: _Node, path: str, size: int, folder: bool) -> None:
 
 
 def _order(name: str) -> bytes:
-    """Go sorts strings by their bytes."""
+    """Return the sort key of a path: Go sorts strings by their bytes."""
     return name.encode("utf-8", "surrogateescape")
 
 
 def _visit(root: _Node, *, leaves: bool) -> list[tuple[str, _Node, bool]]:
-    """(path, node, is it a whiteout), children before parents, by name; a whiteout under the path it hides."""
+    """Yield (path, node, is a whiteout), children before parents, by name; a whiteout under the path it hides."""
     found: list[tuple[str, _Node, bool]] = []
     pending: list[tuple[str, str, _Node]] = [("", "", root)]
-    while pending:  # parents first and backwards, turned round at the end: no recursion
+    while pending:  # parents first, then reversed: no recursion
         above, name, node = pending.pop()
         path = f"{above}/{name}" if name else ""
         if name and not (leaves and node.children):
@@ -113,9 +113,9 @@ def _visit(root: _Node, *, leaves: bool) -> list[tuple[str, _Node, bool]]:
 
 
 class _Below:
-    """The stack below the layer being visited, as dive has it: the lowest layer's tree, with every layer grafted on it.
+    """The stack below the layer being visited, as dive has it: the lowest layer's tree with every layer grafted on.
 
-    The lowest one is grafted onto its own copy, so its whiteouts stay in the tree as names.
+    The lowest layer is grafted onto its own copy, so its whiteouts stay in the tree as names.
     """
 
     def __init__(self, lowest: _Node) -> None:
@@ -123,7 +123,7 @@ class _Below:
         self._sums: dict[int, int] = {}
 
     def stack(self, tree: _Node) -> None:
-        """Puts the next layer on top."""
+        """Add the next layer on top."""
         self._sums.clear()
         for path, node, hides in _visit(tree, leaves=False):
             if hides:
@@ -132,7 +132,7 @@ class _Below:
                 _add(self._root, path, node.size, node.folder)
 
     def whiteout_size(self, path: str) -> int | None:
-        """What a whiteout of ``path`` is booked with; None where dive finds no such path and gives up on the layer."""
+        """Return the size that dive counts for a whiteout of ``path``; None if dive finds no such path and skips the layer."""
         node = self._find(path)
         if node is None:
             return None
@@ -152,7 +152,7 @@ class _Below:
             parent.children.pop(name, None)
 
     def _sum(self, node: _Node) -> int:
-        """All sizes at and below a node, each node added up once for a height however many whiteouts ask."""
+        """Return all sizes at and below a node; each node is summed once per height, however many whiteouts ask."""
         order = [node]
         for each in order:
             if id(each) not in self._sums:

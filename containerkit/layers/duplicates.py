@@ -1,4 +1,4 @@
-"""The same file content in layers that are not shared: what another order of instructions, or one base, would save."""
+"""Find equal file contents in layers that are not shared: what a common base, or another order, would save."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Duplicate(Value):
-    """One content that lies in several layers.
+    """One content that is stored in several layers.
 
     Attributes:
-        content_id: names the content: "crc64:…" as the store recorded it, "sha256:…" where the bytes were compared.
+        content_id: "crc64:…" as the store recorded it, or "sha256:…" if the bytes were compared.
         size: bytes of one copy.
         files: (chain ID of the layer, path) of each copy.
         bytes: what one copy for all layers would save: size × (layers − 1).
@@ -40,14 +40,14 @@ class Duplicate(Value):
 
 @dataclass(frozen=True, slots=True)
 class Duplicates(Value):
-    """What layers have in common although they are not shared.
+    """Equal contents in layers that are not shared.
 
     Attributes:
         groups: largest first.
         bytes: what one copy of each content would save.
-        total_bytes: Σ file content of all distinct layers looked at.
-        verified: whether contents were compared by SHA-256. CRC-64 finds equal content among honest files; it is no
-            proof against somebody who wants two files to look alike.
+        total_bytes: Σ file content of all distinct layers examined.
+        verified: True if contents were compared by SHA-256. CRC-64 finds equal content among honest files; it is no
+            proof against files that were made to collide.
     """
 
     groups: tuple[Duplicate, ...] = field(repr=False)
@@ -57,11 +57,11 @@ class Duplicates(Value):
 
     @property
     def share(self) -> float:
-        """bytes / total_bytes; 0.0 where there is nothing."""
+        """Fraction of duplicate bytes: bytes / total_bytes, 0.0 if total_bytes is 0."""
         return self.bytes / self.total_bytes if self.total_bytes else 0.0
 
     def table(self) -> Table:
-        """The largest groups."""
+        """Return the largest groups as a table."""
         from ..display import Table, bytes_cell, human_bytes
 
         rows = [
@@ -84,7 +84,7 @@ class Duplicates(Value):
 
 
 def image_duplicates(backend: Backend, refs: Any = None, *, verify: bool = False) -> Duplicates:
-    """See Engine.duplicates. One look at each distinct layer; linear in files."""
+    """Find duplicates; reads each distinct layer once, linear in files. See Engine.duplicates."""
     return steady(backend, refs, lambda index: _duplicates(index, refs, verify=verify))
 
 
@@ -121,7 +121,7 @@ def _duplicates(index: Index, refs: Any, *, verify: bool) -> Duplicates:
 
 
 class _Names:
-    """Names of contents: the record's checksum, or SHA-256 of the bytes where asked for or where there is no record."""
+    """IDs of contents: the record's checksum, or the SHA-256 of the bytes if requested or without a record."""
 
     def __init__(self, index: Index, owner: dict[str, tuple[ImageRecord, int]], *, verify: bool) -> None:
         self._index = index
@@ -131,7 +131,7 @@ class _Names:
         self.verified = True
 
     def learn(self, candidates: dict[int, list[tuple[str, FileEntry]]]) -> None:
-        """Hash what has to be: only files of which another layer has one of the same size (and checksum)."""
+        """Hash the files that need it: those for which another layer has one of the same size (and checksum)."""
         files = [item for items in candidates.values() for item in items]
         if self._verify:
             seen: dict[tuple[int, str], set[str]] = defaultdict(set)
@@ -159,12 +159,12 @@ class _Names:
             try:
                 return [(entry.path, sha256_of(layer.read(entry.path, entry.size))[0]) for entry in entries]
             except OSError:
-                pass  # a rootless store's files belong to other uids; the engine has them too
+                pass  # files of a rootless store belong to other uids; the engine can read them too
         record, number = self._owner[chain]
         return self._index.stream(record).content_ids(number, entries).items()
 
     def of(self, chain: str, entry: FileEntry) -> str | None:
-        """The name of one file's content; None where it could not be had."""
+        """Return the content ID of one file; None if it cannot be determined."""
         identity = self._hashed.get((chain, entry.path))
         if identity is None and not self._verify:
             identity = entry.content_id

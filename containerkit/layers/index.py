@@ -1,4 +1,4 @@
-"""What the questions about several images read, each layer once: entries, content IDs, bytes."""
+"""Index of an engine's images for questions about several of them: each layer is read once."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["Index", "steady"]
 
 T = TypeVar("T")
-_TURNS = 5
+_ATTEMPTS = 5
 
 
 def steady(backend: Backend, refs: object, question: Callable[[Index], T]) -> T:
-    """The answer to a question. Where all images are meant, and one goes meanwhile, it is asked anew.
+    """Return the answer to a question, and ask again if an image disappears meanwhile and all images are meant.
 
     Raises:
-        ImageNotFound: one that was asked for by name went. What ``question`` raises of images that are there.
+        ImageNotFound: an image that was requested by name disappeared.
+        The errors of ``question`` about images that exist.
     """
-    for turn in range(_TURNS):
+    for turn in range(_ATTEMPTS):
         index = Index(backend)
         try:
             return question(index)
@@ -42,7 +43,7 @@ def steady(backend: Backend, refs: object, question: Callable[[Index], T]) -> T:
             lost = index.lost()
             if lost is None:
                 raise
-            if refs is not None or turn == _TURNS - 1:
+            if refs is not None or turn == _ATTEMPTS - 1:
                 raise ImageNotFound(f"image {lost} was removed meanwhile") from exc
     raise AssertionError("unreachable")
 
@@ -51,9 +52,9 @@ class Index:
     """The images of an engine, and their layers by chain ID.
 
     Attributes:
-        backend: the engine that holds them.
-        why: what could not be had of the store, in words.
-        asked: image ID -> the refs by which it was asked for.
+        backend: the engine.
+        why: the reason why the store, or a part of it, cannot be read.
+        asked: image ID -> the refs by which it was requested.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -68,13 +69,13 @@ class Index:
 
     @cached_property
     def store(self) -> Store | None:
-        """The engine's store on disk, or None; `why` then says why not."""
+        """The engine's store on disk, or None with the reason in `why`."""
         found, self.why = open_store(self.backend)
         return found
 
     # ---------------------------------------------------------------- images
     def records(self, refs: str | Iterable[str] | None, *, all: bool = False) -> list[ImageRecord]:
-        """The images that are meant, each once; None for all of them, with `all` also those that only a build left.
+        """Return the requested images, each once; None for all, with `all` including unnamed parents.
 
         Raises:
             ImageNotFound, InvalidOption.
@@ -94,11 +95,11 @@ class Index:
         return list(meant.values())
 
     def _look(self, identity: str) -> ImageRecord | None:
-        """An image that was listed; None if it went meanwhile."""
+        """Return the record of a listed image; None if the image was removed meanwhile."""
         if identity not in self._records:
             try:
                 self._records[identity] = self.backend.inspect_image(identity)
-            except EngineError as exc:  # while it goes, Podman may answer with an error of another kind
+            except EngineError as exc:  # during a removal, Podman may answer with another error
                 if isinstance(exc, ImageNotFound) or not self._exists(identity):
                     return None
                 raise
@@ -112,16 +113,16 @@ class Index:
         return True
 
     def lost(self) -> str | None:
-        """The name of an image that was looked at and is gone now, if there is one."""
+        """Return the name of an image that was read and has been removed since, if there is one."""
         there = {record.id for record in self.backend.list_images(all=True, filters={})}
         return next((self.name(record) for record in self._records.values() if record.id not in there), None)
 
     def name(self, record: ImageRecord) -> str:
-        """As it was asked for, else its first name, else its ID."""
+        """Return the name by which the image was requested, else its first name, else its ID."""
         return self.asked.get(record.id, record.refs or (record.id,))[0]
 
     def others(self, record: ImageRecord) -> Mapping[str, tuple[str, ...]]:
-        """Chain ID -> the names of the other images that have this layer of it."""
+        """Return chain ID -> the names of the other images that have this layer."""
         mine = set(self.chains(record))
         found: dict[str, list[str]] = {}
         for other in self.records(None):
@@ -132,17 +133,17 @@ class Index:
 
     # ---------------------------------------------------------------- contents
     def chains(self, record: ImageRecord) -> tuple[str, ...]:
-        """The chain IDs of an image, base first."""
+        """Return the chain IDs of an image, base first."""
         return chain_ids(record.diff_ids)
 
     def reader(self, record: ImageRecord) -> Reader:
-        """The records of headers where every layer has one, else the content blobs, else the save stream."""
+        """Return a reader: tar-split records if every layer has one, else content blobs, else the save stream."""
         if record.id not in self._readers:
             found = [self.store.layers.get(chain) if self.store else None for chain in self.chains(record)]
             known = [layer for layer in found if layer is not None]
             blobs = [layer.blob for layer in known if layer.blob is not None]
             disk = partial(_disk, known)
-            if not found:  # there is nothing to read, and Docker would refuse to save it
+            if not found:  # an image without layers; Docker would refuse to save it
                 self._readers[record.id] = BlobReader("none", (), image=self._image(record, ()))
                 return self._readers[record.id]
             whole = len(known) == len(found)
@@ -166,7 +167,7 @@ class Index:
         return self._readers[record.id]
 
     def config(self, record: ImageRecord) -> tuple[str, bytes, ImageConfig] | None:
-        """(its name, its bytes, what they say) of the image's own config, which stores keep as a file."""
+        """Return (name, bytes, parsed form) of the image's own config, which stores keep as a file."""
         path = self.store.configs.get(record.id) if self.store else None
         try:
             raw = path.read_bytes() if path else b""
@@ -182,7 +183,7 @@ class Index:
         return ImageArchive(record.refs, known[1], known[0], known[2], layers) if known else None
 
     def stream(self, record: ImageRecord) -> StreamReader:
-        """The image as its save stream shows it, which any user of the engine may read."""
+        """Return a reader over the image's save stream, which any user of the engine may read."""
         if record.id not in self._streams:
             self._streams[record.id] = StreamReader(lambda: self.backend.save_images([record.id]))
         return self._streams[record.id]
@@ -193,12 +194,12 @@ class Index:
         if layer.chain_id not in self._read:
             try:
                 self._read[layer.chain_id] = read_tar_split(layer.record())
-            except OSError:  # it went meanwhile, or may not be read: the engine knows
+            except OSError:  # it was removed meanwhile, or may not be read; the engine knows
                 self._read[layer.chain_id] = self.stream(record).read(number)
         return self._read[layer.chain_id]
 
     def layer(self, record: ImageRecord, number: int) -> LayerContents:
-        """One layer of an image, read once however many images have it. Raises InvalidImage."""
+        """Return one layer of an image, read once for all images that have it. Raises InvalidImage."""
         chain = self.chains(record)[number]
         if chain not in self._read:
             self._read[chain] = self.reader(record).read(number)
@@ -208,11 +209,11 @@ class Index:
         return contents
 
     def layers(self, record: ImageRecord) -> tuple[tuple[FileEntry, ...], ...]:
-        """The entries of each of its layers, base first. Raises InvalidImage."""
+        """Return the entries of each layer, base first. Raises InvalidImage."""
         return tuple(self.layer(record, number).entries for number in range(len(record.diff_ids)))
 
     def content(self, records: Iterable[ImageRecord]) -> Mapping[str, int]:
-        """Chain ID -> Σ size of the files that the layer holds."""
+        """Return chain ID -> Σ size of the layer's files."""
         found: dict[str, int] = {}
         for record in records:
             for number, chain in enumerate(self.chains(record)):
@@ -222,7 +223,7 @@ class Index:
 
     # ---------------------------------------------------------------- disk
     def image_disk(self, records: Iterable[ImageRecord]) -> int | None:
-        """Blocks of the engine's records of images, and of copies for user namespaces; None, and `why`."""
+        """Return bytes on disk of the images' records and mapped copies; None, with the reason in `why`, if unknown."""
         if self.store is None:
             return None
         try:
@@ -232,7 +233,7 @@ class Index:
             return None
 
     def disk(self, records: Iterable[ImageRecord]) -> Mapping[str, int] | None:
-        """Chain ID -> blocks that the layer takes, in bytes; None, and `why`, where that cannot be known."""
+        """Return chain ID -> bytes of blocks of the layer; None, with the reason in `why`, if unknown."""
         if self.store is None:
             return None
         found: dict[str, int] = {}
@@ -254,4 +255,4 @@ def _disk(layers: Sequence[StoreLayer], number: int) -> int | None:
     try:
         return layers[number].disk
     except OSError:
-        return None  # a rootless store holds folders of other uids
+        return None  # folders of a rootless store belong to other uids

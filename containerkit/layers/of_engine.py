@@ -1,4 +1,4 @@
-"""The layers of an engine's images: from its answers, and from its store where that can be read."""
+"""Build the layer stack of an engine's image: from its API, and from its store if that can be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ __all__ = ["image_layers"]
 
 
 def image_layers(backend: Backend, ref: str) -> LayerStack:
-    """See Engine.layers: three questions to the engine; contents, and who shares them, when first looked at."""
+    """Return an image's layers with three requests; contents, and who shares them, are read on first use.
+
+    See Engine.layers.
+    """
     index = Index(backend)
     record = backend.inspect_image(parse_image(ref))
     history = [

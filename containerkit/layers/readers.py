@@ -1,4 +1,4 @@
-"""The ways into a layer's contents: blobs to be read again, records of headers, a stream that is read once."""
+"""Readers of layer contents: blobs that can be read again, header records, and a save stream that is read once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from containerkit.layers.contents import Sizes, Verification
-from containerkit.oci.image import ImageArchive, LayerBlob
-from containerkit.oci.layer import FileEntry, LayerContents
-from containerkit.oci.problems import Limits, invalid
-from containerkit.oci.stream import ImageContents, scan_stream
-from containerkit.oci.verify import check_config, check_history, layer_violations, violations
+from ..oci.image import ImageArchive, LayerBlob
+from ..oci.layer import FileEntry, LayerContents
+from ..oci.problems import Limits, invalid
+from ..oci.stream import ImageContents, scan_stream
+from ..oci.verify import check_config, check_history, layer_violations, violations
+from .contents import Sizes, Verification
 
 __all__ = ["BlobReader", "RecordReader", "StreamReader"]
 
@@ -19,13 +19,13 @@ _BYTES = ("config digest", "blob digests and sizes", "diff_ids", "history", "ent
 
 
 class _Layerwise(ABC):
-    """What readers have in common whose layers can be read one by one: what each weighs is remembered.
+    """Base of readers that read layers one by one; the sizes of each are cached.
 
     Args:
-        disk: tells the blocks that a layer takes in a store, or None; asked when a layer's sizes are.
+        disk: function that returns the blocks of a layer in a store, or None.
     """
 
-    #: Where the sizes of files come from.
+    #: Source of the sizes, for users.
     _headers: str
 
     def __init__(self, name: str, disk: Callable[[int], int | None] | None) -> None:
@@ -41,21 +41,21 @@ class _Layerwise(ABC):
         return None
 
     def read(self, index: int, /) -> LayerContents:
-        """The layer's entries."""
+        """Return the layer's entries."""
         contents = self._load(index)
         if not contents.problems:
             self._read[index] = contents.content_bytes, contents.tar_bytes
         return contents
 
     def sizes(self, index: int, /) -> Sizes:
-        """Content and tar from the layer's headers, which are read for it if they have not been; blocks of its store.
+        """Return content and tar size from the layer's headers, which are read if necessary, and its blocks in the store.
 
         Raises:
             InvalidImage: the layer cannot be read.
         """
         if index not in self._sizes:
             if index not in self._read and (problems := self.read(index).problems):
-                raise invalid(f"layer {index}", (f"layer {index}: {breach}" for breach in problems))
+                raise invalid(f"layer {index}", problems)
             content, tar = self._read[index]
             found = {"compressed": self._compressed(index), "disk": self._disk(index) if self._disk else None}
             origin = {"content": self._headers, "tar": self.name, "compressed": self.name, "disk": "st_blocks"}
@@ -65,10 +65,10 @@ class _Layerwise(ABC):
 
 
 class BlobReader(_Layerwise):
-    """Layers whose blobs are files: an archive's, or a content store's.
+    """Layers whose blobs are files, of an archive or a content store.
 
     Args:
-        image: gives ``verify`` the config to check against; without it only the layers' blobs and diff_ids are checked.
+        image: function that returns the config, for ``verify``; without it only blobs and diff_ids are checked.
     """
 
     _headers = "tar headers"
@@ -97,14 +97,14 @@ class BlobReader(_Layerwise):
         return None if layer.compression == "none" else layer.size
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
-        """SHA-256 of the files' bytes."""
+        """Return the SHA-256 of the files' bytes."""
         try:
             return self._layers[index].content_ids(entries, limits=self._limits)
         except (ValueError, OSError) as exc:
-            raise invalid(f"layer {index}", [f"layer {index}: {exc}"]) from exc
+            raise invalid(f"layer {index}", [str(exc)]) from exc
 
     def verify(self) -> Verification:
-        """Every byte of every blob, once."""
+        """Check every byte of every blob, once."""
         if self._image is not None:
             found = violations(self._image, limits=self._limits)
             if found:
@@ -119,13 +119,14 @@ class BlobReader(_Layerwise):
 
 
 class RecordReader(_Layerwise):
-    """Layers of which only the headers are at hand, such as tar-split: entries with content IDs, and no bytes.
+    """Layers with header records only, such as tar-split: entries with content IDs, without bytes.
 
     Args:
-        load: for each layer, base first, what reads its record.
-        image: its config, for ``verify`` to hold things against.
-        rebuild: computes a layer's diff_id from its record and its files; raises OSError where those may not be read.
-        whole: reads the bytes in another way, where ``verify`` has neither.
+        load: functions that read each layer's record, base first.
+        image: the image's config, for ``verify``.
+        rebuild: function that computes a layer's diff_id from its record and files; raises OSError if those cannot be
+            read.
+        whole: another way to read the bytes, for ``verify``.
     """
 
     def __init__(
@@ -149,14 +150,15 @@ class RecordReader(_Layerwise):
         return self._records[index]()
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
-        """Those the record holds."""
+        """Return the content IDs in the record."""
         return {entry.path: entry.content_id for entry in entries if entry.content_id is not None}
 
     def verify(self) -> Verification:
-        """Every record, and every byte: of the files in the store, else of another way to them; without either no
-        digest is checked."""
+        """Check every record, and every byte: in the store's files, else by the other way; without either, no digest."""
         read = (load() for load in self._records)
-        problems = [f"layer {index}: {breach}" for index, contents in enumerate(read) for breach in contents.problems]
+        problems = [
+            f"layer {index}: {violation}" for index, contents in enumerate(read) for violation in contents.problems
+        ]
         if problems:
             raise invalid(self.name, problems)
         if self._image is not None and self._rebuild is not None:
@@ -164,8 +166,8 @@ class RecordReader(_Layerwise):
             if len(self._image.config.diff_ids) != len(self._records):
                 problems.append(f"the config states {len(self._image.config.diff_ids)} layers of {len(self._records)}")
             stated = self._image.config.diff_ids[: len(self._records)]
-            found = [self._breach(index, diff_id, self._rebuild) for index, diff_id in enumerate(stated)]
-            problems += [breach for breach in found if breach]
+            found = [self._violation(index, diff_id, self._rebuild) for index, diff_id in enumerate(stated)]
+            problems += [breach for violation in found if breach]
             if problems:
                 raise invalid(self.name, problems)
             if None not in found:
@@ -175,8 +177,8 @@ class RecordReader(_Layerwise):
         return Verification(("entries",), ("config digest", "blob digests and sizes", "diff_ids"))
 
     @staticmethod
-    def _breach(index: int, stated: str, rebuild: Callable[[int], str]) -> str | None:
-        """What is wrong with a layer's bytes, or ""; None where they may not be read, or lie behind a link."""
+    def _violation(index: int, stated: str, rebuild: Callable[[int], str]) -> str | None:
+        """Return the violation of a layer's bytes, or ""; None if they cannot be read, or are behind a link."""
         try:
             found = rebuild(index)
         except (FileNotFoundError, ValueError) as exc:
@@ -187,11 +189,11 @@ class RecordReader(_Layerwise):
 
 
 class StreamReader:
-    """An image that only an engine's save stream shows. One pass answers for all layers.
+    """An image that only the engine's save stream shows. One pass reads all layers.
 
     Args:
-        save: opens the stream anew; it is read to its end.
-        ref: the image meant, where the stream may hold several.
+        save: function that opens the stream; it is read to its end.
+        ref: name of the image, if the stream may hold several.
     """
 
     def __init__(
@@ -212,18 +214,18 @@ class StreamReader:
 
     @property
     def image(self) -> ImageContents:
-        """The image as the stream tells it; fetched at the first call."""
+        """Contents of the image, read from the stream on first access."""
         with self._lock:
             if self._image is None:
                 self._image = scan_stream(self._save(), ref=self._ref, limits=self._limits)
             return self._image
 
     def read(self, index: int, /) -> LayerContents:
-        """The layer's entries."""
+        """Return the layer's entries."""
         return self.image.layers[index]
 
     def sizes(self, index: int, /) -> Sizes:
-        """Content and tar from the headers that went by."""
+        """Return content and tar size from the headers in the stream."""
         image = self.image
         return Sizes(
             content=image.layers[index].content_bytes,
@@ -233,7 +235,7 @@ class StreamReader:
         )
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
-        """SHA-256 of the files' bytes; the first call costs a second pass over the stream, which hashes every file."""
+        """Return the SHA-256 of the files' bytes; the first call reads the stream again and hashes every file."""
         with self._lock:
             if self._ids is None:
                 self._ids = scan_stream(self._save(), ref=self._ref, content_ids=True, limits=self._limits)
@@ -242,6 +244,6 @@ class StreamReader:
         return {one.path: one.content_id for one in found if one.path in wanted and one.content_id is not None}
 
     def verify(self) -> Verification:
-        """Every byte of another pass. An engine that checks by itself refuses to save what is broken: EngineError."""
+        """Check every byte in another pass. An engine that finds the image broken refuses to save it: EngineError."""
         scan_stream(self._save(), ref=self._ref, verify=True, limits=self._limits)
         return Verification(_BYTES)

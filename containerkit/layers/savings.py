@@ -1,4 +1,4 @@
-"""What images cost because they share layers, and what they would cost if they did not."""
+"""What images cost with shared layers, and what they would cost as full copies."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["ContainerCost", "ImageCost", "Savings", "image_savings", "savings_of
 
 @dataclass(frozen=True, slots=True)
 class ImageCost(Value):
-    """One image's part, in bytes of file content. shared: in layers that another of these images has too.
+    """Cost of one image, in bytes of file content. shared: in layers that another of the images has too.
 
     Attributes:
-        visible_bytes: of its merged tree: what a container sees.
+        visible_bytes: size of its merged tree, which a container sees.
         full_copy_bytes: blocks that a full copy of that tree would take.
     """
 
@@ -36,26 +36,25 @@ class ImageCost(Value):
 
     @property
     def squash_saves(self) -> int:
-        """Bytes that flattening it into one layer would save among these images; negative where it would cost more,
-        since what it shares would be stored again."""
+        """Bytes that flattening the image into one layer would save; negative if shared layers would be stored again."""
         return self.unique_bytes - self.visible_bytes
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return the attributes as JSON-ready types."""
         return {**Value.to_dict(self), "squash_saves": self.squash_saves}
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerCost(Value):
-    """What one container takes on disk beyond its image, in bytes of blocks; None where the store cannot be read.
+    """Disk usage of one container beyond its image, in bytes of blocks; None if the store cannot be read.
 
     Attributes:
         disk_bytes: all of it.
         layer_bytes: its read-write layer.
-        log_bytes: what it wrote to its standard streams, where the engine keeps that.
+        log_bytes: its logs, if the engine keeps them.
         overhead_bytes: the engine's records of it, and Docker's init layer.
         copied_bytes: a full copy of the image, made because its user namespace maps other ids (rootless keep-id). It
-            stays with the image, which it is counted with; not in disk_bytes.
+            belongs to the image, with which it is counted; not in disk_bytes.
     """
 
     name: str
@@ -69,17 +68,17 @@ class ContainerCost(Value):
 
 @dataclass(frozen=True, slots=True)
 class Savings(Value):
-    """What a set of images costs.
+    """Cost of a set of images.
 
     Attributes:
-        logical_bytes: Σ of each image's file content, as if it were alone.
-        unique_bytes: Σ of each distinct layer's file content, once.
-        disk_bytes: blocks that these layers, the engine's records of them, and the containers take in its store; None
-            where that cannot be read.
-        full_copies_bytes: blocks that as many full copies would take: one of each image's merged tree, and one more for
-            each container with its read-write layer, as virtual machines do.
-        shares_layers: whether the storage driver stores a layer once (False: vfs, where each is a full copy).
-        unknown: what could not be known, and why.
+        logical_bytes: Σ file content of each image as if it were alone.
+        unique_bytes: Σ file content of each distinct layer, once.
+        disk_bytes: blocks of these layers, the engine's records of them, and the containers in its store; None if that
+            cannot be read.
+        full_copies_bytes: blocks that full copies would take, as with virtual machines: one of each image's merged
+            tree, and one more for each container with its read-write layer.
+        shares_layers: True if the storage driver stores a shared layer once; False for vfs, where each is a full copy.
+        unknown: what is unknown, and why.
     """
 
     images: tuple[ImageCost, ...]
@@ -93,20 +92,23 @@ class Savings(Value):
 
     @property
     def ratio(self) -> float:
-        """logical / unique: N·(B+d) / (B+N·d) for N images that add d to a base of B; 1.0 for none."""
+        """Sharing ratio: logical / unique.
+
+        N·(B+d) / (B+N·d) for N images that add d to a base of B; 1.0 without images.
+        """
         return self.logical_bytes / self.unique_bytes if self.unique_bytes else 1.0
 
     @property
     def disk_ratio(self) -> float | None:
-        """full copies / disk; None where the disk is unknown."""
+        """Disk ratio: full copies / disk; None if the disk usage is unknown."""
         return self.full_copies_bytes / self.disk_bytes if self.disk_bytes else None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return the attributes and ratios as JSON-ready types."""
         return {**Value.to_dict(self), "ratio": self.ratio, "disk_ratio": self.disk_ratio}
 
     def table(self) -> Table:
-        """One row an image, and the sums."""
+        """Return one row per image, and the sums."""
         from ..display import Table, human_bytes
 
         rows = [
@@ -144,12 +146,12 @@ class Savings(Value):
 
 
 def image_savings(backend: Backend, refs: Any = None, *, containers: bool = True) -> Savings:
-    """See Engine.savings."""
+    """Measure savings. See Engine.savings."""
     return steady(backend, refs, lambda index: savings_of(index, refs, containers=containers))
 
 
 def savings_of(index: Index, refs: Any = None, *, containers: bool = True) -> Savings:
-    """The same, of what is read with an index."""
+    """Measure savings with an index."""
     records = index.records(refs)
     content = index.content(records)
     disk = index.disk(records)
@@ -193,7 +195,7 @@ def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: 
 
 
 def _containers(index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
-    """The containers of these images, and why one of them could not be weighed."""
+    """Return the costs of the containers of these images, and the reason if one cannot be measured."""
     costs, why = [], ""
     for record in index.backend.list_containers(all=True, filters={}):
         if record.image_id not in images:

@@ -1,4 +1,4 @@
-"""Who shares which layers, and what removing images would therefore free."""
+"""Which images share which layers, and what removing images would free."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing"
 
 @dataclass(frozen=True, slots=True)
 class SharedLayer(Value):
-    """One distinct layer, and the images (by ID) that have it."""
+    """One distinct layer, and the IDs of the images that have it."""
 
     chain_id: str
     diff_id: str
@@ -47,13 +47,12 @@ class Sharing(Value):
         return tuple(layer for layer in self.layers if len(layer.images) > 1)
 
     def common(self, other: Sharing) -> tuple[str, ...]:
-        """Chain IDs of the layers that another engine has too: the same content below and in them. Each engine stores
-        them for itself."""
+        """Return the chain IDs of the layers that another engine has too. Each engine stores them for itself."""
         theirs = {layer.chain_id for layer in other.layers}
         return tuple(layer.chain_id for layer in self.layers if layer.chain_id in theirs)
 
     def table(self) -> Table:
-        """One row a layer, most shared first."""
+        """Return one row per layer, most shared first."""
         from ..display import Table
 
         rows = [
@@ -78,9 +77,10 @@ class Reclaim(Value):
 
     Attributes:
         bytes: file content of the layers that nothing else needs.
-        disk_bytes: blocks of them and of the engine's records, or None where the store cannot be read.
-        images: IDs of the images that would go.  layers: their chain IDs.
-        kept: (image ID, why it stays).
+        disk_bytes: blocks of these layers and of the engine's records; None if the store cannot be read.
+        images: IDs of the images that would be removed.
+        layers: chain IDs of the layers that would be removed.
+        kept: (image ID, reason) of images that would stay.
     """
 
     bytes: int
@@ -90,7 +90,7 @@ class Reclaim(Value):
     kept: tuple[tuple[str, str], ...]
 
     def table(self) -> Table:
-        """The sums, and what stays."""
+        """Return the sums, and what stays."""
         from ..display import Table, bytes_cell
 
         rows: list[tuple[object, object]] = [
@@ -107,7 +107,7 @@ class Reclaim(Value):
 
 
 def image_sharing(backend: Backend, refs: Any = None) -> Sharing:
-    """See Engine.sharing."""
+    """Find shared layers. See Engine.sharing."""
     records = Index(backend).records(refs)
     index_of: dict[str, tuple[str, list[str]]] = {}
     for record in records:
@@ -120,12 +120,12 @@ def image_sharing(backend: Backend, refs: Any = None) -> Sharing:
 
 
 def image_reclaim(backend: Backend, refs: Any = None) -> Reclaim:
-    """See Engine.reclaimable: the layers reachable from no image that stays, and from no container."""
+    """Predict a removal: layers reachable from no remaining image and no container. See Engine.reclaimable."""
     return steady(backend, refs, lambda index: reclaim_of(index, refs))
 
 
 def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
-    """The same, of what is read with an index."""
+    """Predict a removal with an index."""
     asked = None if refs is None else index.records(refs)
     everything = index.records(None, all=True)
     containers = index.backend.list_containers(all=True, filters={})
@@ -148,9 +148,9 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
     stays = {chain for record in everything if record.id not in leaving for chain in index.chains(record)}
     known = {record.id for record in everything}
     for row in containers:
-        if row.image_id not in known:  # its image was removed by force; the layers that it stands on were not
+        if row.image_id not in known:  # its image was removed by force, and the layers below the container were not
             stays.update(index.store.under(row.id) if index.store else ())
-            if row.image_id:  # a container of a root folder has none
+            if row.image_id:  # a container made from a root folder has no image
                 kept.append((row.image_id, f"container {row.name} still has its layers"))
     content = index.content(going)
     gone = [chain for chain in content if chain not in stays]
@@ -161,14 +161,14 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
 
 
 def _other_names(record: ImageRecord, asked: Sequence[str]) -> list[str]:
-    """The names that an image has beside those by which it is meant; by its ID all of them are."""
+    """Return the names of an image other than those requested; none if it was requested by ID."""
     others = [name for name in record.refs if not any(same_image_name(name, ref) for ref in asked)]
     by_name = len(others) < len(record.refs)
     return others if by_name or not any(begins_id(ref, record.id) for ref in asked) else []
 
 
 def _with_parents(everything: Sequence[ImageRecord], leaving: set[str], used: Mapping[str, str]) -> set[str]:
-    """With an image go those that it was built from, if they have no name, no container and no other child."""
+    """Add the parents that are removed with an image: without a name, a container or another child."""
     children: dict[str, list[str]] = {}
     for record in everything:
         children.setdefault(record.parent, []).append(record.id)

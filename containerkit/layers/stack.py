@@ -1,4 +1,4 @@
-"""An image as a stack of layers: what users hold, wherever its contents are read from."""
+"""LayerStack: the layers of one image, wherever its contents are read from."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
-from containerkit.errors import InvalidOption
-from containerkit.layers.contents import Contents, Reader, Sizes, Verification
-from containerkit.layers.readers import BlobReader
-from containerkit.oci.archive import open_image
-from containerkit.oci.config import History, ImageConfig, Mapped, map_history
-from containerkit.oci.digest import chain_ids, sha256
-from containerkit.oci.layer import FileEntry
-from containerkit.oci.problems import Limits
-from containerkit.oci.tree import Diff, Tree, compare, stack
+from ..errors import InvalidOption
+from ..oci.archive import open_image
+from ..oci.config import History, ImageConfig, Mapped, map_history
+from ..oci.digest import chain_ids, sha256
+from ..oci.layer import FileEntry
+from ..oci.problems import Limits
+from ..oci.tree import Diff, Tree, compare, stack
+from .contents import Contents, Reader, Sizes, Verification
+from .readers import BlobReader
 
 if TYPE_CHECKING:
     from ..display import Table
@@ -31,10 +31,10 @@ class Layer:
     Attributes:
         index: 0 is the base.
         diff_id: digest of its uncompressed tar.
-        chain_id: digest of it and all below; layers are shared on disk when this is equal.
-        created_by: the instruction that made it, or None where no line of history can be told to be its own.
-        mapping: ``exact`` if the image states which line is its own, ``inferred`` if that was concluded.
-        history_index: the line of ``LayerStack.history``, or None.
+        chain_id: digest of it and everything below; layers are shared on disk if this is equal.
+        created_by: the instruction that made it; None if no history entry can be assigned to it.
+        mapping: ``exact`` if the image states which history entry made it, ``inferred`` if that was concluded.
+        history_index: index in ``LayerStack.history``, or None.
     """
 
     index: int
@@ -47,25 +47,27 @@ class Layer:
 
     @property
     def shared_with(self) -> tuple[str, ...]:
-        """The other images of the engine that have this chain_id now, by name (else ID); of an archive none. The first
-        look at it asks the engine for all its images."""
+        """Names (else IDs) of the engine's other images that have this chain_id now; () for an archive.
+
+        The first access requests all images of the engine.
+        """
         return () if self._contents is None else self._contents.others(self.chain_id)
 
     @property
     def sizes(self) -> Sizes:
-        """What it weighs; its headers are read for it where nothing cheaper tells."""
+        """Sizes of the layer; its headers are read if no cheaper source has them."""
         return Sizes() if self._contents is None else self._contents.sizes(self.index)
 
     def files(self) -> tuple[FileEntry, ...]:
-        """What it adds, replaces and (whiteouts) removes, in the order of its tar.
+        """Return what the layer adds, replaces and (as whiteouts) removes, in the order of its tar.
 
         Raises:
-            InvalidImage: it cannot be read whole, or holds what no layer may; with every breach.
+            InvalidImage: it cannot be read completely, or violates the image-spec; with every violation.
         """
         return () if self._contents is None else self._contents.entries(self.index)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes."""
+        """Return the attributes as JSON-ready types."""
         return {
             "index": self.index,
             "diff_id": self.diff_id,
@@ -80,14 +82,14 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LayerStack(Sequence[Layer]):
-    """The layers of one image, base first; a sequence of them.
+    """The layers of one image, base first; a sequence of Layer.
 
     Attributes:
-        ref: what it was asked for by: a name, or a path.
-        image_id: as the engine calls the image; in an archive the config's digest.
-        config_digest: digest of the config's bytes, or None where only an engine's summary could be had.
-        history: every line, those that made no layer among them.
-        config: what the image says about itself, where its config could be had.
+        ref: the name or path by which it was requested.
+        image_id: the engine's image ID; for an archive the config's digest.
+        config_digest: digest of the config's bytes; None if only the engine's summary is available.
+        history: every entry, including those that made no layer.
+        config: the image's config, if available.
     """
 
     ref: str
@@ -115,7 +117,7 @@ class LayerStack(Sequence[Layer]):
         return f"<LayerStack {self.ref} {self.image_id[:19]} {len(self.layers)} layers>"
 
     def table(self) -> Table:
-        """One row a layer, base first.
+        """Return one row per layer, base first.
 
         Raises:
             InvalidImage: the sizes must be read from a layer that cannot be read.
@@ -133,24 +135,27 @@ class LayerStack(Sequence[Layer]):
 
     @property
     def sizes(self) -> Sizes:
-        """Sums over all layers; None where any of them is unknown."""
+        """Sums over all layers; None if any of them is unknown."""
         return Sizes.total(layer.sizes for layer in self.layers)
 
     @property
     def reader(self) -> str:
-        """What the contents are read from: "archive", "tar-split", "content store", "save stream"."""
+        """Source of the contents: "archive", "tar-split", "content store" or "save stream"."""
         return "none" if self._contents is None else self._contents.reader.name
 
     def files(self) -> tuple[FileEntry, ...]:
-        """What a container of the image sees, in path order; whiteouts applied, hardlinks as the files they are."""
+        """Return what a container of the image sees, in path order: whiteouts applied, hard links as files."""
         return self.tree().files()
 
     def tree(self, at: int | None = None) -> Tree:
-        """The merged tree of the layers up to and including index ``at``; None: of all. Negative ones count from the
-        top.
+        """Return the merged tree of the layers up to and including index ``at``.
+
+        Args:
+            at: index of a layer, negative from the top; None for all layers.
 
         Raises:
-            IndexError: no such layer. InvalidOption: no index.
+            IndexError: no such layer.
+            InvalidOption: `at` is not an index.
             InvalidImage: a layer cannot be read.
         """
         count = len(self.layers)
@@ -162,7 +167,7 @@ class LayerStack(Sequence[Layer]):
         return stack([layer.files() for layer in self.layers[:height]])
 
     def diff(self, index: int) -> Diff:
-        """What layer ``index`` adds to, modifies in and removes from the tree below it."""
+        """Return what layer ``index`` adds, modifies and removes in the tree below it."""
         if not isinstance(index, int) or isinstance(index, bool):
             raise InvalidOption("index", index, "the index of a layer")
         number = range(len(self.layers))[index]
@@ -170,7 +175,7 @@ class LayerStack(Sequence[Layer]):
         return compare(below, self.tree(number), None if self._contents is None else self._contents.content_ids)
 
     def verify(self) -> Verification:
-        """Checks the image's bytes against all its digests and sizes, and every entry of every layer.
+        """Check the image's bytes against all its digests and sizes, and every entry of every layer.
 
         Raises:
             InvalidImage: with all violations at once.
@@ -180,7 +185,7 @@ class LayerStack(Sequence[Layer]):
         return self._contents.verify()
 
     def waste(self) -> Waste:
-        """Every byte the image carries and no container of it sees, with its cause."""
+        """Return every byte that the image carries and no container sees, with its cause."""
         from .waste import find_waste
 
         return find_waste(
@@ -190,7 +195,7 @@ class LayerStack(Sequence[Layer]):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the attributes, and ``sizes`` of the whole."""
+        """Return the attributes and the ``sizes`` of the whole as JSON-ready types."""
         return {
             "ref": self.ref,
             "image_id": self.image_id,
@@ -213,13 +218,13 @@ def build_stack(
     still_there: Callable[[], object] | None = None,
     others: Callable[[], Mapping[str, tuple[str, ...]]] | None = None,
 ) -> LayerStack:
-    """A stack from what an engine or an archive says; its contents are read when first looked at.
+    """Build a stack from what an engine or an archive states; contents are read on first use.
 
     Args:
-        history: oldest first; flags that are missing are inferred, and the mapping is marked so.
-        reader: chooses what to read contents from, or None if there is nothing to read.
-        still_there: raises if the image is gone; asked when a reading fails.
-        others: chain ID -> the other images that have it.
+        history: oldest first; missing flags are inferred, and the mapping is marked so.
+        reader: function that returns the reader, or None if there is nothing to read.
+        still_there: function that raises if the image was removed; called when reading fails.
+        others: function that returns chain ID -> the other images that have it.
     """
     contents = Contents(reader, still_there=still_there, others=others) if reader is not None else None
     mapping, lines = map_history(history, len(diff_ids))
@@ -243,22 +248,22 @@ def _instruction(history: Sequence[History], line: int | None) -> str | None:
 
 
 def open_archive(path: str | os.PathLike[str], *, ref: str | None = None, limits: Limits | None = None) -> LayerStack:
-    """The layers of an image archive; no engine is needed, and nothing is unpacked.
+    """Open an image archive and return its layers. Needs no engine; nothing is unpacked.
 
     Args:
-        path: a docker-archive or OCI layout, as a tar (also one compressed as a whole) or a folder.
-        ref: which image, where the archive holds several.
-        limits: what is refused from bytes that nobody vouches for.
+        path: a docker-archive or OCI layout, as a tar, a compressed tar, or a folder.
+        ref: name or config digest of the image, if the archive holds several.
+        limits: what is refused from untrusted bytes.
 
     Raises:
-        InvalidImage: it is none, or parts are missing or out of bounds; with every breach.
-        InvalidOption: the archive holds several images, or none of that name.
+        InvalidImage: the path holds no image, or parts are missing or out of bounds; with every violation.
+        InvalidOption: the archive holds several images, or no image of that name.
         OSError: the path cannot be read.
     """
     if ref is not None and not isinstance(ref, str):
         raise InvalidOption("ref", ref, "an image's name in the archive, or None")
     if limits is not None and not isinstance(limits, Limits):
-        raise InvalidOption("limits", limits, "Limits, or None for the usual ones")
+        raise InvalidOption("limits", limits, "Limits, or None for the default")
     image = open_image(path, ref=ref, limits=limits)
     digest = sha256(image.raw_config)
     return build_stack(

@@ -1,4 +1,4 @@
-"""What the engine says its things take on disk, beside what they take; and what one container takes."""
+"""Disk usage as the engine reports it beside the measured one, and the disk usage of one container."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["DiskClaim", "DiskUsage", "RwLayer", "container_usage", "engine_usage"]
 
-_NEAR = 0.1  # claims that differ by less are of one opinion: units of meaning (file or tar bytes) differ by about that
+_NEAR = 0.1  # smaller differences are not explained: units (file or tar bytes) differ by about as much
 
 
 @dataclass(frozen=True, slots=True)
 class DiskClaim(Value):
-    """One thing that takes disk, by the engine's word and by ours; in bytes, None where unknown.
+    """Disk usage of one kind of resource, as reported and as measured; in bytes, None if unknown.
 
     Attributes:
         what: "images", "containers" or "reclaimable images".
-        engine_bytes: what the engine says.
-        content_bytes: the file content, each distinct layer once.
+        engine_bytes: the engine's report.
+        content_bytes: file content, each distinct layer once.
         disk_bytes: blocks in the store.
-        explanation: why the figures differ; "" where they do not.
+        explanation: why the figures differ; "" if they do not.
     """
 
     what: str
@@ -43,25 +43,25 @@ class DiskClaim(Value):
 
 @dataclass(frozen=True, slots=True)
 class DiskUsage(Value):
-    """The engine's figures beside ours.
+    """The engine's disk usage beside the measured one.
 
     Attributes:
-        claims: one for images, containers and what removing unused images would free.
-        unknown: what could not be known, and why.
+        claims: one each for images, containers, and what removing unused images would free.
+        unknown: what is unknown, and why.
     """
 
     claims: tuple[DiskClaim, ...]
     unknown: tuple[str, ...] = ()
 
     def get(self, what: str) -> DiskClaim:
-        """One claim by its name. Raises KeyError."""
+        """Return one claim by its name. Raises KeyError."""
         for claim in self.claims:
             if claim.what == what:
                 return claim
         raise KeyError(f"no claim about {what!r}; there are: {', '.join(claim.what for claim in self.claims)}")
 
     def table(self) -> Table:
-        """One row a claim."""
+        """Return one row per claim."""
         from ..display import Table, bytes_cell
 
         rows = [
@@ -80,17 +80,17 @@ class DiskUsage(Value):
 
 @dataclass(frozen=True, slots=True)
 class RwLayer(Value):
-    """What one container takes beyond its image, in bytes; None where unknown.
+    """Disk usage of one container beyond its image, in bytes; None if unknown.
 
     Attributes:
-        content_bytes: Σ size of the regular files in its read-write layer, holes included.
+        content_bytes: Σ size of the regular files in its read-write layer, including holes.
         disk_bytes: blocks of that layer.
         engine_reported: the engine's SizeRw.
-        log_bytes: blocks of what it wrote to its standard streams, where the engine keeps that.
+        log_bytes: blocks of its logs, if the engine keeps them.
         overhead_bytes: blocks of the engine's records of it, and of Docker's init layer.
         copied_bytes: blocks of a full copy of its image, made for its user namespace (rootless keep-id).
-        files: how many regular files the layer holds.
-        reason: why something is unknown.
+        files: number of regular files in the layer.
+        reason: why a figure is unknown.
     """
 
     content_bytes: int | None
@@ -103,7 +103,7 @@ class RwLayer(Value):
     reason: str = ""
 
     def table(self) -> Table:
-        """One row a figure."""
+        """Return one row per figure."""
         from ..display import Table, bytes_cell
 
         rows = [
@@ -121,7 +121,7 @@ class RwLayer(Value):
 
 
 def container_usage(backend: Backend, container_id: str) -> RwLayer:
-    """See Container.layer_usage."""
+    """Measure one container. See Container.layer_usage."""
     reported = backend.inspect_container(container_id, size=True).size_rw
     index = Index(backend)
     own = index.store.containers.get(container_id) if index.store else None
@@ -137,7 +137,7 @@ def container_usage(backend: Backend, container_id: str) -> RwLayer:
 
 
 def _content(folder: Path) -> tuple[int, int]:
-    """(Σ size, number) of the regular files below a folder, hardlinks once. Raises OSError."""
+    """Return (Σ size, number) of the regular files below a folder, hard links once. Raises OSError."""
     seen: dict[int, int] = {}
     todo = [os.fspath(folder)]
     while todo:
@@ -152,7 +152,7 @@ def _content(folder: Path) -> tuple[int, int]:
 
 
 def engine_usage(backend: Backend) -> DiskUsage:
-    """See Engine.disk_usage."""
+    """Compare reported and measured disk usage. See Engine.disk_usage."""
     said = backend.engine_disk_usage()
     saved, free = steady(backend, None, lambda index: (savings_of(index), reclaim_of(index)))
     sizes = [cost.disk_bytes for cost in saved.containers]

@@ -1,8 +1,8 @@
-"""Bytes that every pull and every disk carries and no container sees: exactly, each with its cause.
+"""Find the bytes that every pull and every disk carries and no container sees, each with its cause.
 
-The model: a regular file in a layer is one extent of bytes, however many hardlinks name it. An extent is visible if,
-with all layers stacked, a name of it is left. So ``total = visible + wasted``, and the layer that took the last name
-away is the one to blame. Linear in files and whiteouts.
+The model: a regular file in a layer is one extent of bytes, however many hard links name it. An extent is visible if,
+with all layers stacked, one of its names is left. So ``total = visible + wasted``, and the layer that removed the last
+name is the cause. Linear in files and whiteouts.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from containerkit.layers.dive import dive_numbers
-from containerkit.oci.layer import FileEntry, printable
-from containerkit.oci.tree import Cause, ContentIds, Node, Stack, visible_bytes
+from ..oci.layer import FileEntry, printable
+from ..oci.tree import Cause, ContentIds, Node, Stack, visible_bytes
+from .dive import dive_numbers
 
 if TYPE_CHECKING:
     from ..display import Table
@@ -32,12 +32,12 @@ class WasteItem:
 
     Attributes:
         path: absolute.
-        bytes: the file's size.
+        bytes: size of the file.
         cause: ``deleted`` by a whiteout, hidden by an ``opaque`` folder, ``overwritten`` by other bytes, ``copied
-            unchanged`` (the same bytes again: chmod, chown, touch), or a ``type change`` (say, a folder in its place).
+            unchanged`` (the same bytes again: chmod, chown, touch), or a ``type change`` (such as a folder instead).
         layer: index of the layer that hid it.
-        instruction: what made that layer, or None if the image does not say.
-        stored_in: index of the layer that still carries the bytes.
+        instruction: the instruction that made that layer; None if the image does not say.
+        stored_in: index of the layer that carries the bytes.
     """
 
     path: str
@@ -48,7 +48,7 @@ class WasteItem:
     stored_in: int
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes."""
+        """Return the attributes as JSON-ready types."""
         return {
             "path": printable(self.path),
             "bytes": self.bytes,
@@ -61,15 +61,15 @@ class WasteItem:
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """What an image carries and does not show.
+    """Bytes that an image carries and no container sees.
 
     Attributes:
-        total_bytes: Σ size of regular files over all layers, hardlinks once.
-        visible_bytes: of these, what a container of the image sees.
+        total_bytes: Σ size of regular files over all layers, hard links once.
+        visible_bytes: the part of them that a container sees.
         items: every wasted file, largest first; their bytes add up to ``wasted_bytes``.
-        dive_efficiency, dive_wasted_bytes: what dive 0.13.1 prints, for comparison; see ``layers.dive`` for what it
+        dive_efficiency, dive_wasted_bytes: what dive 0.13.1 prints, for comparison; see ``layers.dive`` for what dive
             does not see.
-        unchanged_known: whether file contents could be compared. If not, a copy that changed nothing is reported as
+        unchanged_known: True if file contents could be compared. If not, a copy that changed nothing is reported as
             ``overwritten``.
     """
 
@@ -82,12 +82,12 @@ class Waste:
 
     @property
     def wasted_bytes(self) -> int:
-        """total - visible."""
+        """Wasted bytes: total - visible."""
         return self.total_bytes - self.visible_bytes
 
     @property
     def efficiency(self) -> float:
-        """visible / total; 1.0 for an image without bytes."""
+        """Efficiency: visible / total; 1.0 for an image without bytes."""
         return self.visible_bytes / self.total_bytes if self.total_bytes else 1.0
 
     @property
@@ -100,14 +100,14 @@ class Waste:
 
     @property
     def by_layer(self) -> Mapping[int, int]:
-        """Wasted bytes by the layer that is to blame."""
+        """Wasted bytes by the layer that caused the waste."""
         sums: dict[int, int] = {}
         for item in self.items:
             sums[item.layer] = sums.get(item.layer, 0) + item.bytes
         return sums
 
     def table(self) -> Table:
-        """The largest files, each with its cause; the sums below."""
+        """Return the largest files, each with its cause, and the sums."""
         from ..display import Table, bytes_cell, human_bytes
 
         rows = [(bytes_cell(item.bytes), str(item.cause), item.layer, item.path) for item in self.items[:_ROWS]]
@@ -134,7 +134,7 @@ class Waste:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the attributes, ``wasted_bytes``, ``efficiency`` and ``by_cause``."""
+        """Return the attributes, ``wasted_bytes``, ``efficiency`` and ``by_cause`` as JSON-ready types."""
         return {
             "total_bytes": self.total_bytes,
             "visible_bytes": self.visible_bytes,
@@ -153,13 +153,13 @@ def find_waste(
     instructions: Sequence[str | None] = (),
     content_ids: ContentIds | None = None,
 ) -> Waste:
-    """The waste of a stack of layers.
+    """Find the waste of a stack of layers.
 
     Args:
         layers: the entries of each, base first.
-        instructions: what made each layer, where known.
-        content_ids: given a layer and paths in it, the IDs of their contents. Asked only for overwritten files of equal
-            size whose entries carry no ``content_id``.
+        instructions: the instruction of each layer, if known.
+        content_ids: function that returns the content IDs of paths of a layer. Called only for overwritten files of
+            equal size whose entries have no ``content_id``.
     """
     ledger = _Ledger()
     stack = Stack(ledger.dropped)
@@ -197,7 +197,7 @@ class _Lost:
 
 
 class _Ledger:
-    """Books each extent when its last name goes."""
+    """Record each extent when its last name is dropped."""
 
     def __init__(self) -> None:
         self.lost: list[_Lost] = []
@@ -205,13 +205,13 @@ class _Ledger:
     def dropped(self, path: str, node: Node, cause: Cause, layer: int, by: Node | None) -> None:
         inode = node.inode
         entry = inode.entry
-        # A file that its own layer replaces never reaches a disk: neither total nor waste.
+        # A file that its own layer replaces never reaches a disk: it is neither total nor waste.
         if inode.links == 0 and entry is not None and entry.type == "file" and inode.layer != layer:
             self.lost.append(_Lost(entry, cause, layer, inode.layer, by.inode if by else None))
 
 
 def _unchanged(lost: Sequence[_Lost], content_ids: ContentIds | None) -> tuple[set[int], bool]:
-    """Which of the lost were replaced by the same bytes, and whether that could be told for all."""
+    """Return which lost files were replaced by the same bytes, and whether that is known for all."""
     pairs = {
         number: (one, one.by.entry, one.by.layer)
         for number, one in enumerate(lost)

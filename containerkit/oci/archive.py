@@ -1,8 +1,8 @@
-"""Image archives, opened: docker-archive and OCI layout, as a tar or a folder, down to config and layer blobs.
+"""Open image archives: docker-archive and OCI layout, as a tar or a folder, down to config and layer blobs.
 
-Three layouts meet here. Docker until 24 wrote ``<id>/layer.tar`` and Podman ``<hex>.tar`` with symlinks to it, both
-named by ``manifest.json``; Docker since 25 writes an OCI layout that has a ``manifest.json`` as well; other tools
-write the OCI layout alone. ``manifest.json`` is looked at first, since it names tags and layers outright.
+Archives come in three layouts. Docker until 24 wrote ``<id>/layer.tar`` and Podman ``<hex>.tar`` with symlinks to it,
+both named by ``manifest.json``. Docker since 25 writes an OCI layout that has a ``manifest.json`` as well. Other tools
+write the OCI layout alone. ``manifest.json`` is read first, since it names tags and layers directly.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["SaveEntry", "choose", "find_image", "open_image", "parse_save_entrie
 
 @dataclass(frozen=True, slots=True)
 class SaveEntry:
-    """One image of ``manifest.json``, which despite its name is not a manifest but Docker's own table of contents."""
+    """One image of ``manifest.json``, which despite its name is Docker's own table of contents and not a manifest."""
 
     config: str
     refs: tuple[str, ...]
@@ -39,7 +39,7 @@ class SaveEntry:
 
 
 def parse_save_entries(raw: bytes) -> tuple[SaveEntry, ...]:
-    """The images of ``manifest.json``; raises InvalidImage with every breach."""
+    """Parse the images of ``manifest.json``. Raises InvalidImage with every violation."""
     document = parse_document(b'{"entries":' + raw + b"}", "manifest.json")["entries"]
     problems: list[str] = []
     entries: list[SaveEntry] = []
@@ -62,7 +62,7 @@ def parse_save_entries(raw: bytes) -> tuple[SaveEntry, ...]:
 
 
 def choose(entries: Sequence[tuple[str, tuple[str, ...]]], ref: str | None) -> int:
-    """Which of several (config, refs) is meant by ``ref``: a name, its end (``app:1``), or a config digest's start."""
+    """Return the (config, refs) that ``ref`` names: a full name, its end (``app:1``), or a config digest prefix."""
     if ref is None:
         if len({config for config, _ in entries}) == 1:
             return 0
@@ -79,15 +79,15 @@ def choose(entries: Sequence[tuple[str, tuple[str, ...]]], ref: str | None) -> i
 
 
 def open_image(path: str | os.PathLike[str], *, ref: str | None = None, limits: Limits | None = None) -> ImageArchive:
-    """Opens an archive and finds one image in it; layers are found, not yet read.
+    """Open an archive and find one image in it. Layers are located, not yet read.
 
     Args:
-        path: docker-archive or OCI layout, a tar (also one compressed as a whole) or a folder.
-        ref: which image, where the archive holds several.
+        path: docker-archive or OCI layout; a tar, a compressed tar, or a folder.
+        ref: name or config digest of the image, if the archive holds several.
 
     Raises:
-        InvalidImage: it is none, or parts are missing or out of bounds; with every breach.
-        InvalidOption: the archive holds several images, or none of that name.
+        InvalidImage: the path holds no image archive, or parts are missing or out of bounds; with every violation.
+        InvalidOption: the archive holds several images, or no image of that name.
         OSError: the path cannot be read.
     """
     limits = limits or Limits()
@@ -106,7 +106,7 @@ def open_image(path: str | os.PathLike[str], *, ref: str | None = None, limits: 
 
 
 def find_image(members: Members, *, ref: str | None, limits: Limits) -> ImageArchive:
-    """Finds one image among an archive's members. Raises as ``open_image`` does."""
+    """Find one image among an archive's members. Raises as ``open_image`` does."""
     try:
         image = _Finder(members, limits).image(ref)
     except InvalidImage as exc:
@@ -117,7 +117,7 @@ def find_image(members: Members, *, ref: str | None, limits: Limits) -> ImageArc
 
 
 def _tar_members(path: str, limits: Limits) -> Catalog:
-    """The members of a tar; of one that is compressed as a whole, through a temporary plain copy that lives as long."""
+    """Return the members of a tar. A tar that is compressed as a whole is expanded to a temporary file first."""
     with open(path, "rb") as file:
         how = sniff(file.read(4))
         if how == "none":
@@ -143,7 +143,7 @@ class _Folder:
 
 
 class _Finder:
-    """Finds an image's parts in an archive and collects what is wrong with them."""
+    """Find the parts of an image in an archive, and collect the violations met on the way."""
 
     def __init__(self, members: Members, limits: Limits) -> None:
         self._members = members
@@ -192,7 +192,7 @@ class _Finder:
                 how = sniff(source.take(4))
             found[index] = LayerBlob(layer, extent, how, manifest.layers[index] if manifest else None)
         if self._problems:
-            # The image is lost, so its layers will not be asked for: say now what else is wrong with them.
+            # The image cannot be read, so report now what is wrong with its layers too.
             for index, blob in found.items():
                 diff_id = config.diff_ids[index] if index < len(config.diff_ids) else None
                 self._problems += layer_violations(index, blob, diff_id, limits=self._limits)
@@ -208,7 +208,7 @@ class _Finder:
         return extent.read()
 
     def _manifest_of(self, entry: SaveEntry) -> Manifest | None:
-        """The manifest behind the same config, which adds the blobs' stated sizes; a layout may come without."""
+        """Return the manifest with the same config, which adds the blobs' stated sizes. A layout may lack it."""
         known = len(self._problems)
         try:
             for _, manifest, _ in self._manifests("index.json", ()):
@@ -217,13 +217,13 @@ class _Finder:
         except InvalidImage as exc:
             self._problems += exc.violations
             return None
-        del self._problems[known:]  # other platforms' manifests may be absent: this image does not need them
+        del self._problems[known:]  # Manifests of other platforms may be absent; this image does not need them.
         return None
 
     def _manifests(
         self, name: str, refs: tuple[str, ...], seen: frozenset[str] = frozenset()
     ) -> Iterator[tuple[Descriptor, Manifest, tuple[str, ...]]]:
-        """Every image manifest that an index leads to, with the names given on the way down."""
+        """Return every image manifest that an index leads to, with the names given on the way down."""
         for item in Index.from_document(parse_document(self._document(name), name)).manifests:
             names = refs + _names(item.annotations)
             if item.is_attestation or item.path in seen:
@@ -240,13 +240,13 @@ class _Finder:
 
 
 def _names(annotations: Mapping[str, str]) -> tuple[str, ...]:
-    """The ref an index gives: containerd's key holds the whole name, the OCI one often the tag alone."""
+    """Return the ref of an index entry. containerd's key holds the whole name, the OCI key often only the tag."""
     name = annotations.get("io.containerd.image.name") or annotations.get("org.opencontainers.image.ref.name")
     return (name,) if name else ()
 
 
 def _fits(descriptor: Descriptor) -> bool:
-    """Whether an index's entry is for this machine; without a platform it is for any."""
+    """Return whether an index entry is for this machine's platform, or for any."""
     if descriptor.platform is None:
         return True
     machine = platform.machine().lower()

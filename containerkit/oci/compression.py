@@ -1,7 +1,6 @@
-"""Compressed layers, opened: gzip and zstd as bounded streams of chunks.
+"""Decompress layers: gzip and zstd, as streams of bounded chunks.
 
-What a blob is compressed with is read off its first bytes; media types are missing in docker-archives and wrong
-elsewhere.
+The first bytes of a blob decide how it is compressed. Media types are missing in docker-archives and wrong elsewhere.
 """
 
 from __future__ import annotations
@@ -20,28 +19,28 @@ Compression = Literal["none", "gzip", "zstd"]
 
 _CHUNK = 256 << 10
 _GZIP = 31  # zlib's window bits for "gzip header and trailer"
-# A window is memory: 128 MiB is what `zstd --ultra` asks for at most without --long.
+# A window takes memory; `zstd --ultra` without --long uses at most 128 MiB.
 _ZSTD_WINDOW = 128 << 20
 
 
 class Expanded(ValueError):
-    """Compressed bytes that are broken, or that grow beyond the limits."""
+    """The compressed bytes are broken, or expand beyond the limits."""
 
 
 def sniff(head: bytes) -> Compression:
-    """The compression that these first bytes announce."""
+    """Return the compression that a blob's first bytes announce."""
     if head[:2] == b"\x1f\x8b":
         return "gzip"
     if head[:4] == b"\x28\xb5\x2f\xfd" or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F):
-        return "zstd"  # a frame, or a skippable one, which zstd:chunked may begin with
+        return "zstd"  # a frame, or a skippable frame, with which zstd:chunked may begin
     return "none"
 
 
 def decompress(chunks: Iterable[bytes], how: Compression, *, limits: Limits | None = None) -> Iterator[bytes]:
-    """The plain bytes, in chunks of bounded size.
+    """Yield the decompressed bytes in chunks of bounded size.
 
     Raises:
-        Expanded: while reading, when the data is broken, cut short, or expands beyond ``limits``.
+        Expanded: while reading, if the data is broken, cut short, or expands beyond ``limits``.
     """
     if how == "none":
         yield from chunks
@@ -52,12 +51,14 @@ def decompress(chunks: Iterable[bytes], how: Compression, *, limits: Limits | No
     for data in _gunzip(counted) if how == "gzip" else _unzstd(counted):
         plain += len(data)
         if plain > limits.expansion_floor and plain > counted.count * limits.expansion:
-            raise Expanded(f"{counted.count} compressed bytes expand to more than {plain}: refused as a bomb")
+            raise Expanded(
+                f"{counted.count} compressed bytes expand to more than {plain} bytes; refused as a decompression bomb"
+            )
         yield data
 
 
 class _Counted:
-    """An iterator that counts the bytes it has passed on; a file to what wants to read one."""
+    """An iterator that counts the bytes it passes on, with the interface of a file."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -82,7 +83,7 @@ class _Counted:
 
 
 def _inflater() -> Any:
-    """isal's decompressor where it is installed (about twice as fast), else zlib's; they have one interface."""
+    """Return isal's decompressor if it is installed (about twice as fast), else zlib's; both have one interface."""
     try:
         return import_module("isal.isal_zlib").decompressobj(_GZIP)
     except ImportError:
@@ -90,7 +91,7 @@ def _inflater() -> Any:
 
 
 def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """All members of a gzip file: pigz and estargz write several."""
+    """Decompress all members of a gzip file; pigz and estargz write several."""
     inflate = _inflater()
     fresh = True
     try:
@@ -113,7 +114,7 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield plain
     except zlib.error as exc:
         raise Expanded(f"broken gzip data ({exc})") from exc
-    except Exception as exc:  # isal has an exception class of its own
+    except Exception as exc:  # isal raises an exception class of its own
         if type(exc).__name__ != "IsalError":
             raise
         raise Expanded(f"broken gzip data ({exc})") from exc
@@ -122,11 +123,11 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _unzstd(reader: _Counted) -> Iterator[bytes]:
-    """All frames of a zstd file."""
+    """Decompress all frames of a zstd file."""
     try:
         zstandard = import_module("zstandard")
     except ImportError as exc:
-        raise Expanded("compressed with zstd, and the package zstandard is not installed") from exc
+        raise Expanded("compressed with zstd, but the package zstandard is not installed") from exc
     stream: io.RawIOBase = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(
         reader, read_across_frames=True
     )

@@ -1,4 +1,4 @@
-"""An image's config: what runs, which layers, and which line of history made which layer."""
+"""Parse an image's config: execution parameters, layers, and which history entry made which layer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Mapped = Literal["exact", "inferred"]
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One line of an image's history.
+    """One entry of an image's history.
 
     Attributes:
-        created_by: the instruction, or "" where the builder wrote none.
-        created: when, in RFC 3339 as the builder wrote it, or "".
-        empty_layer: the line made no layer. None where the source does not say: an engine's history endpoint has no
-            such flag, and a size of 0 does not mean it (``mkdir`` makes a layer of 0 bytes).
-        size: bytes of the layer by an engine's own count, where it is the source.
+        created_by: the instruction, or "" if the builder recorded none.
+        created: time in RFC 3339 as the builder wrote it, or "".
+        empty_layer: True if the instruction made no layer; None if the source does not say. An engine's history
+            endpoint has no such flag, and a size of 0 does not imply it (``mkdir`` makes a layer of 0 bytes).
+        size: bytes of the layer as the engine counts them, if the engine is the source.
     """
 
     created_by: str = ""
@@ -35,7 +35,7 @@ class History:
     size: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes."""
+        """Return the attributes as JSON-ready types."""
         return {
             "created_by": self.created_by,
             "created": self.created,
@@ -65,10 +65,10 @@ class ImageConfig:
 
     @classmethod
     def parse(cls, raw: bytes) -> ImageConfig:
-        """Reads a config blob.
+        """Parse a config blob.
 
         Raises:
-            InvalidImage: with every breach found.
+            InvalidImage: with every violation found.
         """
         try:
             document = json.loads(raw)
@@ -80,7 +80,7 @@ class ImageConfig:
         rootfs = document.get("rootfs")
         diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
         if diff_ids is None and isinstance(rootfs, dict):
-            diff_ids = []  # "FROM scratch" with nothing added: Go writes null
+            diff_ids = []  # "FROM scratch" without layers: Go writes null
         if not isinstance(diff_ids, list):
             problems.append("config has no rootfs.diff_ids")
             diff_ids = []
@@ -103,7 +103,7 @@ class ImageConfig:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes."""
+        """Return the attributes as JSON-ready types."""
         return {
             "diff_ids": list(self.diff_ids),
             "history": [line.to_dict() for line in self.history],
@@ -121,7 +121,7 @@ def _string(document: Mapping[str, Any], key: str) -> str:
 
 
 def _history(line: Mapping[str, Any]) -> History:
-    # The image-spec lets writers omit the flag where it is false: absent in a config means false, not unknown.
+    # The image-spec lets writers omit the flag where it is false, so absent in a config means false, not unknown.
     return History(
         created_by=_string(line, "created_by"),
         created=_string(line, "created"),
@@ -132,11 +132,11 @@ def _history(line: Mapping[str, Any]) -> History:
 
 
 def map_history(history: Sequence[History], layers: int) -> tuple[Mapped, tuple[int | None, ...]]:
-    """For each layer, base first, the index of the history line that made it; None where no line can be told.
+    """Return, for each layer base first, the index of the history entry that made it, or None if unknown.
 
-    ``exact`` when every line says whether it made a layer and both run out together, or when there is no history at
-    all. With flags missing they are inferred (``infer_empty``). With too few lines, which is legal, the lowest layers
-    get them: tools that drop history drop their own, and keep that of the image they began from.
+    The mapping is ``exact`` if every entry says whether it made a layer and entries and layers match one to one, or if
+    there is no history at all. Missing flags are inferred (``infer_empty``). If there are too few entries, which is
+    legal, the lowest layers get them: tools that drop history drop their own and keep that of the base image.
     """
     if not history:
         return "exact", (None,) * layers
@@ -153,12 +153,11 @@ def map_history(history: Sequence[History], layers: int) -> tuple[Mapped, tuple[
 
 
 def infer_empty(history: Sequence[History], layers: int) -> tuple[History, ...] | None:
-    """``history`` with every missing ``empty_layer`` filled in by its instruction, or None if the count does not come
-    out.
+    """Fill in every missing ``empty_layer`` from the instruction; return None if the number of layers does not match.
 
-    The instruction decides where it can (``ENV`` never makes a layer, ``COPY`` always does), and a size above 0 always
-    means a layer. A command that changed nothing, and ``WORKDIR``, may or may not have made one: all of a kind are
-    taken alike, whichever way gives ``layers``, commands as layers first.
+    The instruction decides where it can: ``ENV`` never makes a layer, ``COPY`` always does, and a size above 0 always
+    means a layer. A command that changed nothing, and ``WORKDIR``, may or may not have made one. All of a kind are
+    treated alike, whichever way yields ``layers``; commands are tried as layers first.
     """
     verdicts = [_makes_layer(line) for line in history]
     for command, other in ((True, True), (True, False), (False, True), (False, False)):
@@ -183,7 +182,7 @@ def _makes_layer(line: History) -> Literal["yes", "no", "command", "other"]:
         return "yes"
     words = line.created_by.split()
     shell = bool(words) and "#(nop)" not in words and words[0].startswith(("/bin/", "cmd", "powershell", "|"))
-    if "#(nop)" in words:  # the classic builder's mark for what ran no command
+    if "#(nop)" in words:  # the classic builder's mark for an instruction that ran no command
         words = words[words.index("#(nop)") + 1 :]
     instruction = words[0].upper() if words else ""
     if instruction in _NO_LAYER:

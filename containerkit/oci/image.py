@@ -1,4 +1,4 @@
-"""An image whose bytes are at hand: its config, and its layers as blobs to be read."""
+"""An image whose bytes are available: its config, and its layers as blobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ImageArchive", "LayerBlob", "blob_name"]
 
 
 def blob_name(path: str | os.PathLike[str]) -> str:
-    """``blobs/sha256/HEX``, as an OCI layout calls what a content store keeps in a file of that name."""
+    """Return ``blobs/sha256/HEX``, the name in an OCI layout of what a content store keeps in the file HEX."""
     return "/".join(os.fspath(path).rsplit("/", 3)[1:])
 
 
@@ -27,9 +27,9 @@ class LayerBlob:
     """One layer as the archive holds it.
 
     Attributes:
-        name: of the member.
-        extent: where its bytes are.
-        descriptor: what the manifest says about it, if there is one.
+        name: name of the member.
+        extent: location of its bytes.
+        descriptor: the manifest's descriptor of it, if there is a manifest.
     """
 
     name: str
@@ -39,30 +39,30 @@ class LayerBlob:
 
     @classmethod
     def at(cls, path: str | os.PathLike[str], descriptor: Descriptor | None = None) -> LayerBlob:
-        """The blob that a file is, as a content store keeps it: named by its digest. Raises OSError."""
+        """Return the blob in a file of a content store, named by its digest. Raises OSError."""
         extent = Extent.whole(path)
         with extent.open() as source:
             return cls(blob_name(path), extent, sniff(source.take(4)), descriptor)
 
     @property
     def size(self) -> int:
-        """Bytes of the blob, compressed as it is."""
+        """Size of the blob in bytes, as stored."""
         return self.extent.size
 
     def plain(self, *, limits: Limits | None = None) -> Iterator[bytes]:
-        """The uncompressed tar, in chunks.
+        """Yield the uncompressed tar in chunks.
 
         Raises:
-            ValueError: while reading, when it cannot be decompressed or the file has changed.
+            ValueError: while reading, if the blob cannot be decompressed or the file has changed.
         """
         with self.extent.open() as source:
             yield from decompress(source.chunks(), self.compression, limits=limits)
 
     def content_ids(self, entries: Iterable[FileEntry], *, limits: Limits | None = None) -> dict[str, str]:
-        """Path -> SHA-256 of the bytes of these files of the layer; reads theirs, and of a plain tar no others.
+        """Return path -> SHA-256 of the content of these files. Of a plain tar, only their bytes are read.
 
         Raises:
-            ValueError: it cannot be decompressed or the file has changed.
+            ValueError: the blob cannot be decompressed, or the file has changed.
         """
         if self.compression == "none":
             with self.extent.open() as source:
@@ -70,7 +70,7 @@ class LayerBlob:
         return hash_files(StreamSource(self.plain(limits=limits)), entries)
 
     def read(self, *, limits: Limits | None = None) -> LayerContents:
-        """The layer's entries; of an uncompressed blob no payload is read."""
+        """Read the layer's entries. Of an uncompressed blob no payload is read."""
         try:
             if self.compression == "none":
                 with self.extent.open() as source:
@@ -87,8 +87,8 @@ class ImageArchive:
     Attributes:
         refs: the names it is tagged with.
         raw_config: the bytes whose digest is the image ID.
-        config_name: the member they came from.
-        manifest: of an OCI layout, else None.
+        config_name: the member that holds them.
+        manifest: the manifest of an OCI layout, else None.
     """
 
     refs: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""The entries of one layer: what its tar says about every path, whiteouts read as such.
+"""Read the entries of one layer: what its tar says about every path, with whiteouts resolved.
 
-A layer's tar is a change, not a tree: the same path may come twice, parents may be missing, and ``.wh.`` names
-remove. What it means on top of other layers is in ``tree``.
+A layer's tar is a change, not a tree: a path may occur twice, parents may be missing, and ``.wh.`` names remove. Its
+effect on top of other layers is in :mod:`containerkit.oci.tree`.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
     """What a layer says about one path.
 
     Attributes:
-        path: absolute, as inside a container. Of a whiteout: the path it hides; of an opaque whiteout: its folder.
-        type: ``whiteout`` and ``opaque`` remove, ``aufs`` is metadata that engines skip, the others create or replace.
-        size: bytes, as the header states it; a sparse file with its holes. 0 for most that are not files.
-        mode: permission bits, with setuid, setgid and sticky.
+        path: absolute, as inside a container. For a whiteout the hidden path; for an opaque whiteout its folder.
+        type: ``whiteout`` and ``opaque`` remove; ``aufs`` is metadata that engines skip; the others create or replace.
+        size: bytes as stated by the header; for a sparse file including its holes. 0 for most types but files.
+        mode: permission bits with setuid, setgid and sticky.
         mtime: seconds since 1970.
-        link_target: of a symlink as written; of a hardlink the absolute path it shares its bytes with. Else empty.
+        link_target: target of a symlink as written; absolute path of a hard link's first name; else empty.
         device: (major, minor) of a device.
-        content_id: names the content: equal IDs, equal bytes. None where the reader saw no content.
+        content_id: identifies the content: equal IDs mean equal bytes. None if the reader saw no content.
         stored: bytes in the tar; less than ``size`` for a sparse file, 0 for links.
         xattrs: (name, value) of extended attributes.
     """
@@ -66,12 +66,11 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
+        """Last component of the path."""
         return self.path.rpartition("/")[2]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes, ``mode`` in octal as ``chmod`` takes it, bytes that are no UTF-8 as
-        ``\\udcXX``."""
+        """Return the attributes as JSON-ready types: ``mode`` in octal, bytes that are not UTF-8 as ``\\udcXX``."""
         return {
             "path": printable(self.path),
             "type": self.type,
@@ -93,20 +92,20 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 def printable(path: str) -> str:
-    """A name of any bytes, without the lone surrogates that stand for those which are no UTF-8."""
+    """Return a file name with every byte that is not UTF-8 escaped instead of held in a lone surrogate."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
 class LayerContents:
-    """One layer, read.
+    """The contents of one layer.
 
     Attributes:
         entries: in the order of the tar.
-        tar_bytes: length of the uncompressed tar, its padding included.
-        problems: every breach that makes the contents unsafe or incomplete; the caller raises them.
-        remarks: oddities an engine accepts; breaches only for ``verify``.
-        diff_id: digest of the tar, when it was computed on the way.
+        tar_bytes: length of the uncompressed tar with its padding.
+        problems: every violation that makes the contents unsafe or incomplete; the caller raises them.
+        remarks: oddities that an engine accepts; violations only for ``verify``.
+        diff_id: digest of the tar, if it was computed while reading.
     """
 
     entries: tuple[FileEntry, ...] = field(repr=False)
@@ -117,12 +116,12 @@ class LayerContents:
 
     @property
     def content_bytes(self) -> int:
-        """The bytes of the regular files this layer leaves on disk: see ``content_bytes``."""
+        """Bytes of regular files that this layer leaves on disk (see ``content_bytes``)."""
         return content_bytes(self.entries)
 
 
 def content_bytes(entries: Iterable[FileEntry]) -> int:
-    """Σ size of regular files, in bytes: hardlinks once, symlinks 0, a path that comes twice as it came last."""
+    """Return Σ size of regular files in bytes: hard links once, symlinks 0, a repeated path as it occurs last."""
     sizes: dict[str, int] = {}
     total = 0
     linked: set[str] = set()
@@ -144,7 +143,7 @@ def content_bytes(entries: Iterable[FileEntry]) -> int:
 
 
 def clean_path(name: str) -> str | None:
-    """``name`` as an absolute path, as engines join it to their root; None if it climbs out of it."""
+    """Return a name as an absolute path, joined to the root as engines do; None if it leads out of the root."""
     parts = [part for part in name.split("/") if part and part != "."]
     if ".." in parts:
         kept: list[str] = []
@@ -160,7 +159,7 @@ def clean_path(name: str) -> str | None:
 
 
 def entry_of(member: Member, problems: list[str], content_id: str | None = None) -> FileEntry | None:
-    """The entry that a tar member stands for; None (and a problem noted) if it has no place in a tree."""
+    """Return the entry for a tar member; None, with a problem noted, if it has no place in a tree."""
     path = clean_path(member.name)
     if path is None or "\0" in path:
         problems.append(f"entry {member.name!r} climbs out of the root")
@@ -205,8 +204,9 @@ def entry_of(member: Member, problems: list[str], content_id: str | None = None)
 
 
 def hash_files(source: Source, entries: Iterable[FileEntry]) -> dict[str, str]:
-    """Path -> ``sha256:`` digest of the content of these files, all of one layer; of a sparse file, of its data as
-    stored. Of a path that comes twice, of its last content.
+    """Return path -> ``sha256:`` digest of the content of these files of one layer.
+
+    For a sparse file the digest is that of its data as stored; for a repeated path, of its last content.
 
     Args:
         source: the layer's uncompressed tar, at its start.
@@ -221,11 +221,11 @@ def hash_files(source: Source, entries: Iterable[FileEntry]) -> dict[str, str]:
 
 
 def read_layer(source: Source, *, limits: Limits | None = None, content_ids: bool = False) -> LayerContents:
-    """Reads all headers of a layer's uncompressed tar, to its very end.
+    """Read all headers of a layer's uncompressed tar, to its very end.
 
     With ``content_ids`` the payload is read too, and each file's ``content_id`` is the SHA-256 of its bytes.
 
-    Never raises for what the bytes say: breaches are in ``problems``. Reading errors of the source pass through.
+    Violations are collected in ``problems`` and not raised. Errors of reading the source are raised.
     """
     limits = limits or Limits()
     problems: list[str] = []
@@ -252,7 +252,7 @@ def read_layer(source: Source, *, limits: Limits | None = None, content_ids: boo
 
 
 def _note_crossing(path: str, links: dict[str, str], remarks: list[str]) -> None:
-    """Notes an entry that lies behind a symlink of its own layer that leaves the tree."""
+    """Note an entry behind a symlink of its own layer that leads out of the tree."""
     folder = path.rpartition("/")[0]
     while folder:
         target = links.get(folder)
@@ -265,8 +265,8 @@ def _note_crossing(path: str, links: dict[str, str], remarks: list[str]) -> None
 
 
 def _drain(source: Source, limits: Limits, problems: list[str]) -> None:
-    """Goes to the end of the source, so that its length is known and a digest on the way complete."""
-    if problems:  # unreadable from here on: what follows is not padding
+    """Read the source to its end, so that its length is known and a digest on the way is complete."""
+    if problems:  # from here on unreadable, so what follows is not padding
         while source.skip(1 << 30):
             pass
         return

@@ -1,4 +1,4 @@
-"""Manifests and indexes: which blobs make an image, and which image of several is meant."""
+"""Parse manifests and indexes: which blobs make up an image, and which of several images is meant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Descriptor:
     """A pointer to a blob (image-spec, descriptor.md).
 
     Attributes:
-        size: of the blob, in bytes.
+        size: bytes of the blob.
         platform: (os, architecture, variant) in an index, else None.
     """
 
@@ -30,12 +30,12 @@ class Descriptor:
 
     @property
     def path(self) -> str:
-        """Where an OCI layout keeps the blob."""
+        """Path of the blob in an OCI layout."""
         return "blobs/" + self.digest.replace(":", "/", 1)
 
     @property
     def is_attestation(self) -> bool:
-        """BuildKit's provenance: listed as if it were an image, for the platform unknown/unknown."""
+        """True for BuildKit's provenance, which is listed like an image for the platform unknown/unknown."""
         return "vnd.docker.reference.type" in self.annotations or (
             self.platform is not None and self.platform[:2] == ("unknown", "unknown")
         )
@@ -50,12 +50,12 @@ class Manifest:
 
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:
-        """Raises InvalidImage with every breach found."""
+        """Parse a manifest. Raises InvalidImage with every violation found."""
         return cls.from_document(parse_document(raw, "manifest"))
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Manifest:
-        """Raises InvalidImage with every breach found."""
+        """Read a manifest from a parsed document. Raises InvalidImage with every violation found."""
         problems: list[str] = []
         config = _descriptor(document.get("config"), "config", problems)
         layers = document.get("layers")
@@ -70,13 +70,13 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A list of manifests (or of further indexes), by name or by platform."""
+    """A list of manifests, or of further indexes, by name or by platform."""
 
     manifests: tuple[Descriptor, ...]
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Index:
-        """Raises InvalidImage with every breach found."""
+        """Read an index from a parsed document. Raises InvalidImage with every violation found."""
         problems: list[str] = []
         listed = document.get("manifests")
         if not isinstance(listed, list):
@@ -89,7 +89,7 @@ class Index:
 
 
 def parse_document(raw: bytes, what: str) -> Mapping[str, Any]:
-    """A JSON object, or InvalidImage."""
+    """Parse a JSON object. Raises InvalidImage."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as exc:

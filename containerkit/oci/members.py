@@ -1,7 +1,7 @@
-"""The files inside an image archive, by name: a tar or a folder, never unpacked.
+"""Look up the files inside an image archive by name: in a tar or a folder, never unpacked.
 
-Names and links come from strangers. A name that is absolute or climbs, and a link that leaves the archive or runs in a
-circle, is a breach; nothing is ever written, and nothing outside the archive is ever opened.
+Names and links are untrusted. A name that is absolute or leads upwards, and a link that leaves the archive or runs in a
+circle, is a violation. Nothing is ever written, and nothing outside the archive is ever opened.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from containerkit.oci.tar import Member, scan
 
 __all__ = ["Blob", "Catalog", "Extent", "FolderMembers", "Members", "index_tar", "safe_name"]
 
-_HOPS = 40  # what the kernel allows for symlinks
+_HOPS = 40  # the kernel's limit for symlinks
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A run of bytes in a file. Opened anew for each reading, so nothing has to be closed and nothing keeps a file
-    open.
+    """A run of bytes in a file. The file is opened for each reading, so no descriptor stays open.
 
     Attributes:
-        stamp: (device, inode, size, mtime in ns) of the file when it was indexed; another file in its place is noticed.
-        keeper: what keeps a temporary file alive.
+        stamp: (device, inode, size, mtime in ns) of the file when it was indexed; detects a replaced file.
+        keeper: object that keeps a temporary file alive.
     """
 
     path: str
@@ -41,17 +40,17 @@ class Extent:
 
     @classmethod
     def whole(cls, path: str | os.PathLike[str]) -> Extent:
-        """All of a file. Raises OSError."""
+        """Return the extent of a whole file. Raises OSError."""
         status = os.stat(path)
         return cls(os.fspath(path), 0, status.st_size, _stamp(status))
 
     @contextmanager
     def open(self) -> Iterator[FileSource]:
-        """A source over the bytes.
+        """Open a source over the bytes.
 
         Raises:
             ValueError: the file has changed since it was indexed.
-            OSError: it cannot be opened.
+            OSError: the file cannot be opened.
         """
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -62,13 +61,13 @@ class Extent:
             os.close(fd)
 
     def read(self) -> bytes:
-        """All of it."""
+        """Read all of the bytes."""
         with self.open() as source:
             return b"".join(source.chunks())
 
 
 class Blob(Protocol):
-    """Bytes that can be had again: a run of a file, or a document held in memory."""
+    """Bytes that can be read again: a run of a file, or a document held in memory."""
 
     @property
     def size(self) -> int: ...
@@ -77,7 +76,7 @@ class Blob(Protocol):
 
 
 class Members(Protocol):
-    """What an archive holds. ``problems`` lists the breaches found so far."""
+    """The contents of an archive. ``problems`` lists the violations found so far."""
 
     problems: list[str]
 
@@ -90,7 +89,7 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def safe_name(name: str) -> str | None:
-    """``name`` without ``.`` and doubled slashes; None if it is absolute, empty or climbs."""
+    """Return a name without ``.`` and doubled slashes; None if it is absolute, empty, or leads upwards."""
     parts = [part for part in name.split("/") if part and part != "."]
     if name.startswith("/") or ".." in parts or "\0" in name or not parts:
         return None
@@ -98,7 +97,7 @@ def safe_name(name: str) -> str | None:
 
 
 def _join(folder: str, target: str) -> str | None:
-    """Where a relative link leads; None if it is absolute or climbs out."""
+    """Return the target of a relative link; None if it is absolute or leads out of the archive."""
     if target.startswith("/"):
         return None
     parts: list[str] = [part for part in folder.split("/") if part]
@@ -123,7 +122,7 @@ class Catalog:
         self._links: dict[str, str | None] = {}
 
     def name_of(self, member: Member) -> str | None:
-        """Counts a member in and gives its name; None if it has no place in an archive, which is noted."""
+        """Count a member and return its name; None, with a problem noted, if the name has no place in an archive."""
         self._count += 1
         if self._count == self._limit:
             self.problems.append(f"{self._limit} members or more")
@@ -134,16 +133,16 @@ class Catalog:
 
     @property
     def full(self) -> bool:
-        """Whether the limit of members is reached."""
+        """True once the limit of members is reached."""
         return self._count >= self._limit
 
     def add(self, name: str, blob: Blob) -> None:
-        """Enters a file; of two with one name the later holds, as when unpacked."""
+        """Add a file. Of two files with one name the later one counts, as when unpacked."""
         self._links.pop(name, None)
         self._files[name] = blob
 
     def add_link(self, name: str, member: Member) -> None:
-        """Enters a symlink or hardlink; one that leads out of the archive is noted."""
+        """Add a symlink or hard link; note one that leads out of the archive."""
         soft = member.kind == "symlink"
         target = _join(name.rpartition("/")[0], member.link) if soft else safe_name(member.link)
         if target is None:
@@ -155,7 +154,7 @@ class Catalog:
         return name in self._files or name in self._links
 
     def find(self, name: str) -> Blob | str:
-        """The bytes of a member, links followed; or in words why there are none."""
+        """Return the bytes of a member, with links followed, or the reason why there are none."""
         at: str | None = safe_name(name)
         if at is None:
             return f"{name!r} lies outside the archive"
@@ -171,7 +170,7 @@ class Catalog:
 
 
 def index_tar(path: str, *, limits: Limits, keeper: object = None) -> Catalog:
-    """The members of a tar file, by its headers alone."""
+    """Index the members of a tar file by its headers alone."""
     catalog = Catalog(limits)
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -193,7 +192,7 @@ def index_tar(path: str, *, limits: Limits, keeper: object = None) -> Catalog:
 
 
 class FolderMembers:
-    """The files of a folder: an unpacked archive, or an OCI layout as tools keep it on disk."""
+    """The files of a folder: an unpacked archive, or an OCI layout on disk."""
 
     def __init__(self, path: str) -> None:
         self.problems: list[str] = []
@@ -203,7 +202,7 @@ class FolderMembers:
         return not isinstance(self.find(name), str)
 
     def find(self, name: str) -> Blob | str:
-        """The file of that name, links followed inside the folder; or in words why there is none."""
+        """Return the file of that name, with links followed inside the folder, or the reason why there is none."""
         clean = safe_name(name)
         if clean is None:
             return f"{name!r} lies outside the archive"

@@ -1,4 +1,4 @@
-"""What is refused from untrusted bytes: the limits, with one exception for all breaches at once."""
+"""Limits for untrusted bytes, and one exception for all violations at once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Limits:
     """What a reader accepts from bytes it does not trust.
 
     Attributes:
-        entries: an image of this many entries, or an archive of this many members, is refused.
-        document_bytes: the largest JSON document (config, manifest, index).
-        expansion: a compressed layer may grow this many times …
-        expansion_floor: … or to this many bytes, whichever is more. A file of zeros compresses a thousandfold and is
-            no attack, hence a floor; memory is constant either way, what is bounded here is time.
-        padding_bytes: how much may follow the end of a tar. Writers pad to a record, at most 1 MiB with ``tar -b
-            2048``.
+        entries: maximum number of entries of an image, or of members of an archive.
+        document_bytes: maximum size of a JSON document (config, manifest, index).
+        expansion: maximum growth factor of a compressed layer …
+        expansion_floor: … unless it stays below this many bytes. A file of zeros compresses a thousandfold and is no
+            attack. Memory is constant either way; the limit bounds time.
+        padding_bytes: maximum number of bytes after the end of a tar. Writers pad to a record, at most 1 MiB with
+            ``tar -b 2048``.
     """
 
     entries: int = 1_000_000
@@ -32,7 +32,7 @@ class Limits:
 
 
 def invalid(what: str, violations: Iterable[str]) -> InvalidImage:
-    """The exception for ``what`` with all its ``violations``; the message lists the first few."""
+    """Return the exception for ``what`` with all its ``violations``; the message lists the first few."""
     found = tuple(dict.fromkeys(violations))
     shown = "; ".join(found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
     return InvalidImage(f"{what}: {shown}", violations=found)

@@ -1,7 +1,7 @@
-"""Where tar bytes come from: a piece of a file, or a stream. A scanner reads headers and skips payload on either.
+"""Sources of tar bytes: a part of a file, or a stream. A scanner reads headers and skips payload on either.
 
-A source counts its own ``position`` in bytes from its start. ``take(n)`` gives up to n bytes (fewer only at the end),
-and ``skip(n)`` passes over up to n and says how many.
+A source counts its own ``position`` in bytes from its start. ``take(n)`` returns up to n bytes (fewer only at the end),
+and ``skip(n)`` skips up to n bytes and returns how many.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Protocol
 
 __all__ = ["FileSource", "Source", "StreamSource"]
 
-# Most headers are a payload apart, so a large window would copy bytes nobody looks at; small files and folders come in
-# clusters, so one block would cost a system call each. 4 to 16 KiB measured alike.
+# Most headers are a payload apart, so a large window would copy unused bytes; small files and folders come in
+# clusters, so single blocks would cost a system call each. 4 to 16 KiB measured alike.
 _WINDOW = 8 << 10
 _CHUNK = 1 << 20
 
 
 class Source(Protocol):
-    """A tar to be read from front to back."""
+    """A tar that is read from front to back."""
 
     position: int
 
@@ -31,8 +31,8 @@ class Source(Protocol):
 class FileSource:
     """``size`` bytes of an open file from ``start``; payload is skipped by arithmetic, never read.
 
-    ``pread`` and not ``mmap``: mapped pages count as resident memory (132 MiB for a 220 MB archive), and a file that
-    shrinks while it is mapped ends the process with SIGBUS.
+    Uses ``pread`` and not ``mmap``: mapped pages count as resident memory (132 MiB for a 220 MB archive), and a file
+    that shrinks while it is mapped ends the process with SIGBUS.
     """
 
     __slots__ = ("_at", "_fd", "_size", "_start", "_window", "position")
@@ -75,7 +75,7 @@ class FileSource:
 
 
 class StreamSource:
-    """Chunks of bytes as they come, each looked at once; holds one chunk at a time."""
+    """Chunks of bytes as they arrive; holds one chunk at a time."""
 
     __slots__ = ("_chunk", "_chunks", "_used", "position")
 
@@ -131,7 +131,7 @@ class StreamSource:
             yield data
 
     def _refill(self) -> bool:
-        """Lets go of the chunk in hand and fetches the next that holds anything."""
+        """Release the current chunk and fetch the next non-empty one."""
         self._chunk = b""
         self._used = 0
         for chunk in self._chunks:

@@ -1,8 +1,8 @@
-"""An image out of a save stream: config and every layer's entries, in one pass and constant memory.
+"""Read an image from a save stream: config and every layer's entries, in one pass and constant memory.
 
-An engine's ``save`` cannot be sought in, and the documents that say which member is what come first, last or in
-between. So each member is looked at by its first bytes: JSON is kept, a tar is scanned as it flows by, plain or
-compressed, and everything else is passed over. At the end ``manifest.json`` tells what belongs together.
+An engine's ``save`` stream cannot be rewound, and the documents that name its members come first, last or in between.
+So each member is classified by its first bytes: JSON is kept, a tar, plain or compressed, is scanned as it arrives, and
+everything else is skipped. At the end ``manifest.json`` says which members belong together.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class ImageContents:
         refs: the names it is tagged with.
         raw_config: the bytes whose digest is the image ID.
         layers: base first.
-        blob_sizes: bytes of each layer as it came, compressed or not.
-        compressed: whether each came compressed.
+        blob_sizes: bytes of each layer as it arrived, compressed or not.
+        compressed: True for each layer that arrived compressed.
     """
 
     refs: tuple[str, ...]
@@ -47,7 +47,7 @@ class ImageContents:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A member that went by: a document whole, a layer as what was read of it."""
+    """A member that was read: a document as a whole, a layer as its contents."""
 
     size: int
     head: bytes
@@ -73,17 +73,17 @@ def scan_stream(
     verify: bool = False,
     limits: Limits | None = None,
 ) -> ImageContents:
-    """Reads a docker-archive or OCI layout tar to its end as it comes.
+    """Read a docker-archive or OCI layout tar to its end.
 
     Args:
-        chunks: the bytes, in pieces of any size; consumed to the end, so that an engine need not abort its writing.
-        ref: which image, where the stream holds several.
+        chunks: the bytes, in chunks of any size; consumed to the end, so that the engine can finish writing.
+        ref: name of the image, if the stream holds several.
         content_ids: hash every file on the way (SHA-256) into its ``content_id``.
-        verify: hash every blob and tar on the way, and raise for whatever does not match.
+        verify: hash every blob and tar on the way, and raise for every mismatch.
 
     Raises:
-        InvalidImage: with every breach found.
-        InvalidOption: several images, or none of that name.
+        InvalidImage: with every violation found.
+        InvalidOption: several images, or no image of that name.
     """
     limits = limits or Limits()
     catalog = Catalog(limits)
@@ -132,7 +132,7 @@ def _read(blob: Iterable[bytes], how: Compression, limits: Limits, content_ids: 
 
 
 def _contents(image: ImageArchive, verify: bool) -> ImageContents:
-    """The layers of the image that was meant, out of all that went by."""
+    """Return the layers of the requested image from everything that was read."""
     problems: list[str] = [*check_config(image), *check_history(image.config)] if verify else []
     layers: list[LayerContents] = []
     for index, layer in enumerate(image.layers):
@@ -141,10 +141,10 @@ def _contents(image: ImageArchive, verify: bool) -> ImageContents:
             problems.append(f"layer {index}: {layer.name!r} is no tar")
             continue
         contents = held.contents
-        breaches: Iterable[str] = contents.problems
+        violations: Iterable[str] = contents.problems
         if verify and held.digest is not None:
-            breaches = check_layer(layer, held.digest, contents, image.config.diff_ids[index])
-        problems += (f"layer {index}: {breach}" for breach in breaches)
+            violations = check_layer(layer, held.digest, contents, image.config.diff_ids[index])
+        problems += (f"layer {index}: {violation}" for violation in violations)
         layers.append(contents)
     if problems:
         raise invalid("stream", problems)

@@ -1,9 +1,9 @@
-"""A tar's headers, without its payload: a generator over any source, in constant memory.
+"""Scan a tar's headers without its payload: a generator over any source, in constant memory.
 
 Reads ustar, pax (POSIX.1-2001), GNU long names and links, base-256 numbers and the four GNU sparse formats. Where
-writers disagree it takes Go's reading (``archive/tar``), because that is what engines unpack with. Faster than
-``tarfile`` by not building what nobody asks for, and it goes on after a breach: each one is noted, in words, and only
-an unreadable header ends the scan.
+writers disagree it follows Go's ``archive/tar``, with which engines unpack. It is faster than ``tarfile``, since it
+builds no unused objects, and it continues after a violation: each one is noted, and only an unreadable header ends the
+scan.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _KINDS: dict[bytes, Kind] = {
 _HAS_PAYLOAD = frozenset({"file", "unknown"})
 _FIELDS = struct.Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 32s 32s 8s 8s 155s 12s").unpack
 _ZEROS = bytes(BLOCK)
-# Long names and pax records are read into memory; Go stops at the same 1 MiB.
+# Long names and pax records are read into memory; Go has the same limit of 1 MiB.
 _SPECIAL_BYTES = 1 << 20
 _ADLER = 65521
 _XATTR = "SCHILY.xattr."
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
-    """One entry of a tar, as its headers state it.
+    """One member of a tar, as its headers state it.
 
     Attributes:
         name: as written, undecodable bytes as surrogate escapes.
-        size: the length of the file, in bytes; for a sparse file with its holes.
+        size: length of the file in bytes; for a sparse file including its holes.
         stored: payload bytes that follow the header; differs from ``size`` for sparse files and is 0 for links.
-        offset: where that payload begins, in bytes from the start of the tar.
+        offset: start of that payload, in bytes from the start of the tar.
         mtime: seconds since 1970.
     """
 
@@ -69,12 +69,12 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
 
 def padding(size: int) -> int:
-    """The bytes that fill up the last block of ``size`` bytes of payload."""
+    """Return the number of bytes that fill up the last block of ``size`` bytes of payload."""
     return -size % BLOCK
 
 
 def text(raw: bytes) -> str:
-    """A name as the file system holds it: any bytes, usually UTF-8."""
+    """Decode a file name, which may hold any bytes and is usually UTF-8."""
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -83,7 +83,7 @@ def _c_string(raw: bytes) -> str:
 
 
 def _number(raw: bytes) -> int:
-    """Octal digits, or base-256 where the first bit is set (GNU, for what octal cannot hold)."""
+    """Parse octal digits, or base-256 if the first bit is set (GNU, for numbers that octal cannot hold)."""
     if raw[0] & 0x80:
         value = int.from_bytes(raw, "big") & ((1 << (len(raw) * 8 - 1)) - 1)
         return value - (1 << (len(raw) * 8 - 1)) if raw[0] & 0x40 else value
@@ -92,20 +92,20 @@ def _number(raw: bytes) -> int:
 
 
 class _Numbers(dict[bytes, int]):
-    """Modes, owners and times repeat in most headers: each spelling is parsed once."""
+    """Cache of parsed numbers: modes, owners and times repeat in most headers."""
 
     def __missing__(self, raw: bytes) -> int:
-        if len(self) > 4096:  # hostile input must not grow it
+        if len(self) > 4096:  # hostile input must not grow the cache
             self.clear()
         value = self[raw] = _number(raw)
         return value
 
 
 def _checksum_holds(block: bytes, stated: int) -> bool:
-    """Whether the header's bytes add up, its checksum field taken as spaces.
+    """Return whether the header's checksum is right, counting its own field as spaces.
 
-    Adler-32's low half is 1 + the sum of the bytes, modulo 65521, at C speed. Bytes as signed numbers: what some old
-    writers added up.
+    The low half of Adler-32 is 1 + the sum of the bytes, modulo 65521, at C speed. Some old writers summed up signed
+    bytes.
     """
     field = sum(block[148:156])
     if zlib.adler32(block) & 0xFFFF == (1 + stated - 8 * 32 + field) % _ADLER:
@@ -115,7 +115,7 @@ def _checksum_holds(block: bytes, stated: int) -> bool:
 
 
 def _pax_records(data: bytes) -> dict[str, str]:
-    """``LENGTH KEY=VALUE\\n`` records; format 0.0 repeats its two sparse keys, which only their presence matters of."""
+    """Parse ``LENGTH KEY=VALUE\\n`` records. Format 0.0 repeats its two sparse keys; only their presence matters."""
     records: dict[str, str] = {}
     at = 0
     while at < len(data) and data[at] != 0:
@@ -123,7 +123,7 @@ def _pax_records(data: bytes) -> dict[str, str]:
         length = int(data[at:space])
         end = at + length
         if length < 5 or end > len(data) or data[end - 1 : end] != b"\n":
-            raise ValueError(f"pax record of {length} bytes at {at} does not end in a line feed")
+            raise ValueError(f"pax record of {length} bytes at {at} does not end with a line feed")
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if not equals or not key:
             raise ValueError(f"pax record at {at} has no key")
@@ -133,7 +133,7 @@ def _pax_records(data: bytes) -> dict[str, str]:
 
 
 def _sparse(records: dict[str, str], name: str, size: int) -> tuple[str, int]:
-    """The real name and length of a file in GNU's pax formats 0.0, 0.1 and 1.0; the map itself is not needed."""
+    """Return the real name and length of a file in GNU's pax formats 0.0, 0.1 and 1.0; the map itself is not needed."""
     version = (records.get("GNU.sparse.major", ""), records.get("GNU.sparse.minor", ""))
     known = version in {("0", "0"), ("0", "1"), ("1", "0")}
     unversioned = version == ("", "") and ("GNU.sparse.map" in records or "GNU.sparse.offset" in records)
@@ -144,9 +144,9 @@ def _sparse(records: dict[str, str], name: str, size: int) -> tuple[str, int]:
 
 
 def scan(source: Source, problems: list[str]) -> Iterator[Member]:
-    """Yields each member; what follows it is skipped when the next is asked for, except what the caller took meanwhile.
+    """Yield each member. What follows it is skipped on the next step, except for what the caller has read meanwhile.
 
-    ``problems`` receives every breach found. After the last member the source stands behind the end-of-archive blocks.
+    ``problems`` receives every violation found. After the last member the source is behind the end-of-archive blocks.
     """
     numbers = _Numbers()
     take = source.take
@@ -209,7 +209,7 @@ def scan(source: Source, problems: list[str]) -> Iterator[Member]:
             problems.append(f"byte {start}: a size of {min(size, stored)} bytes")
             return
         if kind == "file" and name.endswith("/"):
-            kind = "dir"  # how tars before POSIX wrote folders
+            kind = "dir"  # folders in tars from before POSIX
         if kind not in _HAS_PAYLOAD:
             stored = 0
         records, long_name, long_link = {}, None, None
@@ -222,7 +222,7 @@ def scan(source: Source, problems: list[str]) -> Iterator[Member]:
 
 
 def _check_end(source: Source, block: bytes, start: int, pending: bool, problems: list[str]) -> None:
-    """Notes an end that is none. A tar that stops after whole members is accepted, as by every reader."""
+    """Note a damaged end. A tar that stops after a whole member is accepted, as by every reader."""
     if pending:
         problems.append(f"byte {start}: ends after an extension header")
     if block and len(block) < BLOCK:

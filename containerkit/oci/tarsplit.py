@@ -1,9 +1,9 @@
-"""tar-split: a layer's tar headers as Docker and Podman keep them on disk, read without any payload.
+"""Read tar-split records: a layer's tar headers as Docker and Podman keep them on disk, without any payload.
 
 The file (``tar-split.json.gz``) is gzip over JSON lines (github.com/vbatts/tar-split). A line of type 2 holds raw
-bytes of the original tar: headers, and the padding of the file before. A line of type 1 stands where a file's payload
-was: its name, size and CRC-64/ISO. Type 2 lines strung together are thus a tar with its payload cut out, which the
-one scanner reads, and the checksum names the content without a byte of it being read.
+bytes of the original tar: headers, and the padding of the file before. A line of type 1 replaces a file's payload by
+its name, size and CRC-64/ISO. The type 2 lines joined are a tar without payload, which the one scanner reads; the
+checksum identifies the content without reading any of it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from containerkit.oci.tar import scan
 
 __all__ = ["read_tar_split", "rebuilt_digest"]
 
-# Lines are decoded in batches: 11,000 entries take 8 MB as one text, half a million would take 350.
+# Lines are decoded in batches: 11,000 entries take 8 MB as one text, half a million would take 350 MB.
 _BATCH = 1 << 20
 _GZIP = 31
 
 
 class _Line(msgspec.Struct, gc=False):
-    """One JSON line; msgspec decodes the base64 of ``payload`` on the way. Names are in the headers already."""
+    """One JSON line. msgspec decodes the base64 of ``payload``. Names are in the headers already."""
 
     type: int
     size: int = 0
@@ -36,7 +36,7 @@ class _Line(msgspec.Struct, gc=False):
 
 
 class _Named(_Line, gc=False):
-    """The same with the member's name; ``name_raw`` where it is no UTF-8."""
+    """A line with the member's name; ``name_raw`` if it is not UTF-8."""
 
     name: str = ""
     name_raw: bytes | None = None
@@ -49,7 +49,7 @@ L = TypeVar("L", bound=_Line)
 
 
 class _SplitSource:
-    """A source over lines, whose positions are those of the tar it was split from."""
+    """A source over lines, with the positions of the original tar."""
 
     def __init__(self, lines: Iterable[_Line]) -> None:
         self._lines = iter(lines)
@@ -87,7 +87,7 @@ class _SplitSource:
         raise NotImplementedError("tar-split holds no payload")
 
     def payload(self, stored: int) -> bytes | None:
-        """Passes over the payload of the member just read; its checksum, or None if its line is missing."""
+        """Skip the payload of the current member; return its checksum, or None if its line is missing."""
         if self._used < len(self._buffer):
             return None
         line = next(self._lines, None)
@@ -98,9 +98,9 @@ class _SplitSource:
 
 
 def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> LayerContents:
-    """The same entries as from the layer's own tar, with ``content_id`` as ``crc64:`` and 16 hex digits.
+    """Return the same entries as from the layer's own tar, with ``content_id`` as ``crc64:`` and 16 hex digits.
 
-    CRC-64 finds equal content among honest files; it is no proof against somebody who wants two files to look alike.
+    CRC-64 finds equal content among honest files. It is no proof against files that were made to collide.
 
     Args:
         chunks: the bytes of ``tar-split.json.gz``.
@@ -130,14 +130,14 @@ def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> 
 
 
 def rebuilt_digest(chunks: Iterable[bytes], read: Callable[[str, int], Iterable[bytes]]) -> str:
-    """The diff_id of the layer that a record and the files it speaks of make: its tar, put together and hashed.
+    """Rebuild a layer's tar from its record and its files, and return its digest, the diff_id.
 
     Args:
         chunks: the bytes of ``tar-split.json.gz``.
-        read: the bytes of a file of the layer, by its name in the tar and its length.
+        read: function that returns the bytes of a file of the layer, by its name in the tar and its length.
 
     Raises:
-        ValueError: no tar-split file. What ``read`` raises passes through.
+        ValueError: not a tar-split file. Errors of ``read`` are raised as they are.
     """
     hasher = hashlib.sha256()
     try:
@@ -154,7 +154,7 @@ def rebuilt_digest(chunks: Iterable[bytes], read: Callable[[str, int], Iterable[
 
 
 def _lines(chunks: Iterable[bytes], decoder: msgspec.json.Decoder[L]) -> Iterator[L]:
-    """Decoded lines, a batch at a time."""
+    """Yield decoded lines, a batch at a time."""
     inflate = zlib.decompressobj(_GZIP)
     rest = b""
     for chunk in chunks:

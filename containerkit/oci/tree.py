@@ -1,8 +1,8 @@
-"""Layers stacked into the one tree a container sees, at any height.
+"""Stack layers into the one tree that a container sees, at any height.
 
-image-spec, layer.md, "Applying changesets": a layer's whiteouts work on the layers below it only, so they are applied
-before its own entries, wherever in the tar they stand. Paths are compared as written; a symlink in a parent is not
-followed, as on an overlay file system a folder above a symlink replaces it.
+image-spec, layer.md, "Applying changesets": a layer's whiteouts apply to the layers below it only, so they are applied
+before its own entries, wherever they are in the tar. Paths are compared as written. A symlink in a parent is not
+followed: on an overlay file system a folder above a symlink replaces it.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Node(msgspec.Struct, gc=False, eq=False):
     """A name in the tree.
 
     Attributes:
-        entry: what its layer says of it; None for a folder that nobody described.
-        layer: the index of the layer that brought it.
-        children: of a folder, by their paths from the root; None for what is no folder.
-        links: how many names have its bytes; counted at the node that brought them.
-        source: of a hardlink the node that brought the bytes, which may have lost its own name since.
+        entry: the layer's entry; None for a folder without an entry of its own.
+        layer: index of the layer that added the node.
+        children: children of a folder by their paths from the root; None for other types.
+        links: number of names of its bytes; counted at the node that brought them.
+        source: for a hard link the node that brought the bytes, which may have lost its own name since.
     """
 
     entry: FileEntry | None
@@ -52,7 +52,7 @@ class Node(msgspec.Struct, gc=False, eq=False):
 
     @property
     def inode(self) -> Node:
-        """What hardlinks share: the node that brought the bytes, and for most that is the name itself."""
+        """Node that hard links share: the one that brought the bytes; mostly the node itself."""
         return self if self.source is None else self.source
 
 
@@ -60,11 +60,11 @@ Dropped = Callable[[str, Node, Cause, int, "Node | None"], None]
 
 
 class Stack:
-    """A tree that layers are put upon, base first. Every name comes once and goes at most once: linear in all of them.
+    """A tree that layers are applied to, base first. Every name is added and dropped at most once, so time is linear.
 
     Args:
-        dropped: called for each name that is not a folder when it leaves the tree, with its path, its node, the cause,
-            the layer that did it, and the node that took its place, if any.
+        dropped: called for each name that leaves the tree and is no folder, with its path, its node, the cause, the
+            layer that dropped it, and the node that replaced it, if any.
     """
 
     def __init__(self, dropped: Dropped | None = None) -> None:
@@ -72,7 +72,7 @@ class Stack:
         self.root = Node(None, 0, {})
 
     def apply(self, entries: Iterable[FileEntry], layer: int) -> None:
-        """Puts one layer on top."""
+        """Apply one layer on top."""
         own: list[FileEntry] = []
         opaque: list[str] = []
         for entry in entries:
@@ -90,7 +90,7 @@ class Stack:
             self._put(entry, layer)
 
     def find(self, path: str) -> Node | None:
-        """The node of a path, or None."""
+        """Return the node of a path, or None."""
         return _find(self.root, path)
 
     def _remove(self, path: str, cause: Cause, layer: int) -> None:
@@ -101,7 +101,7 @@ class Stack:
                 self._drop(path, node, cause, layer, None)
 
     def _drop(self, path: str, node: Node, cause: Cause, layer: int, by: Node | None) -> None:
-        """Counts a node out, with all that is below it; on a list and not by recursion, as paths can be deep."""
+        """Drop a node and everything below it; iterative, since paths can be deep."""
         pending = [(path, node)]
         while pending:
             at, gone = pending.pop()
@@ -117,7 +117,7 @@ class Stack:
             self._drop(path, child, cause, layer, None)
 
     def _folder(self, path: str, layer: int) -> dict[str, Node]:
-        """The children of a folder, made on the way where it is missing, as engines do when they unpack."""
+        """Return the children of a folder; missing folders are created, as engines do when they unpack."""
         children = self.root.children
         assert children is not None
         for at in _prefixes(path):
@@ -156,7 +156,7 @@ class Stack:
 
 
 def _prefixes(path: str) -> Iterator[str]:
-    """``/a``, ``/a/b``, ``/a/b/c`` of the last."""
+    """Yield ``/a``, ``/a/b``, ``/a/b/c`` for the last of these."""
     end = 0
     while end < len(path):
         end = path.find("/", end + 1)
@@ -176,7 +176,7 @@ def _find(root: Node, path: str) -> Node | None:
 
 
 def _replacement(old: Node, new: Node) -> Cause:
-    """Overwritten if both are of one type, else a change of type; hardlinks are of their file's type."""
+    """Return "overwritten" if both have one type, else a change of type; hard links have their file's type."""
     before, after = old.inode.entry, new.inode.entry
     same = before is not None and after is not None and before.type == after.type
     return "overwritten" if same else "type change"
@@ -184,11 +184,11 @@ def _replacement(old: Node, new: Node) -> Cause:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tree(Mapping[str, FileEntry]):
-    """A merged tree: absolute path -> entry, in path order. Lookups take the leading slash or not.
+    """A merged tree: absolute path -> entry, in path order. Lookups accept paths with or without the leading slash.
 
     Attributes:
-        height: how many layers lie under it.
-        visible_bytes: Σ size of the regular files in it, hardlinks once.
+        height: number of layers below it.
+        visible_bytes: Σ size of the regular files in it, hard links once.
     """
 
     height: int
@@ -212,15 +212,15 @@ class Tree(Mapping[str, FileEntry]):
         return self._count
 
     def layer_of(self, path: str) -> int:
-        """The index of the layer that a path comes from. Raises KeyError."""
+        """Return the index of the layer that a path comes from. Raises KeyError."""
         return self._node(path).layer
 
     def files(self) -> tuple[FileEntry, ...]:
-        """All entries, folders too, in path order."""
+        """Return all entries, folders included, in path order."""
         return tuple(_shown(path, node) for path, node in walk(self._root))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: height, visible_bytes, and the entries, each with its ``layer``."""
+        """Return height, visible_bytes, and the entries, each with its ``layer``, as JSON-ready types."""
         return {
             "height": self.height,
             "visible_bytes": self.visible_bytes,
@@ -233,7 +233,7 @@ def _absolute(path: str) -> str:
 
 
 def _shown(path: str, node: Node) -> FileEntry:
-    """A hardlink shows as the file it is; a folder nobody described as 0755, root's."""
+    """Return the entry to show: a hard link as the file it is; a folder without an entry as 0755, owned by root."""
     entry = node.inode.entry
     if entry is None:
         return FileEntry(path, "dir", mode=0o755)
@@ -241,7 +241,7 @@ def _shown(path: str, node: Node) -> FileEntry:
 
 
 def walk(root: Node) -> Iterator[tuple[str, Node]]:
-    """Every name below a folder with its node, in path order."""
+    """Yield every name below a folder with its node, in path order."""
     pending: list[tuple[str, Node]] = [("", root)]
     while pending:
         path, node = pending.pop()
@@ -252,7 +252,7 @@ def walk(root: Node) -> Iterator[tuple[str, Node]]:
 
 
 def visible_bytes(root: Node) -> int:
-    """Σ size of the regular files below a folder, hardlinks once."""
+    """Return Σ size of the regular files below a folder, hard links once."""
     total = 0
     linked: set[int] = set()
     for _, node in walk(root):
@@ -267,7 +267,7 @@ def visible_bytes(root: Node) -> int:
 
 
 def stack(layers: Sequence[Iterable[FileEntry]]) -> Tree:
-    """The tree that these layers make, base first."""
+    """Return the tree of these layers, base first."""
     built = Stack()
     for index, entries in enumerate(layers):
         built.apply(entries, index)
@@ -276,7 +276,7 @@ def stack(layers: Sequence[Iterable[FileEntry]]) -> Tree:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One path that differs between two heights; ``before`` or ``after`` is None where it is not there."""
+    """One path that differs between two heights; ``before`` or ``after`` is None if the path is missing there."""
 
     path: str
     kind: Literal["added", "modified", "removed"]
@@ -284,7 +284,7 @@ class FileChange:
     after: FileEntry | None = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; keys as the attributes."""
+        """Return the attributes as JSON-ready types."""
         return {
             "path": printable(self.path),
             "kind": self.kind,
@@ -295,7 +295,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What a layer changes for whoever looks at the tree, in path order; a removed folder with all below it."""
+    """What a layer changes in the visible tree, in path order; a removed folder with everything below it."""
 
     added: tuple[FileChange, ...]
     modified: tuple[FileChange, ...]
@@ -311,7 +311,7 @@ class Diff:
         return f"<Diff {len(self.added)} added, {len(self.modified)} modified, {len(self.removed)} removed>"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: a list for each of added, modified, removed."""
+        """Return a JSON-ready list for each of added, modified and removed."""
         return {
             "added": [change.to_dict() for change in self.added],
             "modified": [change.to_dict() for change in self.modified],
@@ -320,15 +320,15 @@ class Diff:
 
 
 def compare(before: Tree, after: Tree, content_ids: ContentIds | None = None) -> Diff:
-    """The differences between two trees.
+    """Return the differences between two trees.
 
-    A file that a layer brings anew counts as modified even if only its time differs, and also when nothing does but its
-    bytes are not known to be the same. A folder counts only for its mode, owner and attributes: layers repeat the
-    parents of all they touch.
+    A file that a layer adds again counts as modified if only its time differs, and also if nothing differs but its
+    bytes are not known to be equal. A folder counts only if its mode, owner or attributes differ, since layers repeat
+    the parents of every path they touch.
 
     Args:
-        content_ids: given a layer and paths in it, the IDs of their contents. Asked only for files that may differ in
-            nothing else, and whose entries carry no ``content_id``.
+        content_ids: function that returns the content IDs of paths of a layer. Called only for files that may differ in
+            nothing but content, and whose entries have no ``content_id``.
     """
     added: list[FileChange] = []
     modified: list[FileChange] = []
@@ -356,7 +356,7 @@ def compare(before: Tree, after: Tree, content_ids: ContentIds | None = None) ->
 def _other_bytes(
     doubtful: Sequence[tuple[FileChange, Node, Node]], content_ids: ContentIds | None
 ) -> Iterator[FileChange]:
-    """Those of which the bytes differ, or are not known."""
+    """Return the changes whose bytes differ, or are not known."""
     wanted: dict[int, set[str]] = {}
     for _, *nodes in doubtful:
         for node in nodes:
@@ -374,7 +374,7 @@ def _other_bytes(
 
 
 def _differs(old: FileEntry, new: FileEntry, replaced: bool) -> bool | None:
-    """None: it may be only in their bytes, which are not known."""
+    """Return whether two entries differ; None if only their bytes can differ and are not known."""
     if old is new or (not replaced and old == new):
         return False
     if (old.type, old.mode, old.uid, old.gid, old.xattrs) != (new.type, new.mode, new.uid, new.gid, new.xattrs):

@@ -1,7 +1,7 @@
-"""The invariants of an image, checked against its bytes: every violation at once, none invented.
+"""Check the invariants of an image against its bytes, and report every violation at once.
 
 Checked: the config's digest against its name, each blob's digest and size against manifest and name, each layer's tar
-against its diff_id, the number of history lines, every entry of every layer.
+against its diff_id, the number of history entries, every entry of every layer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMED_BY_DIGEST = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.jso
 
 
 def violations(image: ImageArchive, *, limits: Limits | None = None) -> tuple[str, ...]:
-    """Every breach of one image, in reading order; reads every byte of it once, in constant memory."""
+    """Return every violation of one image, in reading order; every byte is read once, in constant memory."""
     found = list(check_config(image))
     found += check_history(image.config)
     for index, layer in enumerate(image.layers):
@@ -34,7 +34,7 @@ def violations(image: ImageArchive, *, limits: Limits | None = None) -> tuple[st
 
 
 def check_config(image: ImageArchive) -> Iterator[str]:
-    """The config's bytes against every place that states their digest or size."""
+    """Return violations of the config's digest and size, wherever they are stated."""
     actual = sha256(image.raw_config)
     named = _NAMED_BY_DIGEST.fullmatch(image.config_name)
     if named and named[1] != hex_part(actual):
@@ -48,24 +48,24 @@ def check_config(image: ImageArchive) -> Iterator[str]:
 
 
 def check_history(config: ImageConfig) -> Iterator[str]:
-    """More lines that made a layer than layers; fewer are legal, as history is optional."""
+    """Return a violation if more history entries made a layer than there are layers; fewer are legal."""
     made = sum(1 for line in config.history if not line.empty_layer)
     if made > len(config.diff_ids):
         yield f"{made} lines of history made a layer, and there are {len(config.diff_ids)} layers"
 
 
 def layer_violations(index: int, layer: LayerBlob, diff_id: str | None, *, limits: Limits | None = None) -> list[str]:
-    """Every breach of one layer, with its index; ``diff_id`` as the config states it, if it does."""
+    """Return every violation of one layer, with its index; ``diff_id`` as the config states it, if it does."""
     try:
         with layer.extent.open() as source:
             blob, contents = read_verified(source.chunks(), layer.compression, limits=limits)
     except (ValueError, OSError) as exc:
         return [f"layer {index}: {exc}"]
-    return [f"layer {index}: {breach}" for breach in check_layer(layer, blob, contents, diff_id)]
+    return [f"layer {index}: {violation}" for violation in check_layer(layer, blob, contents, diff_id)]
 
 
 def check_layer(layer: LayerBlob, blob: str, contents: LayerContents, diff_id: str | None) -> Iterator[str]:
-    """What is stated of a layer against its actual blob digest and contents."""
+    """Compare what is stated of a layer with its actual blob digest and contents."""
     stated = layer.descriptor
     if stated is not None and stated.size != layer.size:
         yield f"the manifest states {stated.size} bytes, found {layer.size}"
@@ -82,7 +82,7 @@ def check_layer(layer: LayerBlob, blob: str, contents: LayerContents, diff_id: s
 def read_verified(
     blob: Iterable[bytes], how: Compression, *, limits: Limits | None = None
 ) -> tuple[str, LayerContents]:
-    """A blob's digest, and the layer in it with its actual diff_id; every byte is read once."""
+    """Return a blob's digest, and the layer in it with its actual diff_id; every byte is read once."""
     outer, inner = hashlib.sha256(), hashlib.sha256()
     tapped = _tap(blob, outer)
     try:
@@ -90,7 +90,7 @@ def read_verified(
         contents = replace(read_layer(StreamSource(plain), limits=limits), diff_id="sha256:" + inner.hexdigest())
     except (ValueError, OSError) as exc:
         contents = LayerContents((), 0, (str(exc),))
-    for _ in tapped:  # what the decompressor left is part of the blob's digest all the same
+    for _ in tapped:  # what the decompressor did not consume is part of the blob's digest too
         pass
     return "sha256:" + outer.hexdigest(), contents
 

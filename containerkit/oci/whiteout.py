@@ -18,10 +18,9 @@ WhiteoutKind = Literal["whiteout", "opaque", "aufs", "invalid"]
 
 
 def classify(name: str) -> tuple[WhiteoutKind, str] | None:
-    """What the last part of a path means, and the name it hides; None for an ordinary file.
+    """Return the meaning of a path's last component, and the name that it hides; None for an ordinary file.
 
-    ``invalid`` is a whiteout of nothing, of ``.`` or of ``..``: followed to the letter it would remove its own folder
-    or the one above.
+    ``invalid`` is a whiteout of "", "." or "..", which would remove its own folder or the one above.
     """
     if not name.startswith(PREFIX):
         return None

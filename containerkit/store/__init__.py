@@ -1,7 +1,7 @@
-"""An engine's store on disk, read-only: where each layer lies, what it takes there, and its tar-split record.
+"""An engine's store on disk, read-only: the location of each layer, its size on disk, and its tar-split record.
 
-A store is found through the process behind the engine's socket (its root may be another than ours), and read only if
-this user may. Nothing here writes, mounts or executes.
+The store is found through the process behind the engine's socket, since its root folder may differ from ours. It is
+read only if this user may read it. Nothing here writes, mounts or executes. Imports backends, errors and oci.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __getattr__, __dir__ = loading(__name__, {"disk": ("disk_bytes",), "graph": ("Rw
 
 
 def open_store(backend: Backend) -> tuple[Store | None, str]:
-    """(the store of an engine on this machine, or None; and why not)."""
+    """Return the store of an engine on this machine, or None, and the reason why it cannot be read."""
     info = backend.first_info()
     root, why = engine_root(backend.url)
     if root is None:

@@ -1,7 +1,7 @@
-"""bbolt files, read-only: the small database in which containerd keeps what its folders mean.
+"""Read bbolt files: the small database in which containerd keeps the meaning of its folders.
 
-The layout is that of go.etcd.io/bbolt (page.go, bucket.go): pages of elements, a bucket being a tree of pages of its
-own, or a page within its parent's value. The file is read as it stands: its owner may write meanwhile, in other pages.
+The layout is that of go.etcd.io/bbolt (page.go, bucket.go): pages of elements; a bucket is a tree of pages of its own,
+or a page inside its parent's value. The file is read as it is; its owner may write other pages meanwhile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _IS_BRANCH, _IS_LEAF, _IS_BUCKET = 1, 2, 1
 
 
 class Bucket(Mapping[bytes, "bytes | Bucket"]):
-    """A bucket: key -> value, or the bucket of that name. Raises ValueError where the file is not sound."""
+    """A bucket: key -> value, or the bucket of that name. Raises ValueError if the file is damaged."""
 
     def __init__(self, data: bytes, size: int, root: int, inline: bytes | None = None) -> None:
         self._found: dict[bytes, bytes | Bucket] = {}
@@ -31,12 +31,12 @@ class Bucket(Mapping[bytes, "bytes | Bucket"]):
         while todo:
             number = todo.pop()
             if number in seen or (number + 1) * size > len(data):
-                raise ValueError(f"page {number} is not where a page can be")
+                raise ValueError(f"page {number} is outside of the file")
             seen.add(number)
             todo += self._read(data, size, data[number * size :])
 
     def _read(self, data: bytes, size: int, page: bytes) -> list[int]:
-        """Take in one page's elements; the pages below it, if it is a branch."""
+        """Read one page's elements, and the pages below a branch."""
         _, flags, count, _ = _PAGE.unpack_from(page)
         below = []
         for number in range(count):
@@ -52,7 +52,7 @@ class Bucket(Mapping[bytes, "bytes | Bucket"]):
                     raise ValueError("an element is longer than its page")
                 self._found[key] = self._bucket(data, size, value) if kind & _IS_BUCKET else value
             else:
-                raise ValueError(f"a page of kind {flags} in a bucket")
+                raise ValueError(f"a page of unknown kind {flags} in a bucket")
         return below
 
     @staticmethod
@@ -70,7 +70,7 @@ class Bucket(Mapping[bytes, "bytes | Bucket"]):
         return len(self._found)
 
     def bucket(self, *path: str) -> Bucket:
-        """The bucket down a path of names. Raises KeyError."""
+        """Return the bucket at the end of a path of names. Raises KeyError."""
         found = self
         for name in path:
             below = found[name.encode()]
@@ -81,10 +81,10 @@ class Bucket(Mapping[bytes, "bytes | Bucket"]):
 
 
 def open_bolt(path: Path) -> Bucket:
-    """The root bucket, as the last finished transaction left it.
+    """Return the root bucket as of the last finished transaction.
 
     Raises:
-        OSError, ValueError (no such file, or not sound), struct.error.
+        OSError, ValueError, struct.error: the file is missing or damaged.
     """
     data = path.read_bytes()
     metas = []

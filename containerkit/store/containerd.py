@@ -14,16 +14,18 @@ from .graph import RwDir, Store, StoreLayer
 
 __all__ = ["containerd_store"]
 
-_SMALL = 1 << 20  # bytes; manifests and configs are far smaller, and no layer is looked into
-#: Where containerd lies: in Docker's own root, or beside it where it runs as a service of its own.
+_SMALL = 1 << 20  # bytes; manifests and configs are far smaller, and layers are not parsed
+#: Folder of containerd: inside Docker's root, or beside it if containerd runs as a service of its own.
 _PLACES = ("{docker}/containerd/daemon", "{root}/var/lib/containerd")
 
 
 def containerd_store(root: Path, docker: Path, driver: str) -> Store:
-    """Layers are snapshots and the blobs they were unpacked from. Raises OSError, ValueError, KeyError.
+    """Read layers as snapshots with the blobs they were unpacked from. Raises OSError, ValueError, KeyError.
 
     Args:
-        root: the engine's root folder.  docker: its data folder.  driver: the snapshotter ("overlayfs").
+        root: the engine's root folder.
+        docker: its data folder.
+        driver: the snapshotter ("overlayfs").
     """
     name = f"io.containerd.snapshotter.v1.{driver}"
     places = [Path(place.format(docker=docker, root=root)) for place in _PLACES]
@@ -31,7 +33,7 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
     try:
         snapshots = _snapshots(place / name)
     except (struct.error, IndexError, RecursionError) as exc:
-        raise ValueError(f"the snapshotter's database is not sound: {exc}") from exc
+        raise ValueError(f"the snapshotter's database is damaged: {exc}") from exc
     blobs = place / "io.containerd.content.v1.content" / "blobs" / "sha256"
     documents = _documents(blobs)
     diffs: dict[str, tuple[str, Path]] = {}  # chain ID -> (diff ID, blob)
@@ -66,7 +68,7 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
 
 
 def _snapshots(folder: Path) -> dict[str, tuple[Path, str]]:
-    """Name -> (its folder, the name of the one below)."""
+    """Return name -> (folder, name of the parent)."""
     found = {}
     for key, value in open_bolt(folder / "metadata.db").bucket("v1", "snapshots").items():
         if isinstance(value, Bucket) and isinstance(number := value.get(b"id"), bytes):
@@ -77,17 +79,17 @@ def _snapshots(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 def _name(key: bytes) -> str:
-    """Without namespace and number: "moby/12/sha256:…"."""
+    """Return a snapshot's name without namespace and number: "moby/12/sha256:…"."""
     return key.decode().split("/", 2)[-1]
 
 
 def _uvarint(data: bytes) -> int:
-    """Go's encoding/binary: seven bits a byte, the lowest first."""
+    """Decode an unsigned varint of Go's encoding/binary: seven bits a byte, the lowest first."""
     return sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(data))
 
 
 def _documents(blobs: Path) -> dict[str, dict[str, Any]]:
-    """Digest -> document, of every small blob that is one."""
+    """Return digest -> document of every small blob that is a JSON document."""
     found = {}
     for path in blobs.iterdir():
         if path.stat().st_size > _SMALL:
@@ -102,7 +104,7 @@ def _documents(blobs: Path) -> dict[str, dict[str, Any]]:
 
 
 def _manifests(digest: str, documents: Mapping[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """The manifests that a digest names: itself, or those of an index that are here."""
+    """Return the manifests that a digest names: itself, or those of an index that exist here."""
     document = documents[digest]
     if "layers" in document and "config" in document:
         return [(digest, document)]

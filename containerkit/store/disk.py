@@ -1,4 +1,4 @@
-"""What a folder takes on disk: blocks, each inode once, never across a file system's border."""
+"""Measure what a folder takes on disk: blocks, each inode once, within one file system."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import stat
 
 __all__ = ["disk_bytes"]
 
-_BLOCK = 512  # the unit of st_blocks, whatever the file system's own (stat(2))
+_BLOCK = 512  # the unit of st_blocks on every file system (stat(2))
 
 
 def disk_bytes(folder: str | os.PathLike[str]) -> int:
-    """Σ st_blocks × 512 of a file, or of a folder and everything below it; links not followed, mounts not entered.
+    """Return Σ st_blocks × 512 of a file, or of a folder and everything below it, without following links or mounts.
 
     Raises:
-        OSError: something in it may not be read; a figure without it would be wrong.
+        OSError: a part cannot be read, so the sum would be wrong.
     """
     root = os.lstat(folder)
     device, total = root.st_dev, root.st_blocks

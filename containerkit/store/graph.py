@@ -1,4 +1,4 @@
-"""The layers of a storage driver's store: Docker's layerdb, and the containers-storage of Podman."""
+"""The layers of a storage driver's store: Docker's layerdb, and Podman's containers-storage."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class StoreLayer:
     """One image layer in a store.
 
     Attributes:
-        chain_id: digest of it and all below; the name under which layers are shared.
-        folder: what the driver keeps of it.
-        files: where its files lie in that.
-        tar_split: its record of headers, or None.
+        chain_id: digest of the layer with everything below it; layers are shared by it.
+        folder: the driver's folder of the layer.
+        files: the folder of its files inside that.
+        tar_split: its tar-split record, or None.
         beside: the engine's own records of it.
-        blob: the content that it was unpacked from, where the store keeps that.
-        tar_bytes: of its uncompressed tar, where the store says.
+        blob: the blob that it was unpacked from, if the store keeps it.
+        tar_bytes: length of its uncompressed tar, if the store states it.
         parent: chain ID of the layer below; "" for a base.
     """
 
@@ -48,19 +48,19 @@ class StoreLayer:
 
     @cached_property
     def disk(self) -> int:
-        """Bytes on disk: its folder, and the records beside it."""
+        """Bytes on disk of its folder and the records beside it."""
         return disk_bytes(self.folder) + _disk(self.beside)
 
     def rebuilt(self) -> str:
-        """The diff_id of the tar that its record and its files make. Raises OSError, ValueError."""
+        """Rebuild the tar from the record and the files, and return its diff_id. Raises OSError, ValueError."""
         from ..oci.tarsplit import rebuilt_digest
 
         return rebuilt_digest(self.record(), self.read)
 
     def read(self, name: str, size: int) -> Iterator[bytes]:
-        """The bytes of one of its files, and no more of them than ``size``. Raises OSError.
+        """Return at most ``size`` bytes of one of its files. Raises OSError.
 
-        Names come from strangers: no link is followed, in the name or on the way to it, and only a regular file read.
+        Names are untrusted: no link is followed, in the name or on the way to it, and only a regular file is read.
         """
         with open_beneath(self.files, name) as file:
             left = size
@@ -69,7 +69,7 @@ class StoreLayer:
                 yield data
 
     def record(self) -> Iterator[bytes]:
-        """The bytes of its tar-split record."""
+        """Yield the bytes of its tar-split record."""
         assert self.tar_split is not None
         with self.tar_split.open("rb") as file:
             yield from iter(lambda: file.read(1 << 18), b"")
@@ -77,14 +77,15 @@ class StoreLayer:
 
 @dataclass(frozen=True)
 class RwDir:
-    """The read-write layer of one container in a store, and what only it has beside it.
+    """The read-write layer of one container in a store, with the files that belong to that container alone.
 
     Attributes:
-        folder: what the driver keeps of it.  files: where its files lie in that.
-        logs: files of what it wrote to its standard streams.
+        folder: the driver's folder of the layer.
+        files: the folder of its files inside that.
+        logs: log files of the container.
         beside: the engine's own records, and Docker's init layer.
-        copies: full copies of the image that were made for its user namespace.
-        parent: chain ID of the layer that it stands on, which the store keeps as long as the container is there.
+        copies: full copies of the image that were made for the container's user namespace.
+        parent: chain ID of the layer below, which the store keeps as long as the container exists.
     """
 
     container: str
@@ -107,12 +108,15 @@ class RwDir:
 
     @cached_property
     def overhead(self) -> int:
-        """Bytes on disk of what lies beside it, without the logs."""
+        """Bytes on disk of the records beside it, without the logs."""
         return _disk(self.beside) - self.log_bytes
 
     @cached_property
     def copied(self) -> int:
-        """Bytes on disk of the full copies made for it. They are the image's, and stay when the container goes."""
+        """Bytes on disk of the full copies made for it.
+
+        They belong to the image and stay when the container is removed.
+        """
         return _disk(self.copies)
 
 
@@ -121,9 +125,9 @@ class Store:
     """A store that can be read.
 
     Attributes:
-        shares_layers: whether a layer that several images have lies there once (overlay), or is a full copy (vfs).
+        shares_layers: True if a layer of several images is stored once (overlay), False if copied in full (vfs).
         images: image ID -> the engine's own records of it, and the full copies made of it for user namespaces.
-        configs: image ID -> its config document, where the store has it as a file.
+        configs: image ID -> its config document, if the store has it as a file.
     """
 
     root: Path
@@ -135,24 +139,27 @@ class Store:
     configs: Mapping[str, Path] = field(default_factory=dict)
 
     def under(self, container: str) -> Iterator[str]:
-        """The chain IDs of the layers that a container stands on, the top one first."""
+        """Return the chain IDs of the layers below a container, the top one first."""
         at = self.containers[container].parent if container in self.containers else ""
         while at:
             yield at
             at = self.layers[at].parent if at in self.layers else ""
 
     def image_disk(self, image_id: str) -> int:
-        """Bytes on disk of an image's own records and mapped copies, without its layers."""
+        """Return bytes on disk of an image's own records and mapped copies, without its layers."""
         return _disk(self.images.get(image_id, ()))
 
 
 def docker_store(root: Path, driver: str) -> Store:
-    """image/DRIVER/layerdb: a folder a chain ID, with the name (cache-id) of the layer's own folder. Raises OSError."""
+    """Read image/DRIVER/layerdb: a folder per chain ID, with the name (cache-id) of the layer's folder.
+
+    Raises OSError.
+    """
     database = root / "image" / driver / "layerdb"
     vfs = driver == "vfs"
     data = root / "vfs" / "dir" if vfs else root / driver
     layers = {}
-    database.lstat()  # raises where this is no such store; one that never held a layer has no folder in it
+    database.lstat()  # raises if this is no such store; a store that never held a layer lacks the inner folder
     found = database / "sha256"
     for folder in found.iterdir() if found.is_dir() else ():
         chain = f"sha256:{folder.name}"
@@ -193,7 +200,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def podman_store(root: Path, driver: str) -> Store:
-    """DRIVER-layers/layers.json: layers by an ID that is not the chain ID, with their parents. Raises OSError."""
+    """Read DRIVER-layers/layers.json: layers by an ID other than the chain ID, with their parents. Raises OSError."""
     records = root / f"{driver}-layers"
     records.lstat()  # as above
     rows = {row["id"]: row for row in _rows(records / "layers.json")}
@@ -240,12 +247,12 @@ def podman_store(root: Path, driver: str) -> Store:
 
 
 def _data_name(key: str) -> str:
-    """How containers-storage calls the file of an item whose key has more than letters, digits, "." and "-"."""
+    """Return the file name that containers-storage uses for a key with more than letters, digits, "." and "-"."""
     return "=" + base64.standard_b64encode(key.encode()).decode()
 
 
 def _chains(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Layer ID -> chain ID; without recursion: an image may have more layers than the interpreter frames."""
+    """Return layer ID -> chain ID; iterative, since an image may have more layers than Python's recursion limit."""
     chains: dict[str, str] = {}
     for start in rows:
         path = []
