@@ -132,7 +132,7 @@ class _Below:
                 _add(self._root, path, node.size, node.folder)
 
     def whiteout_size(self, path: str) -> int | None:
-        """Return the size that dive counts for a whiteout of ``path``; None if dive finds no such path and skips the layer."""
+        """Return the size that dive counts for a whiteout of ``path``; None if dive skips the layer there."""
         node = self._find(path)
         if node is None:
             return None

@@ -48,7 +48,7 @@ class _Layerwise(ABC):
         return contents
 
     def sizes(self, index: int, /) -> Sizes:
-        """Return content and tar size from the layer's headers, which are read if necessary, and its blocks in the store.
+        """Return content and tar size from the layer's headers, and its blocks in the store.
 
         Raises:
             InvalidImage: the layer cannot be read.
@@ -154,7 +154,7 @@ class RecordReader(_Layerwise):
         return {entry.path: entry.content_id for entry in entries if entry.content_id is not None}
 
     def verify(self) -> Verification:
-        """Check every record, and every byte: in the store's files, else by the other way; without either, no digest."""
+        """Check every record, and every byte in the store's files, else by the other way to read them."""
         read = (load() for load in self._records)
         problems = [
             f"layer {index}: {violation}" for index, contents in enumerate(read) for violation in contents.problems
@@ -167,7 +167,7 @@ class RecordReader(_Layerwise):
                 problems.append(f"the config states {len(self._image.config.diff_ids)} layers of {len(self._records)}")
             stated = self._image.config.diff_ids[: len(self._records)]
             found = [self._violation(index, diff_id, self._rebuild) for index, diff_id in enumerate(stated)]
-            problems += [breach for violation in found if breach]
+            problems += [violation for violation in found if violation]
             if problems:
                 raise invalid(self.name, problems)
             if None not in found:

@@ -36,7 +36,7 @@ class ImageCost(Value):
 
     @property
     def squash_saves(self) -> int:
-        """Bytes that flattening the image into one layer would save; negative if shared layers would be stored again."""
+        """Bytes that flattening the image into one layer would save; negative if it would cost more."""
         return self.unique_bytes - self.visible_bytes
 
     def to_dict(self) -> dict[str, Any]:
