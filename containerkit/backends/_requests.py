@@ -57,8 +57,9 @@ class RequestsTransport(Transport):
 
     # ---------------------------------------------------------------- the three methods
     def send(self, request: Request, deadline: Deadline) -> Response:
-        response = self._begin(request, deadline, dict(request.headers))
-        return self._complete(response, request, deadline)
+        whole = deadline if request.quiet_body else _prompt(request, deadline)
+        response = self._begin(request, whole, dict(request.headers))
+        return self._complete(response, request, whole)
 
     def stream(self, request: Request, deadline: Deadline) -> StreamResponse:
         response = self._begin(request, deadline, dict(request.headers))
@@ -77,11 +78,12 @@ class RequestsTransport(Transport):
     def _begin(self, request: Request, deadline: Deadline, headers: dict[str, str]) -> requests.Response:
         """Send the request and return once the header of the response has arrived."""
         deadline.check(request.doing)
-        limits = Limits(request.silence, deadline, self._ping(request, deadline) if request.slow_answer else None)
+        prompt = _prompt(request, deadline)
+        limits = Limits(request.silence, prompt, self._ping(request, deadline) if request.slow_answer else None)
         silence = deadline.cap(request.silence)
         former = current_limits(limits)
         try:
-            with translated(request.doing, self._url, deadline, request.silence):
+            with translated(request.doing, self._url, prompt, request.silence):
                 session, base = self._current_session()
                 response = session.request(
                     request.method,
@@ -94,7 +96,7 @@ class RequestsTransport(Transport):
                 )
         finally:
             current_limits(former)
-        limits.silence = request.body_silence
+        limits.silence, limits.deadline = request.body_silence, deadline
         limits.probe = self._ping(request, deadline) if request.quiet_body else None
         return response
 
@@ -140,6 +142,14 @@ class RequestsTransport(Transport):
             response.close()
             raise
         response.raw.release_conn()
+
+
+def _prompt(request: Request, deadline: Deadline) -> Deadline:
+    """Return the deadline of a request that the engine has to answer promptly, also if it sends byte by byte."""
+    if request.slow_answer or request.silence is None or isinstance(request.body, Iterator):
+        return deadline
+    left = deadline.remaining()
+    return deadline if left is not None and left <= request.silence else Deadline.after(request.silence, shield=True)
 
 
 def _headers(response: requests.Response) -> dict[str, str]:

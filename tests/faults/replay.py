@@ -120,8 +120,8 @@ class Replay(Server):
             if self._met_again(key, turn):
                 self.met += 1
                 assert self._fault is not None
-                if self._fault.response is not None:
-                    self._turns[key] += 1
+                if self._fault.cut is None and not self._fault.stops:
+                    self._turns[key] += 1  # the client gets the answer; without it, it may ask again
                 return response, self._fault
             self._turns[key] += 1
             return self._while_cut(key, response), None
