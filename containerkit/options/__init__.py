@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .groups import parse_command, parse_env, parse_filters, parse_items, parse_labels
+from .groups import parse_filters, parse_items
 from .names import (
     parse_container_path,
     parse_image,
-    parse_image_name,
     parse_local_path,
     parse_name,
     parse_object,
@@ -30,7 +29,6 @@ from .primitives import (
     parse_flag,
     parse_integer,
     parse_signal,
-    parse_size,
     parse_text,
     parse_time,
     parse_timeout,
@@ -76,22 +74,17 @@ __all__ = [
     "parse_attachment",
     "parse_bytes",
     "parse_choice",
-    "parse_command",
     "parse_container_path",
-    "parse_env",
     "parse_filters",
     "parse_flag",
     "parse_image",
-    "parse_image_name",
     "parse_integer",
     "parse_items",
-    "parse_labels",
     "parse_local_path",
     "parse_name",
     "parse_object",
     "parse_platform",
     "parse_signal",
-    "parse_size",
     "parse_text",
     "parse_time",
     "parse_timeout",

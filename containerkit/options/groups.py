@@ -45,22 +45,22 @@ def parse_values(
     name: str,
     value: object,
     kind: type[T],
-    *,
-    line: Callable[[str], T],
-    mapping: Callable[[Mapping[Any, Any]], T],
-    value_object: Callable[[T], T],
     expected: str,
+    line: Callable[[str, str], T],
+    mapping: Callable[[str, Mapping[Any, Any]], T],
+    copy: Callable[[str, T], T],
 ) -> tuple[T, ...]:
     """Return values from the three spellings: lines of the command line, mappings, and objects of `kind`."""
-    found: list[T] = []
-    for item in (value,) if isinstance(value, (Mapping, kind)) else parse_items(name, value, expected):
+
+    def parse(item: object) -> T:
         if isinstance(item, kind):
-            found.append(value_object(item))
-        elif isinstance(item, Mapping):
-            found.append(mapping(item))
-        else:
-            found.append(line(parse_text(name, plain_path(item), expected)))
-    return tuple(found)
+            return copy(name, item)
+        if isinstance(item, Mapping):
+            return mapping(name, item)
+        return line(name, parse_text(name, plain_path(item), expected))
+
+    single = isinstance(value, (Mapping, kind))
+    return tuple(parse(item) for item in ((value,) if single else parse_items(name, value, expected)))
 
 
 def parse_keys(name: str, given: Mapping[Any, Any], words: Mapping[str, str]) -> dict[str, Any]:

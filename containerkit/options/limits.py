@@ -92,18 +92,22 @@ def parse_ulimits(name: str, value: object) -> tuple[Ulimit, ...]:
     if isinstance(value, Mapping) and not any(str(key).lower() == "name" for key in value):
         found = tuple(_ulimit_pair(name, key, item) for key, item in value.items())
     else:
-        found = parse_values(
-            name,
-            value,
-            Ulimit,
-            line=lambda item: _ulimit_pair(name, *item.partition("=")[::2], given=item),
-            mapping=lambda item: _ulimit(name, item, *map(parse_keys(name, item, _ULIMIT_KEYS).get, _ULIMIT_KEYS)),
-            value_object=lambda item: _ulimit(name, item, item.name, item.soft, item.hard),
-            expected=_ULIMIT_FORMS,
-        )
+        found = parse_values(name, value, Ulimit, _ULIMIT_FORMS, _ulimit_line, _ulimit_mapping, _copy_ulimit)
     if len({limit.name for limit in found}) != len(found):
         fail(name, value, "each ulimit once")
     return found
+
+
+def _ulimit_line(name: str, line: str) -> Ulimit:
+    return _ulimit_pair(name, *line.partition("=")[::2], given=line)
+
+
+def _ulimit_mapping(name: str, given: Mapping[Any, Any]) -> Ulimit:
+    return _ulimit(name, given, *map(parse_keys(name, given, _ULIMIT_KEYS).get, _ULIMIT_KEYS))
+
+
+def _copy_ulimit(name: str, limit: Ulimit) -> Ulimit:
+    return _ulimit(name, limit, limit.name, limit.soft, limit.hard)
 
 
 def _ulimit_pair(name: str, key: object, setting: object, given: object = None) -> Ulimit:
@@ -154,9 +158,7 @@ def parse_health_test(name: str, value: object) -> tuple[str, ...]:
         if not line.strip():
             fail(name, value, "a command line, not empty")
         return ("NONE",) if line.lower() == "none" else ("CMD-SHELL", line)
-    argv = parse_command(name, value)
-    if argv is None:
-        fail(name, value, "a command line, or a list of strings")
+    argv = parse_command(name, value) or fail(name, value, "a command line, or a list of strings")
     if argv == ("NONE",):
         return argv
     if argv[0] not in ("CMD", "CMD-SHELL"):

@@ -112,15 +112,7 @@ def parse_volumes(name: str, value: object) -> tuple[Mount, ...]:
             several = targets if isinstance(targets, (list, tuple)) else (targets,)
             found.extend(_volume_to(name, source, target) for target in several)
         return tuple(found)
-    return parse_values(
-        name,
-        value,
-        Mount,
-        line=lambda item: _volume_line(name, item),
-        mapping=lambda item: _mount_mapping(name, item),
-        value_object=lambda item: _copy_mount(name, item),
-        expected=_VOLUME_FORMS,
-    )
+    return parse_values(name, value, Mount, _VOLUME_FORMS, _volume_line, _mount_mapping, _copy_mount)
 
 
 def _volume_line(name: str, line: str) -> Mount:
@@ -168,15 +160,8 @@ def parse_volumes_from(name: str, value: object) -> str:
 # ---------------------------------------------------------------- mounts
 def parse_mounts(name: str, value: object) -> tuple[Mount, ...]:
     """Return the mounts of `mounts=`: "type=bind,source=/a,target=/b,readonly", mappings of these, or Mount values."""
-    return parse_values(
-        name,
-        value,
-        Mount,
-        line=lambda item: _mount_line(name, item),
-        mapping=lambda item: _mount_mapping(name, item),
-        value_object=lambda item: _copy_mount(name, item),
-        expected="'type=bind,source=/a,target=/b,readonly', a mapping of these words, or a Mount",
-    )
+    expected = "'type=bind,source=/a,target=/b,readonly', a mapping of these words, or a Mount"
+    return parse_values(name, value, Mount, expected, _mount_line, _mount_mapping, _copy_mount)
 
 
 def _mount_line(name: str, line: str) -> Mount:

@@ -47,18 +47,13 @@ def parse_object(name: str, value: object, what: str = "a name or an ID", *, sla
     return found
 
 
-def parse_image_name(value: object) -> str:
-    """Return an image's name or ID as given. Raises InvalidReference."""
-    if not (isinstance(value, str) and looks_like_id(value)):
-        parse(value)  # type: ignore[arg-type]  # parse() refuses what is not a string
-    return str(value)
-
-
 def parse_image(value: object, name: str = "ref") -> str:
     """Return an image's name or ID as given. Raises InvalidOption (not text) or InvalidReference (not a name)."""
     if not isinstance(value, str):
         fail(name, value, "an image's name or ID")
-    return parse_image_name(value)
+    if not looks_like_id(value):
+        parse(value)
+    return value
 
 
 def parse_tag(name: str, value: object) -> str:

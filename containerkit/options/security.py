@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..spec import DeviceSpec
@@ -87,15 +88,8 @@ def parse_gpus(name: str, value: object) -> str:
 
 def parse_devices(name: str, value: object) -> tuple[DeviceSpec, ...]:
     """Return the devices of `devices=`: "/dev/fuse[:/dev/x[:rwm]]", mappings, or DeviceSpec values."""
-    return parse_values(
-        name,
-        value,
-        DeviceSpec,
-        line=lambda item: _device_line(name, item),
-        mapping=lambda item: _device(name, item, **parse_keys(name, item, _DEVICE_KEYS)),
-        value_object=lambda item: _device(name, item, item.host_path, item.container_path, item.permissions),
-        expected=f"{_DEVICE_FORMS}, a mapping of {', '.join(_DEVICE_KEYS)}, or a DeviceSpec",
-    )
+    expected = f"{_DEVICE_FORMS}, a mapping of {', '.join(_DEVICE_KEYS)}, or a DeviceSpec"
+    return parse_values(name, value, DeviceSpec, expected, _device_line, _device_mapping, _copy_device)
 
 
 def _device_line(name: str, line: str) -> DeviceSpec:
@@ -105,6 +99,14 @@ def _device_line(name: str, line: str) -> DeviceSpec:
     if len(rest) == 1 and re.fullmatch("[rwm]{1,3}", rest[0]):
         rest.insert(0, host)
     return _device(name, line, host, *rest)
+
+
+def _device_mapping(name: str, given: Mapping[Any, Any]) -> DeviceSpec:
+    return _device(name, given, **parse_keys(name, given, _DEVICE_KEYS))
+
+
+def _copy_device(name: str, device: DeviceSpec) -> DeviceSpec:
+    return _device(name, device, device.host_path, device.container_path, device.permissions)
 
 
 def _device(

@@ -22,7 +22,7 @@ from . import table
 from .groups import parse_command
 from .limits import make_limits
 from .mounts import distinct_mounts
-from .names import parse_image_name, parse_name
+from .names import parse_image, parse_name
 from .networks import MODES
 from .primitives import did_you_mean, fail
 
@@ -111,7 +111,7 @@ def container_spec(image: str, command: Any, options: Mapping[str, Any]) -> Cont
         InvalidReference: the image's name.
         InvalidOption: an option that is unknown, that no engine would accept, or that contradicts another option.
     """
-    name = parse_image_name(image)
+    name = parse_image(image, "image")
     given = _Given(options, table.CREATE, "run, start and create")
     mode, networks = _networks(given)
     fields = given.fields | {

@@ -14,7 +14,7 @@ from ..errors import ContainerNotFound, InvalidOption, NotFound, WrongState
 from ..options import (
     parse_choice,
     parse_flag,
-    parse_image_name,
+    parse_image,
     parse_integer,
     parse_items,
     parse_name,
@@ -490,7 +490,7 @@ class Container:
         """
         from .image import Image
 
-        name = parse_image_name(ref) if ref is not None else ""
+        name = parse_image(ref) if ref is not None else ""
         parse_text("message", message, "text", empty=True)
         parse_text("author", author, "text", empty=True)
         if isinstance(changes, str):

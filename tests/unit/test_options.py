@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from containerkit import options
 from containerkit.errors import InvalidOption, InvalidReference
-from containerkit.options import names, typed
+from containerkit.options import groups, names, primitives, typed
 from containerkit.options.table import CREATE
 from containerkit.spec import (
     BuildSpec,
@@ -148,7 +148,7 @@ def test_an_image_is_taken_as_it_was_given(image: str) -> None:
 )
 def test_a_string_is_split_as_a_shell_would_and_a_list_is_not(given: object, argv: object) -> None:
     """A command may be a line or a list."""
-    assert options.parse_command("command", given) == argv
+    assert groups.parse_command("command", given) == argv
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_string_is_split_as_a_shell_would_and_a_list_is_not(given: object, arg
 def test_a_command_that_is_none_is_refused(given: object) -> None:
     """Nothing to run, an open quote, a NUL byte, things that are no strings."""
     with pytest.raises(InvalidOption) as caught:
-        options.parse_command("command", given)
+        groups.parse_command("command", given)
     assert caught.value.name == "command"
 
 
@@ -294,15 +294,19 @@ def test_a_size_with_a_unit_is_that_many_times_the_unit(count: int, unit: str) -
     factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit[0].lower()]
     if count * factor >= 2**63:
         with pytest.raises(InvalidOption):
-            options.parse_size("s", f"{count}{unit}")
+            primitives.parse_size("s", f"{count}{unit}")
     else:
-        assert options.parse_size("s", f"{count}{unit}") == count * factor
+        assert primitives.parse_size("s", f"{count}{unit}") == count * factor
 
 
 @given(st.integers(min_value=1, max_value=10**9))
 def test_a_plain_number_of_bytes_is_itself(count: int) -> None:
     """Bytes as int, as digits and with "b" are the same."""
-    assert options.parse_size("s", count) == options.parse_size("s", str(count)) == options.parse_size("s", f"{count}b")
+    assert (
+        primitives.parse_size("s", count)
+        == primitives.parse_size("s", str(count))
+        == primitives.parse_size("s", f"{count}b")
+    )
 
 
 @pytest.mark.parametrize(
@@ -895,7 +899,7 @@ def test_garbage_for_each_option_raises_nothing_but_invalid_option(name: str, va
         lambda value: options.parse_filters("filters", {"label": value}),
         lambda value: options.parse_timeout("timeout", value),
         lambda value: options.parse_signal("signal", value),
-        lambda value: options.parse_size("size", value),
+        lambda value: primitives.parse_size("size", value),
         lambda value: names.parse_mac("mac", value),
     ],
 )
