@@ -141,7 +141,7 @@ class Contents:
             with self._reading() as reader:
                 contents = reader.read(index)
                 if contents.problems:
-                    raise invalid(f"layer {index}", contents.problems)
+                    raise invalid("unreadable image", (f"layer {index}: {problem}" for problem in contents.problems))
                 self._read[index] = contents.entries
         return self._read[index]
 

@@ -55,7 +55,7 @@ class _Layerwise(ABC):
         """
         if index not in self._sizes:
             if index not in self._read and (problems := self.read(index).problems):
-                raise invalid(f"layer {index}", problems)
+                raise invalid("unreadable image", (f"layer {index}: {problem}" for problem in problems))
             content, tar = self._read[index]
             found = {"compressed": self._compressed(index), "disk": self._disk(index) if self._disk else None}
             origin = {"content": self._headers, "tar": self.name, "compressed": self.name, "disk": "st_blocks"}
@@ -101,7 +101,7 @@ class BlobReader(_Layerwise):
         try:
             return self._layers[index].content_ids(entries, limits=self._limits)
         except (ValueError, OSError) as exc:
-            raise invalid(f"layer {index}", [str(exc)]) from exc
+            raise invalid("unreadable image", [f"layer {index}: {exc}"]) from exc
 
     def verify(self) -> Verification:
         """Check every byte of every blob, once."""
@@ -154,10 +154,12 @@ class RecordReader(_Layerwise):
         return {entry.path: entry.content_id for entry in entries if entry.content_id is not None}
 
     def verify(self) -> Verification:
-        """Check every record, and every byte in the store's files, else by the other way to read them."""
-        read = (load() for load in self._records)
+        """Every record, and every byte: of the files in the store, else of another way to them; without either no
+        digest is checked."""
         problems = [
-            f"layer {index}: {violation}" for index, contents in enumerate(read) for violation in contents.problems
+            f"layer {index}: {violation}"
+            for index, load in enumerate(self._records)
+            for violation in _violations_of(load())
         ]
         if problems:
             raise invalid(self.name, problems)
@@ -186,6 +188,10 @@ class RecordReader(_Layerwise):
         except OSError:
             return None
         return "" if found == stated else f"layer {index}: the config states diff_id {stated}, its files make {found}"
+
+
+def _violations_of(contents: LayerContents) -> tuple[str, ...]:
+    return contents.problems + contents.remarks
 
 
 class StreamReader:

@@ -17,14 +17,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from containerkit.errors import InvalidImage, InvalidOption
-from containerkit.oci.compression import Expanded, decompress, sniff
-from containerkit.oci.config import ImageConfig
-from containerkit.oci.image import ImageArchive, LayerBlob
-from containerkit.oci.manifest import Descriptor, Index, Manifest, parse_document
-from containerkit.oci.members import Catalog, FolderMembers, Members, index_tar
-from containerkit.oci.problems import Limits, invalid
-from containerkit.oci.verify import layer_violations
+from ..errors import InvalidImage, InvalidOption
+from .compression import Expanded, decompress, sniff
+from .config import ImageConfig
+from .image import ImageArchive, LayerBlob
+from .manifest import Descriptor, Index, Manifest, parse_document
+from .members import Catalog, FolderMembers, Members, index_tar
+from .problems import Limits, invalid
+from .verify import layer_violations
 
 __all__ = ["SaveEntry", "choose", "find_image", "open_image", "parse_save_entries"]
 

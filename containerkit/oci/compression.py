@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any, Literal
 
-from containerkit.oci.problems import Limits
+from .problems import Limits
 
 __all__ = ["Compression", "Expanded", "decompress", "sniff"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from containerkit.oci.digest import is_digest
-from containerkit.oci.problems import invalid
+from .digest import is_digest
+from .problems import invalid
 
 __all__ = ["History", "ImageConfig", "Mapped", "infer_empty", "map_history"]
 

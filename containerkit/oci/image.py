@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from containerkit.oci.compression import Compression, decompress, sniff
-from containerkit.oci.config import ImageConfig
-from containerkit.oci.layer import FileEntry, LayerContents, hash_files, read_layer
-from containerkit.oci.manifest import Descriptor, Manifest
-from containerkit.oci.members import Blob, Extent
-from containerkit.oci.problems import Limits
-from containerkit.oci.sources import StreamSource
+from .compression import Compression, decompress, sniff
+from .config import ImageConfig
+from .layer import FileEntry, LayerContents, hash_files, read_layer
+from .manifest import Descriptor, Manifest
+from .members import Blob, Extent
+from .problems import Limits
+from .sources import StreamSource
 
 __all__ = ["ImageArchive", "LayerBlob", "blob_name"]
 

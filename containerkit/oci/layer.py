@@ -1,7 +1,7 @@
-"""Read the entries of one layer: what its tar says about every path, with whiteouts resolved.
+"""The entries of one layer: what its tar states about every path, with whiteouts recognised.
 
-A layer's tar is a change, not a tree: a path may occur twice, parents may be missing, and ``.wh.`` names remove. Its
-effect on top of other layers is in :mod:`containerkit.oci.tree`.
+A layer's tar is a change and not a tree: a path may come twice, parents may be missing, and ``.wh.`` names remove.
+``tree`` applies a layer to the layers below it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from typing import Any, Literal
 
 import msgspec
 
-from containerkit.oci.digest import sha256_of
-from containerkit.oci.problems import Limits
-from containerkit.oci.sources import Source
-from containerkit.oci.tar import Member, scan
-from containerkit.oci.whiteout import classify
+from .digest import sha256_of
+from .problems import Limits
+from .sources import Source
+from .tar import Member, scan
+from .whiteout import classify
 
 __all__ = [
+    "Entries",
     "FileEntry",
     "FileType",
     "LayerContents",
     "clean_path",
+    "climbs",
     "content_bytes",
-    "entry_of",
     "hash_files",
     "printable",
     "read_layer",
@@ -36,7 +37,7 @@ FileType = Literal[
 
 
 class FileEntry(msgspec.Struct, frozen=True, gc=False):
-    """What a layer says about one path.
+    """What a layer states about one path.
 
     Attributes:
         path: absolute, as inside a container. For a whiteout the hidden path; for an opaque whiteout its folder.
@@ -66,11 +67,11 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def name(self) -> str:
-        """Last component of the path."""
+        """Return the last part of the path."""
         return self.path.rpartition("/")[2]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as JSON-ready types: ``mode`` in octal, bytes that are not UTF-8 as ``\\udcXX``."""
+        """Return JSON-ready values; ``mode`` is octal, bytes that are no UTF-8 are ``\\udcXX``."""
         return {
             "path": printable(self.path),
             "type": self.type,
@@ -92,7 +93,7 @@ class FileEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 def printable(path: str) -> str:
-    """Return a file name with every byte that is not UTF-8 escaped instead of held in a lone surrogate."""
+    """Return a name of any bytes with the lone surrogates, which stand for bytes that are no UTF-8, escaped."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
@@ -102,10 +103,10 @@ class LayerContents:
 
     Attributes:
         entries: in the order of the tar.
-        tar_bytes: length of the uncompressed tar with its padding.
-        problems: every violation that makes the contents unsafe or incomplete; the caller raises them.
-        remarks: oddities that an engine accepts; violations only for ``verify``.
-        diff_id: digest of the tar, if it was computed while reading.
+        tar_bytes: length of the uncompressed tar, its padding included.
+        problems: violations that make the contents unsafe or incomplete; the caller raises them.
+        remarks: violations that an engine accepts; only ``verify`` reports them.
+        diff_id: digest of the tar, when it was computed on the way.
     """
 
     entries: tuple[FileEntry, ...] = field(repr=False)
@@ -116,12 +117,12 @@ class LayerContents:
 
     @property
     def content_bytes(self) -> int:
-        """Bytes of regular files that this layer leaves on disk (see ``content_bytes``)."""
+        """Return the bytes of the regular files that this layer leaves on disk: see ``content_bytes``."""
         return content_bytes(self.entries)
 
 
 def content_bytes(entries: Iterable[FileEntry]) -> int:
-    """Return Σ size of regular files in bytes: hard links once, symlinks 0, a repeated path as it occurs last."""
+    """Return Σ size of regular files: hardlinks count once, symlinks 0, a path that comes twice as it came last."""
     sizes: dict[str, int] = {}
     total = 0
     linked: set[str] = set()
@@ -142,8 +143,8 @@ def content_bytes(entries: Iterable[FileEntry]) -> int:
     return total
 
 
-def clean_path(name: str) -> str | None:
-    """Return a name as an absolute path, joined to the root as engines do; None if it leads out of the root."""
+def clean_path(name: str) -> str:
+    """Return ``name`` as an absolute path, as engines join it to the root; ``..`` at the root stays there."""
     parts = [part for part in name.split("/") if part and part != "."]
     if ".." in parts:
         kept: list[str] = []
@@ -152,18 +153,69 @@ def clean_path(name: str) -> str | None:
                 kept.append(part)
             elif kept:
                 kept.pop()
-            else:
-                return None
         parts = kept
     return "/" + "/".join(parts)
 
 
-def entry_of(member: Member, problems: list[str], content_id: str | None = None) -> FileEntry | None:
-    """Return the entry for a tar member; None, with a problem noted, if it has no place in a tree."""
+def climbs(name: str) -> bool:
+    """Return whether a path leads out of the root that it is joined to."""
+    depth = 0
+    for part in name.split("/"):
+        if part == "..":
+            depth -= 1
+            if depth < 0:
+                return True
+        elif part and part != ".":
+            depth += 1
+    return False
+
+
+class Entries:
+    """The entries of one layer, collected from tar members by every reader in the same way.
+
+    Attributes:
+        entries: in the order of the tar.
+        problems: violations that make the contents unsafe or incomplete.
+        remarks: violations that an engine accepts.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.entries: list[FileEntry] = []
+        self.problems: list[str] = []
+        self.remarks: list[str] = []
+        self._limit = limits.entries
+        self._links: dict[str, str] = {}
+
+    def add(self, member: Member, content_id: str | None = None) -> bool:
+        """Add the entry that a member stands for. Return False if there are more entries than the limit allows."""
+        if len(self.entries) + 1 >= self._limit:
+            self.problems.append(f"{self._limit} entries or more")
+            self.entries.clear()
+            return False
+        entry = None if member.kind == "global" else _entry_of(member, self.problems, self.remarks, content_id)
+        if entry is not None:
+            self.entries.append(entry)
+            if entry.type == "symlink":
+                self._links[entry.path] = entry.link_target
+            if self._links:
+                _note_crossing(entry.path, self._links, self.remarks)
+        return True
+
+    def contents(self, tar_bytes: int) -> LayerContents:
+        """Return what was collected."""
+        return LayerContents(tuple(self.entries), tar_bytes, tuple(self.problems), tuple(self.remarks))
+
+
+def _entry_of(member: Member, problems: list[str], remarks: list[str], content_id: str | None) -> FileEntry | None:
+    """Return the entry that a tar member stands for; None, and note a problem, if it has no place in a tree."""
     path = clean_path(member.name)
-    if path is None or "\0" in path:
-        problems.append(f"entry {member.name!r} climbs out of the root")
+    if "\0" in path:
+        problems.append(f"entry {member.name!r} has a NUL in its name")
         return None
+    if ".." in member.name and climbs(member.name):
+        remarks.append(f"entry {member.name!r} climbs out of the root")
+    if member.name.startswith("/"):
+        remarks.append(f"entry {member.name!r} is absolute")
     kind: FileType = member.kind
     if "/.wh." in path:
         folder, _, name = path.rpartition("/")
@@ -180,11 +232,9 @@ def entry_of(member: Member, problems: list[str], content_id: str | None = None)
                 path = folder or "/"
     link = member.link
     if kind == "hardlink":
-        target = clean_path(link)
-        if target is None:
-            problems.append(f"hardlink {member.name!r} -> {link!r} climbs out of the root")
-            return None
-        link = target
+        if ".." in link and climbs(link):
+            remarks.append(f"hardlink {member.name!r} -> {link!r} climbs out of the root")
+        link = clean_path(link)
     elif kind != "symlink":
         link = ""
     return FileEntry(
@@ -206,7 +256,7 @@ def entry_of(member: Member, problems: list[str], content_id: str | None = None)
 def hash_files(source: Source, entries: Iterable[FileEntry]) -> dict[str, str]:
     """Return path -> ``sha256:`` digest of the content of these files of one layer.
 
-    For a sparse file the digest is that of its data as stored; for a repeated path, of its last content.
+    A sparse file is hashed as stored, without its holes. A path that comes twice has the digest of its last content.
 
     Args:
         source: the layer's uncompressed tar, at its start.
@@ -225,48 +275,32 @@ def read_layer(source: Source, *, limits: Limits | None = None, content_ids: boo
 
     With ``content_ids`` the payload is read too, and each file's ``content_id`` is the SHA-256 of its bytes.
 
-    Violations are collected in ``problems`` and not raised. Errors of reading the source are raised.
+    Violations are in the result's ``problems`` and ``remarks``. Only reading errors of the source are raised.
     """
     limits = limits or Limits()
-    problems: list[str] = []
-    remarks: list[str] = []
-    entries: list[FileEntry] = []
-    links: dict[str, str] = {}
-    for member in scan(source, problems):
-        if len(entries) + 1 >= limits.entries:
-            problems.append(f"{limits.entries} entries or more")
-            return LayerContents((), source.position, tuple(problems), tuple(remarks))
+    found = Entries(limits)
+    for member in scan(source, found.problems, found.remarks):
         content_id = sha256_of(source.chunks(member.stored))[0] if content_ids and member.stored else None
-        entry = entry_of(member, problems, content_id)
-        if entry is None:
-            continue
-        entries.append(entry)
-        if member.name.startswith("/"):
-            remarks.append(f"entry {member.name!r} is absolute")
-        if entry.type == "symlink":
-            links[entry.path] = entry.link_target
-        if links:
-            _note_crossing(entry.path, links, remarks)
-    _drain(source, limits, problems)
-    return LayerContents(tuple(entries), source.position, tuple(problems), tuple(remarks))
+        if not found.add(member, content_id):
+            return found.contents(source.position)
+    _drain(source, limits, found.problems)
+    return found.contents(source.position)
 
 
 def _note_crossing(path: str, links: dict[str, str], remarks: list[str]) -> None:
-    """Note an entry behind a symlink of its own layer that leads out of the tree."""
+    """Note an entry behind a symlink of its own layer that leaves the tree."""
     folder = path.rpartition("/")[0]
     while folder:
         target = links.get(folder)
-        if target is not None and (
-            target.startswith("/") or clean_path(f"{folder.rpartition('/')[0]}/{target}") is None
-        ):
+        if target is not None and (target.startswith("/") or climbs(f"{folder.rpartition('/')[0]}/{target}")):
             remarks.append(f"entry {path!r} lies behind the symlink {folder!r} -> {target!r}")
             return
         folder = folder.rpartition("/")[0]
 
 
 def _drain(source: Source, limits: Limits, problems: list[str]) -> None:
-    """Read the source to its end, so that its length is known and a digest on the way is complete."""
-    if problems:  # from here on unreadable, so what follows is not padding
+    """Read to the end of the source, so that its length is known and a digest is complete."""
+    if problems:  # unreadable from here on: what follows is not padding
         while source.skip(1 << 30):
             pass
         return

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from containerkit.oci.digest import is_digest
-from containerkit.oci.problems import invalid
+from .digest import is_digest
+from .problems import invalid
 
 __all__ = ["Descriptor", "Index", "Manifest", "parse_document"]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from containerkit.oci.problems import Limits
-from containerkit.oci.sources import FileSource, Source
-from containerkit.oci.tar import Member, scan
+from .problems import Limits
+from .sources import FileSource, Source
+from .tar import Member, scan
 
 __all__ = ["Blob", "Catalog", "Extent", "FolderMembers", "Members", "index_tar", "safe_name"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from containerkit.errors import InvalidImage
+from ..errors import InvalidImage
 
 __all__ = ["Limits", "invalid"]
 

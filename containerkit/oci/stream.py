@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from containerkit.oci.archive import find_image
-from containerkit.oci.compression import Compression, decompress, sniff
-from containerkit.oci.config import ImageConfig
-from containerkit.oci.image import ImageArchive
-from containerkit.oci.layer import LayerContents, read_layer
-from containerkit.oci.members import Catalog
-from containerkit.oci.problems import Limits, invalid
-from containerkit.oci.sources import StreamSource
-from containerkit.oci.tar import BLOCK, Member, scan
-from containerkit.oci.verify import check_config, check_history, check_layer, read_verified
+from .archive import find_image
+from .compression import Compression, decompress, sniff
+from .config import ImageConfig
+from .image import ImageArchive
+from .layer import LayerContents, read_layer
+from .members import Catalog
+from .problems import Limits, invalid
+from .sources import StreamSource
+from .tar import BLOCK, Member, scan
+from .verify import check_config, check_history, check_layer, read_verified
 
 __all__ = ["ImageContents", "scan_stream"]
 

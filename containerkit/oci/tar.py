@@ -1,9 +1,8 @@
-"""Scan a tar's headers without its payload: a generator over any source, in constant memory.
+"""A scanner for tar headers: a generator over any source, in constant memory.
 
-Reads ustar, pax (POSIX.1-2001), GNU long names and links, base-256 numbers and the four GNU sparse formats. Where
-writers disagree it follows Go's ``archive/tar``, with which engines unpack. It is faster than ``tarfile``, since it
-builds no unused objects, and it continues after a violation: each one is noted, and only an unreadable header ends the
-scan.
+It reads ustar, pax (POSIX.1-2001), GNU long names and links, base-256 numbers and the four GNU sparse formats. It
+accepts and refuses what Go's ``archive/tar`` accepts and refuses, because engines unpack layers with that package.
+Every violation is noted and the scan continues; only an unreadable header ends it.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from typing import Literal
 
 import msgspec
 
-from containerkit.oci.sources import Source
+from .sources import Source
 
-__all__ = ["BLOCK", "Kind", "Member", "padding", "scan", "text"]
+__all__ = ["BLOCK", "Kind", "Member", "decode_name", "padding", "scan"]
 
 BLOCK = 512
-Kind = Literal["file", "hardlink", "symlink", "char", "block", "dir", "fifo", "unknown"]
+Kind = Literal["file", "hardlink", "symlink", "char", "block", "dir", "fifo", "global", "unknown"]
 
 _KINDS: dict[bytes, Kind] = {
     b"0": "file",
@@ -34,7 +33,8 @@ _KINDS: dict[bytes, Kind] = {
     b"5": "dir",
     b"6": "fifo",
 }
-_HAS_PAYLOAD = frozenset({"file", "unknown"})
+#: Kinds whose size field engines ignore (Go: isHeaderOnly).
+_HEADER_ONLY = frozenset({"hardlink", "symlink", "char", "block", "dir", "fifo"})
 _FIELDS = struct.Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 32s 32s 8s 8s 155s 12s").unpack
 _ZEROS = bytes(BLOCK)
 # Long names and pax records are read into memory; Go has the same limit of 1 MiB.
@@ -48,9 +48,10 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         name: as written, undecodable bytes as surrogate escapes.
+        kind: ``global`` is a pax global header, which engines skip.
         size: length of the file in bytes; for a sparse file including its holes.
         stored: payload bytes that follow the header; differs from ``size`` for sparse files and is 0 for links.
-        offset: start of that payload, in bytes from the start of the tar.
+        offset: where the payload begins, in bytes from the start of the tar.
         mtime: seconds since 1970.
     """
 
@@ -69,12 +70,12 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
 
 def padding(size: int) -> int:
-    """Return the number of bytes that fill up the last block of ``size`` bytes of payload."""
+    """Return how many bytes fill up the last block of ``size`` bytes of payload."""
     return -size % BLOCK
 
 
-def text(raw: bytes) -> str:
-    """Decode a file name, which may hold any bytes and is usually UTF-8."""
+def decode_name(raw: bytes) -> str:
+    """Decode a file name: any bytes, usually UTF-8."""
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -92,7 +93,7 @@ def _number(raw: bytes) -> int:
 
 
 class _Numbers(dict[bytes, int]):
-    """Cache of parsed numbers: modes, owners and times repeat in most headers."""
+    """A cache of parsed numbers: modes, owners and times repeat in most headers."""
 
     def __missing__(self, raw: bytes) -> int:
         if len(self) > 4096:  # hostile input must not grow the cache
@@ -102,10 +103,10 @@ class _Numbers(dict[bytes, int]):
 
 
 def _checksum_holds(block: bytes, stated: int) -> bool:
-    """Return whether the header's checksum is right, counting its own field as spaces.
+    """Return whether the header's bytes add up to the checksum, with the checksum field read as spaces.
 
-    The low half of Adler-32 is 1 + the sum of the bytes, modulo 65521, at C speed. Some old writers summed up signed
-    bytes.
+    The low half of Adler-32 is 1 + the sum of the bytes, modulo 65521, at C speed. Some old writers added up the bytes
+    as signed numbers.
     """
     field = sum(block[148:156])
     if zlib.adler32(block) & 0xFFFF == (1 + stated - 8 * 32 + field) % _ADLER:
@@ -115,7 +116,7 @@ def _checksum_holds(block: bytes, stated: int) -> bool:
 
 
 def _pax_records(data: bytes) -> dict[str, str]:
-    """Parse ``LENGTH KEY=VALUE\\n`` records. Format 0.0 repeats its two sparse keys; only their presence matters."""
+    """Parse ``LENGTH KEY=VALUE\\n`` records. Sparse format 0.0 repeats its two keys; only their presence matters."""
     records: dict[str, str] = {}
     at = 0
     while at < len(data) and data[at] != 0:
@@ -127,13 +128,13 @@ def _pax_records(data: bytes) -> dict[str, str]:
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if not equals or not key:
             raise ValueError(f"pax record at {at} has no key")
-        records[text(key)] = text(value)
+        records[decode_name(key)] = decode_name(value)
         at = end
     return records
 
 
 def _sparse(records: dict[str, str], name: str, size: int) -> tuple[str, int]:
-    """Return the real name and length of a file in GNU's pax formats 0.0, 0.1 and 1.0; the map itself is not needed."""
+    """Return the real name and length of a file in GNU's pax formats 0.0, 0.1 and 1.0; the map is not needed."""
     version = (records.get("GNU.sparse.major", ""), records.get("GNU.sparse.minor", ""))
     known = version in {("0", "0"), ("0", "1"), ("1", "0")}
     unversioned = version == ("", "") and ("GNU.sparse.map" in records or "GNU.sparse.offset" in records)
@@ -143,11 +144,18 @@ def _sparse(records: dict[str, str], name: str, size: int) -> tuple[str, int]:
     return records.get("GNU.sparse.name") or name, int(real) if real else size
 
 
-def scan(source: Source, problems: list[str]) -> Iterator[Member]:
-    """Yield each member. What follows it is skipped on the next step, except for what the caller has read meanwhile.
+def scan(source: Source, problems: list[str], remarks: list[str] | None = None) -> Iterator[Member]:
+    """Yield each member of a tar.
 
-    ``problems`` receives every violation found. After the last member the source is behind the end-of-archive blocks.
+    The payload is skipped before the next member is read, except for what the caller took meanwhile. After the last
+    member the source stands behind the end-of-archive blocks.
+
+    Args:
+        source: the tar, at its start.
+        problems: receives what makes the tar unreadable for an engine.
+        remarks: receives violations that an engine accepts.
     """
+    remarks = [] if remarks is None else remarks
     numbers = _Numbers()
     take = source.take
     records: dict[str, str] = {}
@@ -157,7 +165,7 @@ def scan(source: Source, problems: list[str]) -> Iterator[Member]:
         start = source.position
         block = take(BLOCK)
         if block == _ZEROS or len(block) < BLOCK:
-            _check_end(source, block, start, bool(records or long_name or long_link), problems)
+            _check_end(source, block, start, bool(records or long_name or long_link), problems, remarks)
             return
         fields = _FIELDS(block)
         try:
@@ -171,8 +179,17 @@ def scan(source: Source, problems: list[str]) -> Iterator[Member]:
                     problems.append(f"byte {start}: an extension header of {size} bytes")
                     return
                 data = take(size)
-                if len(data) < size or source.skip(padding(size)) < padding(size):
+                if len(data) < size:
                     problems.append(f"byte {start}: cut short inside an extension header")
+                    return
+                if flag == b"g":
+                    # Go returns the header as a member before it skips the padding, and tar-split records it so.
+                    _pax_records(data)
+                    records, long_name, long_link = {}, None, None
+                    at = source.position
+                    yield Member(_c_string(fields[0]), "global", 0, 0, 0, 0, 0, "", at, 0, None, ())
+                if source.skip(padding(size)) < padding(size):
+                    remarks.append(f"byte {source.position}: no padding after an extension header")
                     return
                 if flag == b"x":
                     records = _pax_records(data)
@@ -180,7 +197,7 @@ def scan(source: Source, problems: list[str]) -> Iterator[Member]:
                     long_name = _c_string(data)
                 elif flag == b"K":
                     long_link = _c_string(data)
-                continue  # "g": global records, which engines ignore
+                continue
             kind = _KINDS.get(flag, "unknown")
             mode, uid, gid, mtime = numbers[fields[1]], numbers[fields[2]], numbers[fields[3]], numbers[fields[5]]
             name, link = _c_string(fields[0]), _c_string(fields[8])
@@ -208,23 +225,29 @@ def scan(source: Source, problems: list[str]) -> Iterator[Member]:
         if size < 0 or stored < 0:
             problems.append(f"byte {start}: a size of {min(size, stored)} bytes")
             return
-        if kind == "file" and name.endswith("/"):
-            kind = "dir"  # folders in tars from before POSIX
-        if kind not in _HAS_PAYLOAD:
+        if kind in _HEADER_ONLY:
             stored = 0
+        if flag == b"\0" and name.endswith("/"):
+            kind = "dir"  # tars before POSIX wrote folders like this; Go still skips the payload that the size states
         records, long_name, long_link = {}, None, None
         offset = source.position
         yield Member(name, kind, size, mode, uid, gid, mtime, link, offset, stored, device, xattrs)
         rest = offset + stored + padding(stored) - source.position
-        if rest and source.skip(rest) < rest:
+        missing = rest - source.skip(rest) if rest else 0
+        if missing > padding(stored):
             problems.append(f"byte {source.position}: cut short inside {name!r}")
+            return
+        if missing:
+            remarks.append(f"byte {source.position}: ends without padding after {name!r}")
             return
 
 
-def _check_end(source: Source, block: bytes, start: int, pending: bool, problems: list[str]) -> None:
-    """Note a damaged end. A tar that stops after a whole member is accepted, as by every reader."""
+def _check_end(
+    source: Source, block: bytes, start: int, pending: bool, problems: list[str], remarks: list[str]
+) -> None:
+    """Note a premature end. A tar that stops after whole members is accepted by every reader."""
     if pending:
-        problems.append(f"byte {start}: ends after an extension header")
+        remarks.append(f"byte {start}: ends after an extension header")
     if block and len(block) < BLOCK:
         problems.append(f"byte {start}: cut short inside a header")
     elif block and source.take(BLOCK) not in (_ZEROS, b""):

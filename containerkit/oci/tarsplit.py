@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import msgspec
 
-from containerkit.oci.layer import FileEntry, LayerContents, entry_of
-from containerkit.oci.problems import Limits
-from containerkit.oci.tar import scan
+from .layer import Entries, LayerContents
+from .problems import Limits
+from .tar import scan
 
 __all__ = ["read_tar_split", "rebuilt_digest"]
 
@@ -106,27 +106,22 @@ def read_tar_split(chunks: Iterable[bytes], *, limits: Limits | None = None) -> 
         chunks: the bytes of ``tar-split.json.gz``.
     """
     limits = limits or Limits()
-    problems: list[str] = []
-    entries: list[FileEntry] = []
+    found = Entries(limits)
+    source = _SplitSource(_lines(chunks, _decoder))
     try:
-        source = _SplitSource(_lines(chunks, _decoder))
-        for member in scan(source, problems):
-            if len(entries) + 1 >= limits.entries:
-                problems.append(f"{limits.entries} entries or more")
-                return LayerContents((), source.position, tuple(problems))
+        for member in scan(source, found.problems, found.remarks):
             checksum = source.payload(member.stored)
             if checksum is None:
-                problems.append(f"byte {source.position}: no line for the content of {member.name!r}")
+                found.problems.append(f"byte {source.position}: no line for the content of {member.name!r}")
                 break
             content_id = "crc64:" + checksum.hex() if member.stored and checksum else None
-            entry = entry_of(member, problems, content_id)
-            if entry is not None:
-                entries.append(entry)
+            if not found.add(member, content_id):
+                return found.contents(source.position)
         while source.skip(_BATCH):
             pass
     except (zlib.error, EOFError, msgspec.MsgspecError) as exc:
-        problems.append(f"not a tar-split file ({exc})")
-    return LayerContents(tuple(entries), source.position, tuple(problems))
+        found.problems.append(f"not a tar-split file ({exc})")
+    return found.contents(source.position)
 
 
 def rebuilt_digest(chunks: Iterable[bytes], read: Callable[[str, int], Iterable[bytes]]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from containerkit.oci.layer import FileEntry, printable
+from .layer import FileEntry, printable
 
 __all__ = [
     "Cause",

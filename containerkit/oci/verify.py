@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from containerkit.oci.compression import Compression, decompress
-from containerkit.oci.config import ImageConfig
-from containerkit.oci.digest import hex_part, sha256
-from containerkit.oci.image import ImageArchive, LayerBlob
-from containerkit.oci.layer import LayerContents, read_layer
-from containerkit.oci.problems import Limits
-from containerkit.oci.sources import StreamSource
+from .compression import Compression, decompress
+from .config import ImageConfig
+from .digest import hex_part, sha256
+from .image import ImageArchive, LayerBlob
+from .layer import LayerContents, read_layer
+from .problems import Limits
+from .sources import StreamSource
 
 __all__ = ["check_config", "check_history", "check_layer", "layer_violations", "read_verified", "violations"]
 

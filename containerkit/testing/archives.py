@@ -21,8 +21,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from containerkit.oci.compression import Compression
-from containerkit.oci.digest import chain_ids, hex_part, sha256
+from ..oci.compression import Compression
+from ..oci.digest import chain_ids, hex_part, sha256
 
 __all__ = [
     "BuiltLayer",

@@ -159,9 +159,7 @@ def test_folder_with_a_link_out(tmp_path: Path) -> None:
 
 
 def test_entries_outside_the_root(tmp_path: Path) -> None:
-    """A layer's entry that climbs out of the root makes the image invalid, and so does one behind a link that leaves
-
-    it."""
+    """verify() reports an entry that climbs out of the root, and one behind a link that leaves it."""
     image = ImageBuilder().layer(members=[tarfile.TarInfo("../evil"), tarfile.TarInfo("ok")])
     assert any("climbs" in violation for violation in refused(image.to_docker_archive(), tmp_path))
     crossing = (

@@ -136,7 +136,7 @@ def test_whiteouts() -> None:
 
 
 @pytest.mark.parametrize("name", [".wh.", ".wh..", ".wh..."])
-def test_whiteouts_of_nothing_are_breaches(name: str) -> None:
+def test_whiteouts_of_nothing_are_problems(name: str) -> None:
     """A whiteout of nothing, of . or of .. would remove its own folder or the one above."""
     assert (classify(name) or ("", ""))[0] == "invalid"
     assert len(read(tar_with(info(f"d/{name}"))).problems) == 1
@@ -151,31 +151,127 @@ def test_whiteouts_of_nothing_are_breaches(name: str) -> None:
         ("a//b/./c", "/a/b/c"),
         (".", "/"),
         ("a/../b", "/b"),
-        ("../a", None),
-        ("a/../../b", None),
+        ("../a", "/a"),
+        ("a/../../b", "/b"),
+        ("../../a/..", "/"),
     ],
 )
-def test_paths(name: str, path: str | None) -> None:
-    """Names are joined to the root as engines do it; one that climbs out has no path."""
+def test_paths(name: str, path: str) -> None:
+    """Names are joined to the root as engines do it; ".." at the root stays there."""
     assert clean_path(name) == path
 
 
-def test_climbing_entry_is_a_breach() -> None:
-    """An entry or hardlink that climbs out of the root is reported, and the others are read."""
-    contents = read(tar_with(info("../../evil"), info("h", type=tarfile.LNKTYPE, linkname="../x"), info("good")))
-    assert len(contents.problems) == 2
+def test_climbing_entries_stay_in_the_root() -> None:
+    """An entry or hardlink that climbs out of the root is read inside it, with a remark for each."""
+    contents = read(tar_with(info("../../evil"), info("h", type=tarfile.LNKTYPE, linkname="../x"), info("a/../good")))
+    assert contents.problems == ()
+    assert [remark.partition(" ")[0] for remark in contents.remarks] == ["entry", "hardlink"]
+    assert [(entry.path, entry.link_target) for entry in contents.entries] == [
+        ("/evil", ""),
+        ("/h", "/x"),
+        ("/good", ""),
+    ]
+
+
+def test_a_nul_in_a_name_is_a_problem() -> None:
+    """Go refuses a NUL in a pax name, and no file system has one."""
+    contents = read(tar_with(info("a", pax_headers={"path": "x\0y"}), info("good")))
+    assert len(contents.problems) == 1
     assert [entry.path for entry in contents.entries] == ["/good"]
 
 
-@pytest.mark.parametrize("cut", [1, 511, 513, 1500, 2047])
-def test_truncation_is_a_breach(cut: int) -> None:
+UNUSUAL = {
+    "no padding at the end": (tar_with(info("a", size=600), info("b", size=700))[: 3 * 512 + 512 + 700], ["/a", "/b"]),
+    "part of the padding": (tar_with(info("a", size=600))[: 512 + 800], ["/a"]),
+    "no end blocks": (tar_with(info("a", size=512))[:1024], ["/a"]),
+    "climbing": (tar_with(info("../../b", size=3), info("/c", size=3)), ["/b", "/c"]),
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_what_an_engine_loads_is_read(case: str) -> None:
+    """Go's archive/tar accepts these tars: both readers give the entries and a remark, and no problem."""
+    tar, paths = UNUSUAL[case]
+    whole, split = read(tar), read_tar_split([tar_split(tar)])
+    assert [entry.path for entry in whole.entries] == paths
+    assert whole.problems == split.problems == ()
+    assert whole.remarks == split.remarks
+    assert bool(whole.remarks) == (case != "no end blocks")
+    assert [entry.path for entry in split.entries] == paths
+    assert whole.tar_bytes == split.tar_bytes == len(tar)
+
+
+def test_an_extension_header_at_the_end_is_a_remark() -> None:
+    """Go's archive/tar takes it for the end of the tar."""
+    contents = read(tar_with(info("a"))[:512] + tar_with(info("n" * 200))[:1024])
+    assert [entry.path for entry in contents.entries] == ["/a"]
+    assert (contents.problems, len(contents.remarks)) == ((), 1)
+
+
+def test_a_payload_cut_short_is_a_problem() -> None:
+    """A missing byte of payload is no missing padding."""
+    assert read(tar_with(info("a", size=600))[: 512 + 599]).problems
+
+
+def test_global_headers_are_skipped() -> None:
+    """`git archive` writes a pax global header: it is no entry, and drops pending extension headers as Go does."""
+    made = tarfile.TarInfo.create_pax_global_header({"comment": "0" * 40})
+    tar = made + tar_with(info("a", size=3))
+    contents = read(tar)
+    assert [entry.path for entry in contents.entries] == ["/a"]
+    assert (contents.problems, contents.remarks, contents.tar_bytes) == ((), (), len(tar))
+    long_name = tar_with(info("n" * 200))[: 3 * 512]
+    assert [entry.path for entry in read(long_name[:1024] + made + tar_with(info("b"))).entries] == ["/b"]
+    broken = bytearray(made)
+    broken[512] = ord("x")
+    assert read(bytes(broken) + tar_with(info("a"))).problems
+
+
+def test_tar_split_of_a_global_header() -> None:
+    """tar-split has an entry line for a global header, between its data and its padding."""
+    made = tarfile.TarInfo.create_pax_global_header({"comment": "0" * 40})
+    tar = tar_with(info("a", size=3))
+    used = 512 + made[512:].index(b"\n") + 1
+    lines = [
+        {"type": 2, "payload": base64.b64encode(made[:used]).decode()},
+        {"type": 1, "name": "pax_global_header"},
+        {"type": 2, "payload": base64.b64encode(made[used:] + tar[:512]).decode()},
+        {"type": 1, "name": "a", "size": 3, "payload": base64.b64encode(bytes(8)).decode()},
+        {"type": 2, "payload": base64.b64encode(tar[515:]).decode()},
+    ]
+    split = read_tar_split([gzip.compress("\n".join(map(json.dumps, lines)).encode())])
+    assert (split.problems, split.remarks) == ((), ())
+    assert [(entry.path, entry.size) for entry in split.entries] == [("/a", 3)]
+    assert split.tar_bytes == len(made + tar)
+
+
+def test_a_trailing_slash_makes_a_folder_only_in_old_tars() -> None:
+    """Go reads type NUL with a slash as a folder, and type 0 with a slash as a file."""
+    new = tar_with(info("reg", size=3))
+    slash = bytearray(new)
+    slash[3:4] = b"/"
+    old = bytearray(slash)
+    old[156:157] = b"\0"
+    assert [(entry.path, entry.type) for entry in read(resummed(slash)).entries] == [("/reg", "file")]
+    assert [(entry.path, entry.type) for entry in read(resummed(old)).entries] == [("/reg", "dir")]
+
+
+def resummed(tar: bytearray) -> bytes:
+    """Set the first header's checksum."""
+    tar[148:156] = b" " * 8
+    tar[148:156] = b"%06o\0 " % sum(tar[:512])
+    return bytes(tar)
+
+
+@pytest.mark.parametrize("cut", [1, 511, 513, 1100, 2047])
+def test_truncation_is_a_problem(cut: int) -> None:
     """A tar cut inside a header or a file is reported."""
     tar = tar_with(info("a", size=600), info("b", size=600))
     assert read(tar[:cut]).problems
 
 
 def test_every_flipped_header_byte_is_noticed() -> None:
-    """A header whose bytes do not add up ends the reading with a breach."""
+    """A header whose bytes do not add up ends the reading with a problem."""
     tar = bytearray(tar_with(info("a")))
     for at in (0, 100, 130, 156, 300):
         broken = bytes(tar[:at] + bytes([tar[at] ^ 0x55]) + tar[at + 1 :])
@@ -194,7 +290,7 @@ def tar_split(tar: bytes) -> bytes:
     """What Docker keeps of a layer: its headers and padding in base64, and a line with a checksum for each payload."""
     lines: list[dict[str, object]] = []
     raw, at = b"", 0
-    with tarfile.open(fileobj=io.BytesIO(tar)) as reader:
+    with tarfile.open(fileobj=io.BytesIO(tar + bytes(10240))) as reader:
         for member in reader:
             raw += tar[at : member.offset_data]
             size = member.size if member.isreg() else 0
@@ -236,6 +332,6 @@ def test_a_record_and_its_files_make_the_tar_again() -> None:
     "data",
     [b"", b"not gzip", gzip.compress(b"not json\n", mtime=0), gzip.compress(b'{"type":2,"payload":"AAAA"}\n', mtime=0)],
 )
-def test_broken_tar_split_is_a_breach(data: bytes) -> None:
+def test_broken_tar_split_is_a_problem(data: bytes) -> None:
     """A tar-split file that is none, or stops early, is reported and never raises anything else."""
     assert read_tar_split([data]).problems
