@@ -45,15 +45,17 @@ class Duplicates(Value):
     Attributes:
         groups: largest first.
         bytes: what one copy of each content would save.
-        total_bytes: Σ file content of all distinct layers examined.
-        verified: True if contents were compared by SHA-256. CRC-64 finds equal content among honest files; it is no
-            proof against files that were made to collide.
+        total_bytes: Σ file content of all distinct layers looked at.
+        verified: whether contents were compared by SHA-256. CRC-64 finds equal content among honest files; it is no
+            proof against somebody who wants two files to look alike.
+        unknown: images that could not be read, with the reason; they are not compared.
     """
 
     groups: tuple[Duplicate, ...] = field(repr=False)
     bytes: int
     total_bytes: int
     verified: bool
+    unknown: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -73,6 +75,7 @@ class Duplicates(Value):
             notes.append(f"{len(self.groups) - _ROWS} more groups")
         if not self.verified:
             notes.append("compared by size and checksum; verify=True compares by SHA-256")
+        notes += self.unknown
         columns = ("could save", "size", "copies", "one of them")
         return Table("Same content, stored more than once", columns, rows, notes=notes)
 
@@ -89,7 +92,7 @@ def image_duplicates(backend: Backend, refs: Any = None, *, verify: bool = False
 
 
 def _duplicates(index: Index, refs: Any, *, verify: bool) -> Duplicates:
-    records = index.records(refs)
+    records = index.readable(index.records(refs), strict=refs is not None)
     owner: dict[str, tuple[ImageRecord, int]] = {}
     for record in records:
         for number, chain in enumerate(index.chains(record)):
@@ -117,7 +120,7 @@ def _duplicates(index: Index, refs: Any, *, verify: bool) -> Duplicates:
         if layers > 1:
             groups.append(Duplicate(identity, size, tuple(copies), size * (layers - 1)))
     groups.sort(key=lambda group: (-group.bytes, group.content_id))
-    return Duplicates(tuple(groups), sum(group.bytes for group in groups), total, names.verified)
+    return Duplicates(tuple(groups), sum(group.bytes for group in groups), total, names.verified, tuple(index.unknown))
 
 
 class _Names:

@@ -151,25 +151,27 @@ def image_savings(backend: Backend, refs: Any = None, *, containers: bool = True
 
 
 def savings_of(index: Index, refs: Any = None, *, containers: bool = True) -> Savings:
-    """Measure savings with an index."""
-    records = index.records(refs)
+    """Return the same from an index."""
+    meant = index.records(refs)
+    records = index.readable(meant, strict=refs is not None)
     content = index.content(records)
-    disk = index.disk(records)
+    disk = index.disk(meant)
     count: dict[str, int] = {}
     for record in records:
         for chain in index.chains(record):
             count[chain] = count.get(chain, 0) + 1
     images = tuple(_cost(record, index, count, content) for record in records)
     copies = {cost.image_id: cost.full_copy_bytes for cost in images}
-    records_disk = index.image_disk(records)
+    records_disk = index.image_disk(meant)
     total = None if disk is None or records_disk is None else sum(disk.values()) + records_disk
-    unknown = [] if total is not None else [f"bytes on disk: {index.why}"]
+    unknown = list(index.unknown)
+    unknown += [] if total is not None else [f"bytes on disk: {index.reason}"]
     costs: tuple[ContainerCost, ...] = ()
     if containers:
-        costs, why = _containers(index, copies)
+        costs, reason = _containers(index, copies)
         parts = [cost.disk_bytes for cost in costs]
         if None in parts:
-            unknown += [why] if total is not None else []
+            unknown += [reason] if total is not None else []
             unknown.append("full copies are counted without what the containers wrote")
             total = None
         elif total is not None:
@@ -195,8 +197,8 @@ def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: 
 
 
 def _containers(index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
-    """Return the costs of the containers of these images, and the reason if one cannot be measured."""
-    costs, why = [], ""
+    """The containers of these images, and why one of them could not be weighed."""
+    costs, reason = [], ""
     for record in index.backend.list_containers(all=True, filters={}):
         if record.image_id not in images:
             continue
@@ -207,6 +209,6 @@ def _containers(index: Index, images: Mapping[str, int]) -> tuple[tuple[Containe
             parts = (own.disk, own.log_bytes, own.overhead)
             costs.append(ContainerCost(record.name, record.image_id, sum(parts), *parts, own.copied))
         except OSError as exc:
-            why = f"bytes on disk of container {record.name}: {exc.strerror or exc}"
+            reason = f"bytes on disk of container {record.name}: {exc.strerror or exc}"
             costs.append(ContainerCost(record.name, record.image_id, None))
-    return tuple(costs), why
+    return tuple(costs), reason

@@ -77,10 +77,10 @@ class Reclaim(Value):
 
     Attributes:
         bytes: file content of the layers that nothing else needs.
-        disk_bytes: blocks of these layers and of the engine's records; None if the store cannot be read.
-        images: IDs of the images that would be removed.
-        layers: chain IDs of the layers that would be removed.
-        kept: (image ID, reason) of images that would stay.
+        disk_bytes: blocks of them and of the engine's records, or None where the store cannot be read.
+        images: IDs of the images that would go.  layers: their chain IDs.
+        kept: (image ID, why it or its layers stay).
+        unknown: images that could not be read, with the reason; their file content is not in `bytes`.
     """
 
     bytes: int
@@ -88,6 +88,7 @@ class Reclaim(Value):
     images: tuple[str, ...]
     layers: tuple[str, ...]
     kept: tuple[tuple[str, str], ...]
+    unknown: tuple[str, ...] = ()
 
     def table(self) -> Table:
         """Return the sums, and what stays."""
@@ -98,9 +99,9 @@ class Reclaim(Value):
             ("disk freed", bytes_cell(self.disk_bytes)),
             ("images", len(self.images)),
             ("layers", len(self.layers)),
-            *((f"stays: {image.partition(':')[2][:12] or image}", why) for image, why in self.kept),
+            *((f"stays: {image.partition(':')[2][:12] or image}", reason) for image, reason in self.kept),
         ]
-        return Table("Removing them would free", ("what", "how much"), rows)
+        return Table("Removing them would free", ("what", "how much"), rows, notes=self.unknown)
 
     def _repr_html_(self) -> str:
         return self.table().to_html()
@@ -125,15 +126,15 @@ def image_reclaim(backend: Backend, refs: Any = None) -> Reclaim:
 
 
 def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
-    """Predict a removal with an index."""
-    asked = None if refs is None else index.records(refs)
+    """Return the same from an index."""
+    requested = None if refs is None else index.records(refs)
     everything = index.records(None, all=True)
     containers = index.backend.list_containers(all=True, filters={})
     used: dict[str, str] = {}
     for row in containers:
         used.setdefault(row.image_id, row.name)
-    named = {record.id for record in (everything if asked is None else asked)}
-    named_else = {record.id: _other_names(record, index.asked[record.id]) for record in asked or ()}
+    named = {record.id for record in (everything if requested is None else requested)}
+    named_else = {record.id: _other_names(record, index.requested[record.id]) for record in requested or ()}
     free = {identity for identity in named if identity not in used and not named_else.get(identity)}
     leaving = _with_parents(everything, free, used)
     going = [record for record in everything if record.id in leaving]
@@ -145,19 +146,22 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
             kept.append((record.id, f"also named {', '.join(names)}"))
         elif record.id not in leaving and record.refs:
             kept.append((record.id, "not asked for"))
-    stays = {chain for record in everything if record.id not in leaving for chain in index.chains(record)}
+    stays = {chain for record in everything if record.id not in leaving for chain in index.stored(record)}
     known = {record.id for record in everything}
     for row in containers:
         if row.image_id not in known:  # its image was removed by force, and the layers below the container were not
             stays.update(index.store.under(row.id) if index.store else ())
             if row.image_id:  # a container made from a root folder has no image
                 kept.append((row.image_id, f"container {row.name} still has its layers"))
-    content = index.content(going)
-    gone = [chain for chain in content if chain not in stays]
+    content = index.content(index.readable(going, strict=refs is not None))
+    gone = list(dict.fromkeys(chain for record in going for chain in index.chains(record) if chain not in stays))
     disk = index.disk(going)
     records_disk = index.image_disk(going)
-    freed = None if disk is None or records_disk is None else sum(disk[chain] for chain in gone) + records_disk
-    return Reclaim(sum(content[c] for c in gone), freed, tuple(r.id for r in going), tuple(gone), tuple(kept))
+    freed = None
+    if disk is not None and records_disk is not None:
+        freed = sum(size for chain, size in disk.items() if chain not in stays) + records_disk
+    size = sum(content.get(chain, 0) for chain in gone)
+    return Reclaim(size, freed, tuple(r.id for r in going), tuple(gone), tuple(kept), tuple(index.unknown))
 
 
 def _other_names(record: ImageRecord, asked: Sequence[str]) -> list[str]:

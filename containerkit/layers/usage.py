@@ -126,7 +126,7 @@ def container_usage(backend: Backend, container_id: str) -> RwLayer:
     index = Index(backend)
     own = index.store.containers.get(container_id) if index.store else None
     if own is None:
-        why = index.why or "its read-write layer is not in the store that can be read"
+        why = index.reason or "its read-write layer is not in the store that can be read"
         return RwLayer(None, None, reported, None, None, reason=why)
     try:
         content, files = _content(own.files)

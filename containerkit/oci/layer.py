@@ -192,7 +192,7 @@ class Entries:
             self.problems.append(f"{self._limit} entries or more")
             self.entries.clear()
             return False
-        entry = None if member.kind == "global" else _entry_of(member, self.problems, self.remarks, content_id)
+        entry = _entry_of(member, self.problems, self.remarks, content_id)
         if entry is not None:
             self.entries.append(entry)
             if entry.type == "symlink":
@@ -207,7 +207,9 @@ class Entries:
 
 
 def _entry_of(member: Member, problems: list[str], remarks: list[str], content_id: str | None) -> FileEntry | None:
-    """Return the entry that a tar member stands for; None, and note a problem, if it has no place in a tree."""
+    """Return the entry that a tar member stands for; None if it has no place in a tree."""
+    if member.kind == "global":
+        return None
     path = clean_path(member.name)
     if "\0" in path:
         problems.append(f"entry {member.name!r} has a NUL in its name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +15,9 @@ from .graph import RwDir, Store, StoreLayer
 
 __all__ = ["containerd_store"]
 
-_SMALL = 1 << 20  # bytes; manifests and configs are far smaller, and layers are not parsed
-#: Folder of containerd: inside Docker's root, or beside it if containerd runs as a service of its own.
+_SMALL = 1 << 20  # bytes; manifests and configs are far smaller, and no layer is looked into
+_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+#: Where containerd lies: in Docker's own root, or beside it where it runs as a service of its own.
 _PLACES = ("{docker}/containerd/daemon", "{root}/var/lib/containerd")
 
 
@@ -39,6 +41,8 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
     diffs: dict[str, tuple[str, Path]] = {}  # chain ID -> (diff ID, blob)
     images: dict[str, tuple[Path, ...]] = {}
     configs: dict[str, Path] = {}
+    native: set[str] = set()  # images with a config of this machine's platform, which the engine shows
+    chains: dict[str, tuple[str, ...]] = {}
     for digest in documents:
         found: list[Path] = []
         for manifest, document in _manifests(digest, documents):
@@ -47,8 +51,14 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
                 continue
             ids = config.get("rootfs", {}).get("diff_ids", [])
             for chain, diff, layer in zip(chain_ids(ids), ids, document["layers"], strict=False):
-                diffs.setdefault(chain, (diff, blobs / layer["digest"].removeprefix("sha256:")))
-            configs.setdefault(digest, blobs / document["config"]["digest"].removeprefix("sha256:"))
+                blob = blobs / layer["digest"].removeprefix("sha256:")
+                if chain in snapshots or blob.exists():
+                    diffs.setdefault(chain, (diff, blob))
+                    chains[digest] = (*chains.get(digest, ()), chain)
+            if digest not in configs or (config.get("architecture") == _ARCHITECTURE and digest not in native):
+                configs[digest] = blobs / document["config"]["digest"].removeprefix("sha256:")
+            if config.get("architecture") == _ARCHITECTURE:
+                native.add(digest)
             found += [blobs / one.removeprefix("sha256:") for one in (manifest, document["config"]["digest"])]
         if found:
             images[digest] = tuple(dict.fromkeys((blobs / digest.removeprefix("sha256:"), *found)))
@@ -64,7 +74,10 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
             first, below = snapshots.get(f"{snapshot}-init", (None, parent))
             own_records = (own, first) if first else (own,)
             containers[snapshot] = RwDir(snapshot, folder, folder / "fs", logs, own_records, parent=below)
-    return Store(docker, driver, True, layers, containers, images, configs)
+    for chain, (diff, blob) in diffs.items():
+        if chain not in layers:  # of a platform that was not unpacked: the blob is all there is
+            layers[chain] = StoreLayer(chain, diff, blob, blob, None, blob=blob)
+    return Store(docker, driver, True, layers, containers, images, configs, chains)
 
 
 def _snapshots(folder: Path) -> dict[str, tuple[Path, str]]:

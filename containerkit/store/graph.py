@@ -127,7 +127,8 @@ class Store:
     Attributes:
         shares_layers: True if a layer of several images is stored once (overlay), False if copied in full (vfs).
         images: image ID -> the engine's own records of it, and the full copies made of it for user namespaces.
-        configs: image ID -> its config document, if the store has it as a file.
+        configs: image ID -> its config document, where the store has it as a file.
+        chains: image ID -> chain IDs of the layers of all its platforms, where an image may have several.
     """
 
     root: Path
@@ -137,6 +138,7 @@ class Store:
     containers: Mapping[str, RwDir]
     images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     configs: Mapping[str, Path] = field(default_factory=dict)
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def under(self, container: str) -> Iterator[str]:
         """Return the chain IDs of the layers below a container, the top one first."""

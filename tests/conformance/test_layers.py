@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+import tarfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -82,6 +84,26 @@ def test_disk_bytes_are_what_the_store_grew_by(engine: ck.Engine, store: Any, lo
     assert savings.ratio == pytest.approx(COUNT * (BASE + ADDED) / (BASE + COUNT * ADDED))
     assert {image.shared_bytes for image in savings.images} == {BASE}
     assert {image.unique_bytes for image in savings.images} == {ADDED}
+
+
+def without_padding(tar: bytes, last: int) -> bytes:
+    """Cut a tar behind the payload of its last file, as `umoci insert` writes a layer."""
+    with tarfile.open(fileobj=io.BytesIO(tar)) as reader:
+        return tar[: reader.getmembers()[-1].offset_data + last]
+
+
+def test_unusual_tars_are_read_as_the_engine_reads_them(engine: ck.Engine, load: Callable[..., str]) -> None:
+    """A layer without padding and one with a pax global header are loaded, read and counted with all images."""
+    header = tarfile.TarInfo.create_pax_global_header({"comment": "0" * 40})
+    plain = ImageBuilder().layer(files={"a": os.urandom(1000)}).layer(files={"b": os.urandom(700)})
+    cut = without_padding(plain.layers[1].tar, 700)
+    ref = load(ImageBuilder().raw_layer(header + plain.layers[0].tar).raw_layer(cut))
+    stack = engine.layers(ref)
+    assert [(entry.path, entry.size) for entry in stack.files() if entry.type == "file"] == [("/a", 1000), ("/b", 700)]
+    assert engine.savings(ref, containers=False).logical_bytes == 1700
+    assert engine.reclaimable(ref).bytes == 1700
+    for question in (engine.savings, engine.reclaimable, engine.duplicates, engine.disk_usage):
+        assert not [note for note in question().unknown if ref in note]
 
 
 def test_full_copies_are_what_copies_take(engine: ck.Engine, load: Callable[..., str], tmp_path: Path) -> None:

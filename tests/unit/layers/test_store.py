@@ -149,11 +149,12 @@ def test_what_may_not_be_read_is_unknown(tmp_path: Path, monkeypatch: pytest.Mon
         raise PermissionError(13, "Permission denied")
 
     index = Index.__new__(Index)
-    index.store, index.why = podman_store(podman(tmp_path, "overlay"), "overlay"), ""
+    index.store, index.reason = podman_store(podman(tmp_path, "overlay"), "overlay"), ""
     monkeypatch.setattr("containerkit.store.graph.disk_bytes", refused)
+    index._chains = {}
     record = ImageRecord("sha256:i", (), (), 0, 0.0, {}, diff_ids=DIFFS)
     assert index.image_disk([record]) is None
-    assert "Permission denied" in index.why
+    assert "Permission denied" in index.reason
     assert index.disk([record]) is None
 
 
