@@ -197,7 +197,7 @@ def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: 
 
 
 def _containers(index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:
-    """The containers of these images, and why one of them could not be weighed."""
+    """Return the containers of these images, and the reason if the size of one is unknown."""
     costs, reason = [], ""
     for record in index.backend.list_containers(all=True, filters={}):
         if record.image_id not in images:

@@ -126,14 +126,14 @@ def container_usage(backend: Backend, container_id: str) -> RwLayer:
     index = Index(backend)
     own = index.store.containers.get(container_id) if index.store else None
     if own is None:
-        why = index.reason or "its read-write layer is not in the store that can be read"
-        return RwLayer(None, None, reported, None, None, reason=why)
+        reason = index.reason or "its read-write layer is not in the store that can be read"
+        return RwLayer(None, None, reported, None, None, reason=reason)
     try:
         content, files = _content(own.files)
         return RwLayer(content, own.disk, reported, own.log_bytes, own.overhead, own.copied, files)
     except OSError as exc:
-        why = f"this user may not read the layer: {exc.strerror or exc}"
-        return RwLayer(None, None, reported, None, None, reason=why)
+        reason = f"this user may not read the layer: {exc.strerror or exc}"
+        return RwLayer(None, None, reported, None, None, reason=reason)
 
 
 def _content(folder: Path) -> tuple[int, int]:
@@ -159,10 +159,10 @@ def engine_usage(backend: Backend) -> DiskUsage:
     in_containers = None if None in sizes else sum(size for size in sizes if size is not None)
     on_disk = None if saved.disk_bytes is None or in_containers is None else saved.disk_bytes - in_containers
     claimed, written, reclaimable = said.images, said.containers, said.reclaimable
-    why = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes)
+    reason = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes)
     return DiskUsage(
         (
-            DiskClaim("images", claimed, saved.unique_bytes, on_disk, why),
+            DiskClaim("images", claimed, saved.unique_bytes, on_disk, reason),
             DiskClaim("containers", written, None, in_containers, _containers_differ(written, in_containers)),
             DiskClaim("reclaimable images", reclaimable, free.bytes, free.disk_bytes, _free(reclaimable, free.bytes)),
         ),

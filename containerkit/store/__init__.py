@@ -24,9 +24,9 @@ __getattr__, __dir__ = loading(__name__, {"disk": ("disk_bytes",), "graph": ("Rw
 def open_store(backend: Backend) -> tuple[Store | None, str]:
     """Return the store of an engine on this machine, or None, and the reason why it cannot be read."""
     info = backend.first_info()
-    root, why = engine_root(backend.url)
+    root, reason = engine_root(backend.url)
     if root is None:
-        return None, why
+        return None, reason
     folder = root / info.root_dir.lstrip("/")
     try:
         if info.image_store == "containerd":
