@@ -21,7 +21,7 @@ from ..errors import (
 from ..spec import ContainerSpec, NetworkAttachment
 from . import _json, _parse
 from ._files import FileVerbs
-from ._http import path, recast
+from ._http import path, recast, short
 from ._peer import surely_missing
 from ._processes import ProcessVerbs
 from ._render import container_body, container_query, query_filters
@@ -60,6 +60,7 @@ class ContainerVerbs(ProcessVerbs, FileVerbs):
         if lost := list(self._ignored_options(spec)):
             raise Unsupported(f"{doing}: this engine ignores {', '.join(lost)}")
         self._refuse_missing_sources(spec, doing)
+        self._refuse_unreachable_ports(spec, doing)
         body = container_body(spec, self._stored_name(spec.image), unlimited_swap=self._swap_at_create)
         later = self._adapt(spec, body)
         params = container_query(spec)
@@ -102,13 +103,21 @@ class ContainerVerbs(ProcessVerbs, FileVerbs):
         except ImageNotFound:
             return recast(exc, ImageNotFound, f'{doing}: no image {spec.image} here; pull it, or use pull="missing"')
         if source := self._missing_source(spec):
-            return recast(exc, NotFound, f"{doing}: no {source} on the engine's machine to bind; make it first")
+            return recast(exc, NotFound, f"{doing}: no {source} on the engine's machine to bind; create it first")
         for attachment in spec.networks:
             if not self._exists(attachment.name):
                 return recast(exc, NetworkNotFound, f"{doing}: no network {attachment.name}; create it first")
         if spec.platform and exc.status == 404:
             return recast(exc, ImageNotFound, f"{doing}: the image is not here for {spec.platform}")
         return exc
+
+    def _refuse_unreachable_ports(self, spec: ContainerSpec, doing: str) -> None:
+        """Raise Unsupported if all networks are internal: the engine accepts ports and does not publish them there."""
+        if spec.publish and spec.networks and all(self.inspect_network(n.name).internal for n in spec.networks):
+            names = ", ".join(attachment.name for attachment in spec.networks)
+            raise Unsupported(
+                f"{doing}: ports cannot be published, because the network is internal ({names}); add another network"
+            )
 
     def _missing_source(self, spec: ContainerSpec) -> str:
         """Return the first bind mount's source that is known to be missing, or ""."""
@@ -169,12 +178,12 @@ class ContainerVerbs(ProcessVerbs, FileVerbs):
         return missing + [f"ulimits {u.name}" for u in spec.ulimits if (u.name, u.soft, u.hard) not in limits]
 
     def inspect_container(self, ref: str, *, size: bool = False) -> ContainerRecord:
-        doing = f"inspecting container {ref}"
+        doing = f"inspecting container {short(ref)}"
         try:
             raw = self._object("GET", path("/containers/{}/json", ref), doing, params={"size": size or None})
         except EngineError as exc:
             if exc.status == 404:
-                raise recast(exc, ContainerNotFound, f"no container {ref}") from exc
+                raise recast(exc, ContainerNotFound, f"no container {short(ref)}") from exc
             raise
         image = self._familiar(_json.text(_json.mapping(raw.get("Config")).get("Image")))
         return self._read(doing, lambda raw: _parse.container(raw, image), raw)

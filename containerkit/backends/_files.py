@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import EngineError, NotFound
 from ..streams import ByteStream
 from . import _json, _parse
-from ._http import path
+from ._http import path, short
 from ._lifecycle import LifecycleVerbs
 from .base import Change, PathStat
 
@@ -22,21 +22,21 @@ class FileVerbs(LifecycleVerbs):
         return ref
 
     def diff_container(self, ref: str) -> tuple[Change, ...]:
-        doing = f"comparing container {ref} with its image"
+        doing = f"comparing container {short(ref)} with its image"
         try:  # an empty difference is null
             return self._read(doing, _parse.changes, self._json("GET", path("/containers/{}/changes", ref), doing))
         except EngineError as exc:
             raise self._explain(exc, ref, doing) from exc
 
     def export_container(self, ref: str) -> ByteStream:
-        doing = f"exporting container {ref}"
+        doing = f"exporting container {short(ref)}"
         try:
             return self._tar(self._open("GET", path("/containers/{}/export", ref), doing, slow=True), doing)
         except EngineError as exc:
             raise self._explain(exc, ref, doing) from exc
 
     def put_archive(self, ref: str, path: str, data: bytes | Iterable[bytes]) -> None:
-        doing = f"copying into container {ref} at {path}"
+        doing = f"copying into container {short(ref)} at {path}"
         try:
             self._call(
                 "PUT",
@@ -59,7 +59,7 @@ class FileVerbs(LifecycleVerbs):
         return NotFound(f"{doing}: no {path} in the container", status=404, explanation=exc.explanation)
 
     def get_archive(self, ref: str, path: str) -> tuple[PathStat, ByteStream]:
-        doing = f"copying {path} from container {ref}"
+        doing = f"copying {path} from container {short(ref)}"
         try:
             response = self._open("GET", _archive_of(ref), doing, params={"path": path}, slow=True)
         except EngineError as exc:
@@ -72,7 +72,7 @@ class FileVerbs(LifecycleVerbs):
         return found, self._tar(response, doing)
 
     def stat_path(self, ref: str, path: str) -> PathStat | None:
-        doing = f"looking at {path} in container {ref}"
+        doing = f"looking at {path} in container {short(ref)}"
         response = self._call("HEAD", _archive_of(ref), doing, params={"path": path}, accept=(404, 400, 500))
         if response.status < 300:
             return self._read(doing, _parse.path_stat, response.headers.get(_STAT_HEADER, ""))
@@ -84,7 +84,7 @@ class FileVerbs(LifecycleVerbs):
     def commit_container(
         self, ref: str, *, image: str, message: str, author: str, pause: bool, changes: Sequence[str]
     ) -> str:
-        doing = f"committing container {ref}"
+        doing = f"committing container {short(ref)}"
         repository, tag = self._repository_and_tag(image) if image else (None, None)
         params = {
             "container": ref,

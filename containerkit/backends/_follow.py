@@ -1,4 +1,4 @@
-"""A followed log that ends when its container does, and misses nothing, whatever the engine's own does."""
+"""A followed log that ends when its container does, and has every line, where the engine's own may not."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterator
 from ..errors import ContainerKitError, EngineTimeout, NotFound
 from ..streams import Output, OutputStream
 
-_LOOK = 1.0  # seconds of silence before the container is looked at
+__all__ = ["Followed"]
+
+_SILENCE = 1.0  # seconds without output after which the state of the container is read
 
 
 class Followed:
-    """A stream with somebody beside it who looks whether the container still runs.
+    """Reads a followed log, while a thread watches whether the container still runs.
 
     Args:
-        follow: opens the engine's own followed log; EngineTimeout says that nothing has been written yet.
-        read: opens the same log, unfollowed.
-        runs: whether the container runs.
-        whole: the log is asked for from its beginning, so that what is missing at the end can be told.
+        follow: open the engine's followed log. EngineTimeout means that nothing has been written yet.
+        read: open the same log without following it.
+        runs: return whether the container runs.
+        whole: the log is read from its beginning, so lines missing at its end can be found.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Followed:
         stream = self._open()
         if self._closed:
             return
-        if stream is None:  # it ended without a word that could be followed
+        if stream is None:  # the container ended before its log could be followed
             with self._read() as written:
                 yield from written
             return
@@ -61,7 +63,7 @@ class Followed:
             yield from self._rest(seen)
 
     def _open(self) -> OutputStream | None:
-        """The followed log, once it answers; None if the container ended, or the reader left, before it did."""
+        """Return the followed log once it answers, or None if the container ended or the reader closed before."""
         while not self._closed:
             try:
                 self._stream = self._follow()
@@ -75,7 +77,7 @@ class Followed:
         return None
 
     def _rest(self, seen: dict[str, int]) -> Iterator[Output]:
-        """What the log holds beyond what came."""
+        """Yield the part of the log that the followed one did not have."""
         with contextlib.suppress(NotFound), self._read() as whole:
             for output in whole:
                 known = min(seen[output.stream], len(output.data))
@@ -84,23 +86,24 @@ class Followed:
                     yield Output(output.stream, output.data[known:])
 
     def _watch(self, stream: OutputStream) -> None:
-        quiet = 0
-        while not self._ended.wait(_LOOK):
-            if time.monotonic() - self._last < _LOOK:
-                quiet = 0
+        """Close the log when the container has not run for two looks, each after a second of silence."""
+        stopped = 0
+        while not self._ended.wait(_SILENCE):
+            if time.monotonic() - self._last < _SILENCE:
+                stopped = 0
                 continue
             try:
-                quiet = 0 if self._runs() else quiet + 1
+                stopped = 0 if self._runs() else stopped + 1
             except NotFound:
-                quiet += 1
+                stopped += 1
             except ContainerKitError:
-                continue  # the reader meets the same and tells it
-            if quiet >= 2:
+                continue  # the reader gets the same error and raises it
+            if stopped >= 2:
                 stream.close()
                 return
 
     def close(self) -> None:
-        """End it from any thread."""
+        """End the log, from any thread."""
         self._closed = True
         self._ended.set()
         if self._stream is not None:

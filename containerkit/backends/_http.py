@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
@@ -17,12 +18,13 @@ from ._retry import is_transient, retry_transient
 from .base import REQUEST_LABEL, Backend, Capability, EngineInfo
 from .transport import Request, Response, StreamResponse, Transport, UpgradeResponse
 
-__all__ = ["REQUEST_LABEL", "HttpBackend", "path", "recast"]
+__all__ = ["REQUEST_LABEL", "HttpBackend", "path", "recast", "short"]
 
 log = logging.getLogger("containerkit")
 
 T = TypeVar("T")
 _E = TypeVar("_E", bound=EngineError)
+_WHOLE_ID = re.compile(r"[0-9a-f]{64}")
 _JSON = {"Content-Type": "application/json"}
 _NOT_MODIFIED = 304
 #: A tar archive ends with this many zero bytes.
@@ -32,6 +34,11 @@ _TAR_END = 1024
 def path(template: str, *parts: str) -> str:
     """Return the path with each part quoted, except for the slash and colon of image names."""
     return template.format(*(quote(part, safe="/:@") for part in parts))
+
+
+def short(ref: str) -> str:
+    """Return what messages call a container or image: its name, or 12 digits of its ID."""
+    return ref[:12] if _WHOLE_ID.fullmatch(ref) else ref
 
 
 def recast(exc: EngineError, kind: type[_E], message: str) -> _E:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,6 +61,8 @@ class ImageVerbs(RegistryVerbs):
 
     def list_images(self, *, all: bool, filters: Mapping[str, Sequence[str]]) -> tuple[ImageRecord, ...]:
         doing = "listing images"
+        if "reference" in filters:
+            filters = {**filters, "reference": [pattern_of(pattern) for pattern in filters["reference"]]}
         params = {"all": all, "filters": query_filters(filters)}
 
         def request() -> list[dict[str, Any]]:
@@ -188,3 +191,21 @@ class ImageVerbs(RegistryVerbs):
         answer = self._object("POST", "/images/prune", doing, params={"filters": query_filters(query)}, slow=True)
         deleted = [_json.mapping(row).get("Deleted") for row in _json.sequence(answer.get("ImagesDeleted"))]
         return tuple(map(_parse.image_id, filter(None, deleted))), _json.number(answer.get("SpaceReclaimed"))
+
+
+def pattern_of(pattern: str) -> str:
+    """Return a pattern of the filter `reference` without what familiar names leave out."""
+    return pattern.removeprefix("docker.io/").removeprefix("library/")
+
+
+def matches(pattern: str, ref: str) -> bool:
+    """Return whether a pattern of the filter `reference` matches a name, with or without its tag, as Docker does.
+
+    A wildcard does not match a slash.
+    """
+    parts = pattern_of(pattern).split("/")
+    for name in (ref, ref.rpartition(":")[0]):
+        found = name.split("/")
+        if len(found) == len(parts) and all(map(fnmatch.fnmatchcase, found, parts)):
+            return True
+    return False

@@ -19,7 +19,7 @@ from ..errors import (
 from ..spec import ResourceLimits
 from ..streams import Deadline
 from . import _json
-from ._http import HttpBackend, path, recast
+from ._http import HttpBackend, path, recast, short
 from ._render import limits_body
 
 _RUNNING = ("running", "paused", "restarting")
@@ -41,7 +41,7 @@ class LifecycleVerbs(HttpBackend):
         try:
             record = self.inspect_container(ref)
         except ContainerNotFound:
-            return recast(exc, ContainerNotFound, f"{doing}: no container {ref}")
+            return recast(exc, ContainerNotFound, f"{doing}: no container {short(ref)}")
         if allowed and record.status not in allowed:
             return WrongState(
                 f"{doing}: it is {record.status}; it must be {' or '.join(allowed)}",
@@ -58,7 +58,7 @@ class LifecycleVerbs(HttpBackend):
             raise self._explain(exc, ref, doing, *allowed) from exc
 
     def start_container(self, ref: str) -> None:
-        doing = f"starting container {ref}"
+        doing = f"starting container {short(ref)}"
         try:
             self._call("POST", path("/containers/{}/start", ref), doing, slow=True)
         except EngineError as exc:
@@ -68,22 +68,22 @@ class LifecycleVerbs(HttpBackend):
             raise error from exc
 
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
-        self._change(ref, "stop", f"stopping container {ref}", params={"t": timeout}, slow=True)
+        self._change(ref, "stop", f"stopping container {short(ref)}", params={"t": timeout}, slow=True)
 
     def restart_container(self, ref: str, *, timeout: int | None) -> None:
-        self._change(ref, "restart", f"restarting container {ref}", params={"t": timeout}, slow=True)
+        self._change(ref, "restart", f"restarting container {short(ref)}", params={"t": timeout}, slow=True)
 
     def kill_container(self, ref: str, *, signal: str) -> None:
-        self._change(ref, "kill", f"killing container {ref}", "running", "paused", params={"signal": signal})
+        self._change(ref, "kill", f"killing container {short(ref)}", "running", "paused", params={"signal": signal})
 
     def pause_container(self, ref: str) -> None:
-        self._change(ref, "pause", f"pausing container {ref}", "running")
+        self._change(ref, "pause", f"pausing container {short(ref)}", "running")
 
     def unpause_container(self, ref: str) -> None:
-        self._change(ref, "unpause", f"unpausing container {ref}", "paused")
+        self._change(ref, "unpause", f"unpausing container {short(ref)}", "paused")
 
     def rename_container(self, ref: str, name: str) -> None:
-        doing = f"renaming container {ref} to {name}"
+        doing = f"renaming container {short(ref)} to {name}"
         try:
             self._call("POST", path("/containers/{}/rename", ref), doing, params={"name": name})
         except EngineError as exc:
@@ -93,7 +93,7 @@ class LifecycleVerbs(HttpBackend):
             raise self._explain(exc, ref, doing) from exc
 
     def update_container(self, ref: str, limits: ResourceLimits, restart: str | None) -> tuple[str, ...]:
-        doing = f"updating container {ref}"
+        doing = f"updating container {short(ref)}"
         body = limits_body(limits, unlimited_swap=self._swap_at_update)
         if limits.memory is not None and limits.memory_swap is None:
             body |= self._swap_beside(ref, limits.memory)
@@ -117,12 +117,14 @@ class LifecycleVerbs(HttpBackend):
         if both <= 0:
             return {"MemorySwap": self._swap_at_update}
         if both < memory:
-            expected = f"at most {both} bytes, the limit of memory and swap of container {ref}; or memory_swap= too"
+            expected = (
+                f"at most {both} bytes, the limit of memory and swap of container {short(ref)}; or memory_swap= too"
+            )
             raise InvalidOption("memory", memory, expected)
         return {}
 
     def wait_container(self, ref: str, *, timeout: float | None) -> int:
-        doing = f"waiting for container {ref}"
+        doing = f"waiting for container {short(ref)}"
         with Deadline.after(timeout) as deadline:
             try:
                 return self._wait(ref, doing)
@@ -130,7 +132,7 @@ class LifecycleVerbs(HttpBackend):
                 if not deadline.expired:
                     raise
                 limit = deadline.timeout or 0.0
-                raise EngineTimeout(f"container {ref} still runs after {limit:g} s", timeout=limit) from exc
+                raise EngineTimeout(f"container {short(ref)} still runs after {limit:g} s", timeout=limit) from exc
             except EngineError as exc:
                 raise self._explain(exc, ref, doing) from exc
 
@@ -140,7 +142,7 @@ class LifecycleVerbs(HttpBackend):
         return self._read(doing, lambda raw: _json.required(raw, "StatusCode", int), answer)
 
     def remove_container(self, ref: str, *, force: bool, volumes: bool) -> None:
-        doing = f"removing container {ref}"
+        doing = f"removing container {short(ref)}"
         try:
             self._delete(ref, doing, force=force, volumes=volumes)
         except EngineError as exc:

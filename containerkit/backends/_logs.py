@@ -1,11 +1,13 @@
-"""The log of a container, where the engines' own options are wrong for lines longer than 16 KiB.
+"""The log of a container, where the engines' own options are wrong for long lines.
 
-Docker stores a longer line in pieces of 16 KiB. Its `tail` counts pieces, and its `timestamps` puts one before each
-piece. Each piece arrives in a frame of its own, so both can be put right here.
+Docker stores a line in pieces of 16 KiB, Podman in pieces of 8 KiB, and each piece arrives in a frame of its own.
+Docker's `tail` counts pieces; Podman's loses pieces (5.4) or joins them with other lines (4.3). Both put a timestamp
+before each piece. So lines are counted here, and inner timestamps removed.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,8 +19,8 @@ from .transport import StreamResponse
 
 __all__ = ["LogQuery", "TailUnit", "read_log"]
 
-#: What an engine's `tail` counts: lines, the pieces of lines, or nothing useful (the whole log is read then).
-TailUnit = Literal["line", "piece", "none"]
+#: What an engine's `tail` counts: the pieces of lines, or nothing useful (the whole log is read then).
+TailUnit = Literal["piece", "none"]
 
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ")
 _PIECE = 16384  # bytes; without frames (a terminal's log), pieces are found by their size
@@ -72,27 +74,64 @@ def read_log(query: LogQuery, fetch: Callable[[LogQuery], OutputStream], unit: T
         fetch: send one request for a log.
         unit: what the engine's own `tail` counts.
     """
-    if query.tail and unit != "line":
-        if not query.follow:
-            return _stamped_once(OutputStream(iter(_last_lines(query, fetch, unit)[0])), query)
-        if unit == "piece":
-            query = replace(query, tail=_last_lines(query, fetch, unit)[1])
-    return _stamped_once(fetch(query), query)
+    if not query.tail:
+        return _stamped_once(fetch(query), query, unit)
+    if query.follow and query.tty:  # without frames, pieces cannot be counted
+        unit = "none"
+    lines = _last_lines(query, fetch, unit)
+    if not query.follow:
+        return _stamped_once(OutputStream(iter(lines.outputs)), query, unit)
+    if unit == "piece":
+        return _stamped_once(fetch(replace(query, tail=lines.pieces)), query, unit)
+    stream = fetch(replace(query, tail=None))
+    later = itertools.islice(_split(stream) if query.tty else stream, lines.before, None)
+    return _stamped_once(OutputStream(later, on_close=stream.close), query, unit)
 
 
-def _last_lines(query: LogQuery, fetch: Callable[[LogQuery], OutputStream], unit: TailUnit) -> tuple[list[Output], int]:
-    """Return the outputs of the last `query.tail` lines, and how many pieces from the end they begin."""
+class _Lines:
+    """The last lines of a log, collected in memory of that size.
+
+    Attributes:
+        outputs: their pieces, in order.
+        complete: how many lines are known to begin with their first piece.
+        before: how many pieces come before them, and `pieces` from their first piece on.
+    """
+
+    def __init__(self, outputs: Iterable[Output], wanted: int, *, whole: bool) -> None:
+        lines: deque[list[tuple[int, Output]]] = deque(maxlen=wanted)
+        # If the log is read from its middle, the first piece of a stream may continue a line.
+        unfinished: dict[str, list[tuple[int, Output]]] = {} if whole else {"stdout": [], "stderr": []}
+        self.count = 0
+        for output in outputs:
+            line = unfinished.pop(output.stream, None)
+            if line is None:
+                line = []
+                lines.append(line)
+            line.append((self.count, output))
+            if not output.data.endswith(b"\n"):
+                unfinished[output.stream] = line
+            self.count += 1
+        kept = sorted((piece for line in lines for piece in line), key=lambda piece: piece[0])
+        self.outputs = [output for _, output in kept]
+        self.complete = len(lines)
+        self.before = kept[0][0] if kept else self.count
+        self.pieces = self.count - self.before
+
+
+def _last_lines(query: LogQuery, fetch: Callable[[LogQuery], OutputStream], unit: TailUnit) -> _Lines:
+    """Return the last `query.tail` lines, from as few pieces as hold them if the engine can count those."""
     wanted = query.tail or 0
     pieces = wanted + 1 if unit == "piece" else None
-    before: list[Output] | None = None
+    former = -1
     while True:
         with fetch(replace(query, follow=False, tail=pieces)) as stream:
-            found = list(_split(stream)) if query.tty else list(stream)
-        whole = pieces is None or found == before or (not query.tty and len(found) < pieces)
-        first, enough = _first_of_last(found, wanted, whole=whole)
-        if enough or whole or pieces is None:
-            return found[first:], len(found) - first
-        before, pieces = found, pieces * _GROWTH
+            read = list(_split(stream) if query.tty else stream) if pieces else _split(stream) if query.tty else stream
+            count = len(read) if isinstance(read, list) else former
+            whole = pieces is None or count == former or (not query.tty and count < pieces)
+            lines = _Lines(read, wanted, whole=whole)
+        if whole or lines.complete == wanted or pieces is None:
+            return lines
+        former, pieces = count, pieces * _GROWTH
 
 
 def _split(outputs: Iterable[Output]) -> Iterator[Output]:
@@ -105,30 +144,17 @@ def _split(outputs: Iterable[Output]) -> Iterator[Output]:
         yield Output("stdout", rest)
 
 
-def _first_of_last(outputs: list[Output], wanted: int, *, whole: bool) -> tuple[int, bool]:
-    """Return the index at which the last lines begin, and whether that many lines are known to be complete.
-
-    Args:
-        whole: `outputs` is the whole log, so that the first piece of each stream begins a line.
-    """
-    starts: deque[int] = deque(maxlen=wanted)
-    inside = {"stdout": not whole, "stderr": not whole}  # whether the next piece continues a line
-    for index, output in enumerate(outputs):
-        if not inside[output.stream]:
-            starts.append(index)
-        inside[output.stream] = not output.data.endswith(b"\n")
-    return (starts[0] if starts else 0), len(starts) == wanted
-
-
-def _stamped_once(stream: OutputStream, query: LogQuery) -> OutputStream:
+def _stamped_once(stream: OutputStream, query: LogQuery, unit: TailUnit) -> OutputStream:
     """Return the stream with one timestamp for each line, not for each piece of a line."""
     if not query.timestamps:
         return stream
-    outputs = _without_inner_stamps_of_tty(stream) if query.tty else _without_inner_stamps(stream)
+    by_size = query.tty and unit == "piece"
+    outputs = _without_inner_stamps_by_size(stream) if by_size else _without_inner_stamps(stream)
     return OutputStream(outputs, on_close=stream.close)
 
 
 def _without_inner_stamps(outputs: Iterable[Output]) -> Iterator[Output]:
+    """Yield pieces without the timestamp of those that continue a line."""
     inside = {"stdout": False, "stderr": False}
     for output in outputs:
         data = output.data
@@ -138,7 +164,8 @@ def _without_inner_stamps(outputs: Iterable[Output]) -> Iterator[Output]:
         yield Output(output.stream, data)
 
 
-def _without_inner_stamps_of_tty(outputs: Iterable[Output]) -> Iterator[Output]:
+def _without_inner_stamps_by_size(outputs: Iterable[Output]) -> Iterator[Output]:
+    """Yield lines without the timestamps that stand inside at a distance of whole pieces."""
     for output in _split(outputs):
         line = output.data
         first = _STAMP.match(line)

@@ -115,7 +115,6 @@ def container(raw: Raw, name_of_image: str = "") -> ContainerRecord:
     if not check and health not in ("", "none"):
         has_check = True
     ports = _ports(host.get("PortBindings")) | _ports(network.get("Ports"))
-    ended = status in ("exited", "dead") or (status == "created" and number(state.get("ExitCode")) != 0)
     return ContainerRecord(
         id=required(raw, "Id", str),
         name=required(raw, "Name", str).lstrip("/"),
@@ -125,7 +124,7 @@ def container(raw: Raw, name_of_image: str = "") -> ContainerRecord:
         labels=labels(config.get("Labels")),
         command=tuple(text(word) for word in [raw.get("Path"), *sequence(raw.get("Args"))] if word is not None),
         ports=ports,
-        exit_code=number(state.get("ExitCode")) if ended else None,
+        exit_code=required(state, "ExitCode", int) if status in ("exited", "dead") else None,
         error=text(state.get("Error")),
         oom_killed=state.get("OOMKilled") is True,
         started=timestamp(state.get("StartedAt")),

@@ -1,4 +1,4 @@
-"""The process behind an engine's socket, as the kernel names it: the way to see a path as the engine sees it."""
+"""The process behind an engine's socket, and the files of the machine as that process sees them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,50 @@ import socket
 import stat
 import struct
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
-__all__ = ["engine_is_local", "engine_process", "engine_root", "surely_missing"]
+__all__ = ["Peer", "engine_is_local", "engine_peer", "engine_process", "engine_root", "surely_missing"]
 
-#: Programs that answer for an engine of this very machine; systemd holds the socket until one is needed. Others (ssh,
-#: a machine's proxy) pass it on to another machine, whose files are not ours to see.
+#: Programs that serve an engine of this machine; systemd holds the socket until the engine is needed. Other programs
+#: (ssh, a virtual machine's proxy) forward to another machine, whose files cannot be seen here.
 _LOCAL = {"dockerd", "podman", "systemd"}
+_TIMEOUT = 5.0
 
 
-def engine_process(url: str) -> int | None:
-    """PID of the process that made the socket; None where there is none to be seen from here."""
+class Peer(NamedTuple):
+    """The process that created a socket, as the kernel reports it (SO_PEERCRED); pid 0 is invisible from here."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+def engine_peer(url: str) -> Peer | None:
+    """Return the process behind a unix socket; None for other addresses, or if the kernel does not report it."""
     if not url.startswith("unix://"):
         return None
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.settimeout(5.0)
-            peer.connect(url.removeprefix("unix://"))
-            pid, _, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    except (OSError, AttributeError):  # no SO_PEERCRED outside Linux
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(_TIMEOUT)
+            sock.connect(url.removeprefix("unix://"))
+            return Peer(*struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)))
+    except (OSError, AttributeError):  # AttributeError: SO_PEERCRED exists on Linux only
         return None
-    return pid if pid > 0 else None  # 0: in a PID namespace that cannot be seen from here
 
 
-def _names(process: Path) -> set[str]:
-    """What a process is called; a rootless Podman starts itself again as /proc/self/exe, and is "exe" to the kernel."""
+def engine_process(url: str) -> int | None:
+    """Return the PID of the process that created the socket, or None if it is not visible from here."""
+    peer = engine_peer(url)
+    return peer.pid if peer and peer.pid > 0 else None
+
+
+def _is_local(process: Path) -> bool:
+    """Return whether a process serves an engine of this machine.
+
+    A rootless Podman starts itself again as /proc/self/exe, so the kernel names it "exe".
+    """
     first = (process / "cmdline").read_bytes().partition(b"\0")[0]
-    return {(process / "comm").read_text().strip(), os.path.basename(os.fsdecode(first))}
+    return bool({(process / "comm").read_text().strip(), os.path.basename(os.fsdecode(first))} & _LOCAL)
 
 
 def engine_is_local(url: str) -> bool:
@@ -41,41 +59,41 @@ def engine_is_local(url: str) -> bool:
         return True
     pid = engine_process(url)
     try:
-        return pid is not None and bool(_names(Path("/proc", str(pid))) & _LOCAL)
+        return pid is not None and _is_local(Path("/proc", str(pid)))
     except OSError:
         return False
 
 
 def engine_root(url: str) -> tuple[Path | None, str]:
-    """(the root folder as the engine's process sees it, reached from here; or None, and why not)."""
+    """Return the engine's root directory as a path of this process, or None and the reason."""
     if not url.startswith("unix://"):
         return None, "the engine is not reached through a socket of this machine"
     pid = engine_process(url)
     if pid is None:
-        return None, "the engine's process cannot be seen from here"
+        return None, "the engine's process is not visible from here"
     process = Path("/proc", str(pid))
     try:
-        if not _names(process) & _LOCAL:
-            return None, "what answers at the socket is no engine of this machine, but passes on to one"
+        if not _is_local(process):
+            return None, "the program at the socket forwards to an engine on another machine"
         os.stat(process / "root" / ".")
     except OSError as exc:
         if process.exists() and process.stat().st_uid == os.getuid() != 0:
-            return Path("/"), ""  # one's own engine, whose root is hidden: its files are at the same place
-        return None, f"the engine's files cannot be seen by this user: {exc.strerror or exc}"
+            return Path("/"), ""  # the user's own engine: its root is hidden, and its files are at the same place
+        return None, f"this user may not see the engine's files: {exc.strerror or exc}"
     return process / "root", ""
 
 
 def surely_missing(url: str, path: str) -> bool:
-    """Whether an absolute path does not exist where the engine is; False also where that cannot be known.
+    """Return True if an absolute path is known to be missing on the engine's machine.
 
-    A link on the way is not followed: /proc/PID/root would follow an absolute one into our own root.
+    A link on the way gives False: /proc/PID/root follows an absolute link into the root of this process.
     """
     pid = engine_process(url)
     if pid is None:
         return False
     process = Path("/proc", str(pid))
     try:
-        if not _names(process) & _LOCAL:
+        if not _is_local(process):
             return False
         place = process / "root"
         for part in PurePosixPath(path).parts[1:]:

@@ -8,7 +8,7 @@ from ..errors import EngineError, EngineUnavailable, StartFailed
 from ..spec import ExecSpec
 from ..streams import Attachment, OutputStream, Stream
 from . import _json, _parse
-from ._http import path, recast
+from ._http import path, recast, short
 from ._lifecycle import LifecycleVerbs
 from ._logs import LogQuery, TailUnit, read_log
 from ._render import exec_body
@@ -20,7 +20,7 @@ class ProcessVerbs(LifecycleVerbs):
 
     # ---------------------------------------------------------------- standard streams
     def attach_container(self, ref: str, *, stdin: bool, tty: bool) -> Attachment:
-        doing = f"attaching to container {ref}"
+        doing = f"attaching to container {short(ref)}"
         params = {"stream": True, "stdout": True, "stderr": True, "stdin": stdin}
         try:
             return self._upgrade(path("/containers/{}/attach", ref), doing, framed=not tty, params=params, slow=True)
@@ -31,7 +31,7 @@ class ProcessVerbs(LifecycleVerbs):
             raise error from exc
 
     def exec_container(self, ref: str, spec: ExecSpec) -> tuple[str, Attachment]:
-        doing = f"executing {spec.command[0]} in container {ref}"
+        doing = f"executing {spec.command[0]} in container {short(ref)}"
         try:
             created = self._object("POST", path("/containers/{}/exec", ref), doing, body=exec_body(spec))
             identity = self._read(doing, lambda raw: _json.required(raw, "Id", str), created)
@@ -80,7 +80,7 @@ class ProcessVerbs(LifecycleVerbs):
 
     def _open_log(self, ref: str, query: LogQuery, silence: float | None = None) -> OutputStream:
         """Send one request for a log."""
-        doing = f"reading the log of container {ref}"
+        doing = f"reading the log of container {short(ref)}"
         try:
             where = path("/containers/{}/logs", ref)
             params = query.params()
@@ -91,7 +91,7 @@ class ProcessVerbs(LifecycleVerbs):
 
     # ---------------------------------------------------------------- resource usage
     def stats_container(self, ref: str, *, stream: bool) -> Stream[Stats]:
-        doing = f"measuring container {ref}"
+        doing = f"measuring container {short(ref)}"
         try:
             response = self._open("GET", path("/containers/{}/stats", ref), doing, params={"stream": stream})
         except EngineError as exc:
@@ -99,8 +99,9 @@ class ProcessVerbs(LifecycleVerbs):
 
         def samples() -> Iterator[Stats]:
             for raw in _json.json_lines(response.chunks, doing):
-                sample = self._read(doing, _parse.stats, raw)
-                if not sample.time:  # all zeros: the container does not run, or not any more
+                # Without a time, or with zeros, the container does not run, or not any more.
+                sample = self._read(doing, _parse.stats, raw) if raw.get("read") else None
+                if sample is None or not sample.time:
                     break
                 yield sample
                 if not stream:
@@ -113,7 +114,7 @@ class ProcessVerbs(LifecycleVerbs):
         return Stream(samples(), on_close=response.close)
 
     def top_container(self, ref: str, *, ps_args: str | None) -> Processes:
-        doing = f"listing the processes of container {ref}"
+        doing = f"listing the processes of container {short(ref)}"
         try:
             return self._read(doing, _parse.processes, self._top(ref, ps_args, doing))
         except EngineError as exc:

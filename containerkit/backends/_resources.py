@@ -9,7 +9,7 @@ from ..errors import EngineError, EngineUnavailable, InUse, NameInUse, NetworkNo
 from ..spec import NetworkAttachment, NetworkSpec, VolumeSpec
 from ..streams import Stream
 from . import _json, _parse
-from ._http import HttpBackend, path, recast
+from ._http import HttpBackend, path, recast, short
 from ._render import endpoint_body, network_body, query_filters, volume_body
 from ._retry import retry_stable
 from .base import REQUEST_LABEL, EngineDiskUsage, Event, NetworkRecord, Raw, VolumeRecord
@@ -140,7 +140,7 @@ class ResourceVerbs(HttpBackend):
 
     # ---------------------------------------------------------------- attached containers
     def connect_network(self, ref: str, container: str, attachment: NetworkAttachment) -> None:
-        doing = f"connecting container {container} to network {ref}"
+        doing = f"connecting container {short(container)} to network {ref}"
         body = {"Container": container, "EndpointConfig": endpoint_body(attachment)}
         try:
             self._call("POST", path("/networks/{}/connect", ref), doing, body=body)
@@ -152,7 +152,7 @@ class ResourceVerbs(HttpBackend):
             raise
 
     def disconnect_network(self, ref: str, container: str, *, force: bool) -> None:
-        doing = f"disconnecting container {container} from network {ref}"
+        doing = f"disconnecting container {short(container)} from network {ref}"
         try:
             self._call(
                 "POST", path("/networks/{}/disconnect", ref), doing, body={"Container": container, "Force": force}

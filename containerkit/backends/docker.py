@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import ipaddress
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ from ._images import ImageVerbs
 from ._render import ALL_SWAP, auth_header, endpoint_body
 from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
-from .base import Capability, EngineInfo, Raw
+from .base import Capability, EngineInfo, NetworkRecord, Raw
 from .tls import TLS
 from .transport import Transport
 
@@ -52,6 +54,13 @@ def _with_profile(option: str) -> str:
         return f"seccomp={json.dumps(json.loads(Path(value).read_text()))}"
     except (OSError, ValueError) as exc:
         raise InvalidOption("security_opt", option, f"the path of a seccomp profile in JSON ({exc})") from exc
+
+
+def _first_address(subnet: str, ip_range: str) -> str:
+    """Return the first address of a range inside a subnet that is not the subnet's own address."""
+    network = ipaddress.ip_network(subnet, strict=False)
+    first = ipaddress.ip_network(ip_range, strict=False).network_address if ip_range else network.network_address
+    return str(first + 1 if first == network.network_address else first)
 
 
 def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
@@ -203,6 +212,20 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     def _exec_started(self, raw: Raw) -> bool | None:
         """Return whether the process has a pid. The exit code does not tell: 126 may be the command's own."""
         return _json.number(raw.get("Pid")) != 0
+
+    # ---------------------------------------------------------------- networks
+    def _network(self, raw: Raw) -> NetworkRecord:
+        """Fill in the gateway, which Docker omits if only a subnet was given: the first address it may use."""
+        found = super()._network(raw)
+        if found.driver != "bridge" or found.internal:
+            return found
+        pools = [_json.mapping(pool) for pool in _json.sequence(_json.mapping(raw.get("IPAM")).get("Config"))]
+        ranges = [_json.text(pool.get("IPRange")) for pool in pools]
+        subnets = tuple(
+            (subnet, gateway or _first_address(subnet, own))
+            for (subnet, gateway), own in zip(found.subnets, ranges, strict=True)
+        )
+        return dataclasses.replace(found, subnets=subnets)
 
     # ---------------------------------------------------------------- registries
     def login(self, auth: RegistryAuth) -> None:

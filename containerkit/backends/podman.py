@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import re
+import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,18 +21,18 @@ from podman.api.client import APIClient
 
 from ..errors import AuthenticationFailed, EngineError, ImageNotFound, InUse, NotFound
 from ..reference import begins_id, display, looks_like_id, parse
-from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
+from ..spec import BuildSpec, ContainerSpec, NetworkAttachment, RegistryAuth
 from ..streams import OutputStream
 from . import _json, _parse
 from ._containers import ContainerVerbs, capability_name
 from ._follow import Followed
-from ._http import path, recast
-from ._images import ImageVerbs
-from ._logs import LogQuery
-from ._render import ALL_SWAP, endpoint_body
+from ._http import path, recast, short
+from ._images import ImageVerbs, matches
+from ._logs import LogQuery, TailUnit
+from ._render import ALL_SWAP, endpoint_body, query_filters
 from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
-from .base import Capability, EngineInfo, HistoryEntry, ImageRecord, Raw
+from .base import Capability, ContainerRecord, EngineInfo, Filters, HistoryEntry, ImageRecord, Progress, Raw
 from .tls import TLS
 from .transport import Transport
 
@@ -52,11 +54,24 @@ _GRACE = 10  # seconds between the stop signal and KILL, as on both command line
 _LOG_OPTIONS = {"max-size", "path", "tag"}  # conmon ignores others
 _ID_DIGITS = 64
 _SHORT_ID = re.compile(r"(?:sha256:)?[0-9a-f]{3,11}")
+#: The format of ps: "-o pid,comm", "-eo pid,comm".
+_FORMAT = re.compile(r"((?:^|\s)-\w*o\s*)(\w+(?:,\w+)+)")
 _ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())
+
+
+def _ignore_nothing() -> bytes:
+    """Return the tar member of a .containerignore that names only itself."""
+    text = b".containerignore\n"
+    member = tarfile.TarInfo(text.decode().strip())
+    member.size = len(text)
+    return member.tobuf() + text.ljust(tarfile.BLOCKSIZE, b"\0")
+
+
+_IGNORE_NOTHING = _ignore_nothing()
 
 
 def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
@@ -268,6 +283,15 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
                 if binding.host_ip == "::1" or not any(reachable):
                     yield f"publish on [{binding.host_ip}] (use an IPv4 address)"
 
+        if not self.first_info().rootless:  # the packets of the host itself are not forwarded (4.3 to 5.8)
+            bindings = (binding for binding in spec.publish if binding.host_ip == "::1")
+            yield from (f"publish of port {binding.container_port} on [::1]" for binding in bindings)
+
+    def _refuse_unreachable_ports(self, spec: ContainerSpec, doing: str) -> None:
+        """Accept ports on internal networks if rootless: they are reachable there."""
+        if not self.first_info().rootless:
+            super()._refuse_unreachable_ports(spec, doing)
+
     def _adapt(self, spec: ContainerSpec, body: dict[str, Any]) -> Sequence[NetworkAttachment]:
         """Put all networks into the create. Rootless, the container joins them only if the mode is bridge."""
         body.setdefault("StopTimeout", _GRACE)
@@ -304,16 +328,26 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
                 missing.append(f"{option}={wanted}")
         return missing + self._options_missing(spec, host)
 
+    def list_containers(self, *, all: bool, filters: Filters) -> tuple[ContainerRecord, ...]:
+        """Give the filter `ancestor` whole IDs: Podman takes neither a part of an ID nor, in 4.3, a short name."""
+        if "ancestor" not in filters:
+            return super().list_containers(all=all, filters=filters)
+        found = []
+        for name in filters["ancestor"]:
+            with contextlib.suppress(ImageNotFound):
+                found.append(self._image_id(name))
+        return super().list_containers(all=all, filters={**filters, "ancestor": found}) if found else ()
+
     def stop_container(self, ref: str, *, timeout: int | None) -> None:
         """Use libpod's stop, always with a time: the compat endpoint takes a missing one for 0."""
         wait = self._grace(ref) if timeout is None else timeout
-        doing = f"stopping container {ref}"
+        doing = f"stopping container {short(ref)}"
         self._change(ref, "stop", doing, params={"timeout": wait}, native=True, slow=True)
 
     def restart_container(self, ref: str, *, timeout: int | None) -> None:
         """Use libpod's restart, for the reason given in `stop_container`."""
         wait = self._grace(ref) if timeout is None else timeout
-        doing = f"restarting container {ref}"
+        doing = f"restarting container {short(ref)}"
         self._change(ref, "restart", doing, params={"t": wait}, native=True, slow=True)
 
     def _grace(self, ref: str) -> int:
@@ -344,7 +378,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     def put_archive(self, ref: str, path: str, data: bytes | Iterable[bytes]) -> None:
         """Raise NotFound if the directory is missing: Podman would create it."""
         if self.stat_path(ref, path) is None:
-            raise NotFound(f"copying into container {ref} at {path}: no {path} in the container", status=404)
+            raise NotFound(f"copying into container {short(ref)} at {path}: no {path} in the container", status=404)
         super().put_archive(ref, path, data)
 
     def _open_log(self, ref: str, query: LogQuery, silence: float | None = None) -> OutputStream:
@@ -363,6 +397,9 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         )
         return OutputStream(iter(followed), on_close=followed.close)
 
+    def _tail_unit(self) -> TailUnit:
+        return "none"
+
     def check_health(self, ref: str) -> str | None:
         """Podman leaves the timer to systemd. Run the check here if nothing ran it for a whole interval."""
         record = self.inspect_container(ref)
@@ -377,7 +414,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         self._call(
             "GET",
             path("/containers/{}/healthcheck", ref),
-            f"checking the health of container {ref}",
+            f"checking the health of container {short(ref)}",
             native=True,
             slow=True,
             accept=(409, 500),  # the state, requested next, has the result
@@ -386,10 +423,22 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
 
     def _top(self, ref: str, ps_args: str | None, doing: str) -> Raw:
         """Use libpod's: the compat endpoint returns whole lines as one column."""
-        params = {"ps_args": ps_args, "stream": False}
-        raw = self._object("GET", path("/containers/{}/top", ref), doing, params=params, native=True)
-        if raw.get("Titles") is None:  # 4.3 reports a container that does not run like this
+        # Podman splits at commas, so "-o a,b" becomes "-o a -o b".
+        words = ps_args and _FORMAT.sub(lambda found: found[1] + found[2].replace(",", " -o "), ps_args)
+        params = {"ps_args": words, "stream": False}
+        response = self._call("GET", path("/containers/{}/top", ref), doing, params=params, native=True)
+        if not response.body:  # 4.3 answers so if the container does not run
+            failed = EngineError(f"{doing}: the engine listed nothing")
+            error = self._explain(failed, ref, doing, "running", "paused")
+            raise self._invalid(doing, "no body") if error is failed else error
+        raw = self._read(doing, lambda body: _json.object_(_json.decode(body)), response.body)
+        if raw.get("Titles") is None:
             raise EngineError(f"{doing}: the engine listed nothing")
+        titles = _json.texts(raw["Titles"])
+        if len(titles) == 1 and len(titles[0].split()) > 1:  # 4.3 returns lines of ps as one column
+            columns = len(titles[0].split())
+            rows = [_json.texts(row)[0].split(None, columns - 1) for row in _json.sequence(raw.get("Processes"))]
+            return {"Titles": titles[0].split(), "Processes": rows}
         return raw
 
     # ---------------------------------------------------------------- images
@@ -398,6 +447,8 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         doing = f"reading the history of image {ref}"
         raw = self._object("GET", path("/images/{}/json", self._image_id(ref)), doing, native=True)
         rows = self._read(doing, lambda raw: _json.objects(raw["History"]), raw)
+        if rows and raw.get("Comment"):  # of a commit: its history entry says only "FROM …"
+            rows[-1]["comment"] = raw["Comment"]
         return tuple(
             HistoryEntry(
                 created_by=_json.text(row.get("created_by")),
@@ -434,6 +485,27 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
 
     def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
         return self._says_unauthorized(exc)
+
+    def list_images(self, *, all: bool, filters: Filters) -> tuple[ImageRecord, ...]:
+        """Apply the filter `reference` here: Podman's also finds a part of a name, and some IDs."""
+        others = {name: values for name, values in filters.items() if name != "reference"}
+        found = super().list_images(all=all, filters=others)
+        if "reference" not in filters:
+            return found
+        patterns = filters["reference"]
+        return tuple(r for r in found if any(matches(pattern, ref) for ref in r.refs for pattern in patterns))
+
+    def prune_images(self, *, all: bool, filters: Filters) -> tuple[tuple[str, ...], int]:
+        """Use libpod's prune: the compat endpoint of 4.3 refuses "dangling=false"."""
+        doing = "pruning images"
+        params = {"all": all, "filters": query_filters(filters)}
+        reports = self._rows("POST", "/images/prune", doing, params=params, native=True, slow=True)
+        gone = [report for report in reports if not report.get("Err")]
+        return tuple(_parse.image_id(r.get("Id")) for r in gone), sum(_json.number(r.get("Size")) for r in gone)
+
+    def build_image(self, context: Iterable[bytes], spec: BuildSpec) -> Iterator[Progress]:
+        """Put a .containerignore before the context, or Podman applies .dockerignore a second time, in its own way."""
+        yield from super().build_image(itertools.chain([_IGNORE_NOTHING], context), spec)
 
     # ---------------------------------------------------------------- networks, events
     def _refuse_network_in_use(self, ref: str, doing: str) -> None:

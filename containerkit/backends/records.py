@@ -35,8 +35,6 @@ __all__ = [
     "VolumeRecord",
 ]
 
-#: A label with a value that is different for every create, by which the result of a lost request is found.
-REQUEST_LABEL = "containerkit.request"
 
 Filters = Mapping[str, Sequence[str]]
 Raw = Mapping[str, Any]

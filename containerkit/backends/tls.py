@@ -1,4 +1,4 @@
-"""How to speak TLS with an engine."""
+"""How to connect to an engine with TLS."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["TLS"]
 
 @dataclass(frozen=True, slots=True)
 class TLS:
-    """How to speak TLS with an engine: paths of PEM files, and whether the server's certificate is checked.
+    """Certificates for a TLS connection: paths of PEM files, and whether the server's certificate is verified.
 
     Attributes:
-        ca: the authorities to check against; None: those that requests trusts (certifi's).
-        cert, key: who we are; both or neither.
+        ca: the authorities that may sign the server's certificate; None for those that requests trusts (certifi).
+        cert, key: the client's certificate; both or neither.
         verify: False accepts any server.
     """
 
@@ -30,7 +30,7 @@ class TLS:
 
     @property
     def trusted(self) -> str | bool:
-        """What the server is checked against, as requests takes it."""
+        """The authorities, as requests takes them."""
         return (self.ca or True) if self.verify else False
 
     def to_dict(self) -> dict[str, Any]:
