@@ -283,10 +283,6 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
                 if binding.host_ip == "::1" or not any(reachable):
                     yield f"publish on [{binding.host_ip}] (use an IPv4 address)"
 
-        if not self.first_info().rootless:  # the packets of the host itself are not forwarded (4.3 to 5.8)
-            bindings = (binding for binding in spec.publish if binding.host_ip == "::1")
-            yield from (f"publish of port {binding.container_port} on [::1]" for binding in bindings)
-
     def _refuse_unreachable_ports(self, spec: ContainerSpec, doing: str) -> None:
         """Accept ports on internal networks if rootless: they are reachable there."""
         if not self.first_info().rootless:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from ..spec import REQUEST_LABEL
 from ..values import Value
 
 __all__ = [

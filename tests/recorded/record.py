@@ -1,4 +1,11 @@
-"""Record the responses of the engine that CONTAINERKIT_ENGINE names: python -m tests.recorded.record NAME."""
+"""Record the responses of an engine, or refresh the results of a recording.
+
+    CONTAINERKIT_ENGINE=unix:///run/docker.sock python -m tests.recorded.record NAME
+    python -m tests.recorded.record --results NAME
+
+The second form needs no engine: it replays the recording and keeps the results that the backend returns now. Use it
+after a record got another field, and read the difference before you commit it.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +13,34 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
-from containerkit.backends._http import HttpBackend
+from containerkit.backends import _containers
 from containerkit.backends.docker import DockerBackend
 from containerkit.backends.podman import PodmanBackend
+from containerkit.backends.transport import Transport
 
-from .exchange import Recorder, Recording
+from .exchange import Recorder, Recording, Replay
 from .scenario import clear, play
+
+__all__ = ["open_backend", "record", "replay"]
 
 FOLDER = Path(__file__).parent
 
 
-def scrub_of(backend: HttpBackend) -> dict[str, str]:
-    """Return what is replaced in a recording: paths and names of the machine that recorded it."""
-    info = backend.first_info()
-    root = re.sub(r"/(root|data|lib/docker|storage|graph).*$", "", info.root_dir)
-    return {backend.url: "unix:///engine.sock", root: "/engine", info.name: "machine"}
+def open_backend(name: str, url: str, **options: Any) -> DockerBackend | PodmanBackend:
+    """Return the backend for an engine whose name begins with its kind."""
+    kind = PodmanBackend if name.startswith("podman") else DockerBackend
+    return kind(url, timeout=60.0, **options)
 
 
 def record(name: str, url: str) -> Recording:
-    """Play the scenario on one engine and write its recording."""
-    kind = PodmanBackend if "podman" in name else DockerBackend
-    backend = kind(url, timeout=60.0)
+    """Play the scenario on one engine and write its recording, without paths and names of the machine."""
+    backend = open_backend(name, url)
     clear(backend)
-    scrubbed = scrub_of(backend)
+    info = backend.first_info()
+    root = re.sub(r"/(root|data|lib/docker|storage|graph).*$", "", info.root_dir)
     recorder = backend._transport = Recorder(backend._transport)
     results = {"version": backend._get_version()}
     try:
@@ -37,11 +48,33 @@ def record(name: str, url: str) -> Recording:
     finally:
         backend.close()
     recording = Recording(name, recorder.exchanges, results)
-    recording.write(FOLDER / f"{name}.json", scrubbed)
+    recording.write(FOLDER / f"{name}.json", {url: "unix:///engine.sock", root: "/engine", info.name: "machine"})
     return recording
 
 
-if __name__ == "__main__":
-    found = record(sys.argv[1], os.environ["CONTAINERKIT_ENGINE"])
-    path = FOLDER / f"{found.engine}.json"
+def replay(recording: Recording, transport: Transport) -> dict[str, Any]:
+    """Return the results of the scenario, played on a recording."""
+    with (
+        mock.patch("time.sleep"),
+        mock.patch.object(_containers, "surely_missing", lambda _url, path: path == "/ckrecorded-none"),
+    ):
+        version = recording.results["version"]
+        backend = open_backend(recording.engine, "unix:///engine.sock", version=version, transport=transport)
+        results = play(backend)
+        backend.close()
+    return results
+
+
+def main(words: list[str]) -> None:
+    path = FOLDER / f"{words[-1]}.json"
+    if words[0] == "--results":
+        found = Recording.read(path)
+        found.results = {"version": found.results["version"], **replay(found, Replay(found))}
+        found.write(path, {})
+    else:
+        found = record(words[0], os.environ["CONTAINERKIT_ENGINE"])
     sys.stdout.write(f"{path.name}: {len(found.exchanges)} exchanges, {path.stat().st_size >> 10} KiB\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import tests.recorded
-from containerkit.backends import _containers
-from containerkit.backends.docker import DockerBackend
-from containerkit.backends.podman import PodmanBackend
-from tests.recorded import scenario
 from tests.recorded.exchange import Recording, Replay
+from tests.recorded.record import FOLDER, replay
 
-FOLDER = Path(tests.recorded.__file__).parent
 RECORDINGS = sorted(FOLDER.glob("*.json"))
 
 
@@ -24,21 +18,11 @@ def recording(request: pytest.FixtureRequest) -> Recording:
     return Recording.read(request.param)
 
 
-def open_backend(recording: Recording, transport: Replay) -> DockerBackend | PodmanBackend:
-    kind = PodmanBackend if recording.engine.startswith("podman") else DockerBackend
-    return kind("unix:///engine.sock", timeout=60.0, version=recording.results["version"], transport=transport)
-
-
 @pytest.fixture(scope="module")
 def replayed(recording: Recording) -> dict[str, Any]:
     """The results of the whole scenario."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenario.time, "sleep", lambda _seconds: None)
-        patch.setattr(_containers, "surely_missing", lambda _url, path: path == "/ckrecorded-none")
-        transport = Replay(recording)
-        backend = open_backend(recording, transport)
-        results = scenario.play(backend)
-        backend.close()
+    transport = Replay(recording)
+    results = replay(recording, transport)
     unused = {recording.exchanges[n].key for n in range(len(recording.exchanges))} - {
         recording.exchanges[n].key for n in transport.served
     }

@@ -161,7 +161,7 @@ def test_a_refused_connection_is_not_transient(connect: Connect) -> None:
     """A socket on which nobody listens raises EngineUnavailable at once, and the error is not transient."""
     with Server(sized(b"")) as server:
         transport = connect(server)
-    with pytest.raises(ck.EngineUnavailable, match="no such file|No such file|ENOENT") as caught:
+    with pytest.raises(ck.EngineUnavailable, match="ENOENT") as caught:
         transport.send(get(), NEVER)
     assert not is_transient(caught.value)
 
