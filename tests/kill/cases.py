@@ -167,7 +167,7 @@ def difference(
 def running(
     url: str, image: str, case: Case, prefix: str, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start the program of a case, and wait until it is about to connect."""
+    """Start the program of a case, and wait until the operation begins."""
     command = [sys.executable, "-m", "tests.kill.operations", url, image, case.operation, prefix]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env) as process:
         assert process.stdout
@@ -176,7 +176,7 @@ def running(
 
 
 def usual_duration(url: str, image: str, operation: str, prefix: str) -> float:
-    """Return the seconds that an operation takes undisturbed, with its connection: the shorter of two tries."""
+    """Return the seconds that an operation takes undisturbed: the shorter of two tries."""
     found = []
     for _ in range(2):
         with running(url, image, Case(operation, "", 0.0), prefix) as process:

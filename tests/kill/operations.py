@@ -126,17 +126,24 @@ def registry() -> tuple[ThreadingHTTPServer, str]:
     return server, f"127.0.0.1:{server.server_address[1]}"
 
 
+def say(word: str) -> None:
+    """Tell the process that kills this one how far it is."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 def main(url: str, image: str, name: str, prefix: str) -> None:
-    """Say that it begins, connect, and do one operation; the end of the interpreter closes the Engine."""
+    """Connect, and do one operation; the end of the interpreter closes the Engine."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell in the background ignores it
     with tempfile.TemporaryDirectory() as folder:
-        sys.stdout.write("begin\n")
-        sys.stdout.flush()
+        if name == "connect":
+            say("begin")
         seconds = float(os.environ.get("CK_KILL_TIMEOUT", "30"))
         engine = ck.connect(url, timeout=seconds, reaper=os.environ.get("CK_KILL_REAPER") == "1")
+        if name != "connect":
+            say("begin")
         OPERATIONS[name](engine, image, prefix, Path(folder))
-        sys.stdout.write("end\n")
-        sys.stdout.flush()
+        say("end")
 
 
 if __name__ == "__main__":
