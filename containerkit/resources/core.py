@@ -68,15 +68,20 @@ class Core:
         return self._backend.url
 
     def close(self) -> None:
-        """Remove everything the session owns, newest first, then disconnect. Safe to call twice."""
+        """Remove everything the session owns, newest first, then disconnect. Safe to call twice.
+
+        If it is interrupted, another call, or the interpreter's exit, continues; until then the connection stays open.
+        """
         with self._lock:
             if self.closed:
                 return
             self.closed = True
         try:
             self.session.close()
-        finally:
-            self._backend.close()
+        except BaseException:
+            self.closed = False
+            raise
+        self._backend.close()
 
     @contextmanager
     def working(self, action: str) -> Iterator[None]:

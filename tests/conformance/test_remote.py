@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -158,7 +159,7 @@ def refused(url: str, **env: str) -> str:
 
 
 def test_a_wrong_authority(front: Front, tmp_path: Path) -> None:
-    """A server whose certificate another authority signed is not spoken to; what it was checked with is told."""
+    """A server whose certificate another authority signed is refused; the message names the authority."""
     other = Authority(tmp_path / "other").client_folder("client")
     said = refused(f"tcp://127.0.0.1:{front.port}", DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(other))
     assert "certificate is not accepted" in said
@@ -177,7 +178,7 @@ def test_no_client_certificate(front: Front, authority: Authority, tmp_path: Pat
     """A server that wants to know the client says so, and the error says where the certificate belongs."""
     shutil.copy(authority.ca, tmp_path / "ca.pem")
     said = refused(f"tcp://127.0.0.1:{front.port}", DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(tmp_path))
-    assert "wants a client certificate" in said
+    assert "may require a client certificate" in said
     assert "cert.pem and key.pem" in said
 
 
@@ -237,7 +238,8 @@ class Sshd:
         if self._made:
             self._separation.mkdir(mode=0o755)
         command = [program("sshd", "openssh-server"), "-D", "-e", "-f", str(folder / "sshd_config")]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=(folder / "log").open("wb"))
+        with (folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
         ends = time.monotonic() + 10
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
@@ -297,6 +299,25 @@ def by_ssh(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Sshd:
 def test_ssh(by_ssh: Sshd, socket_path: str, shell_image: str) -> None:
     """Everything works through ssh, and the tunnel is gone when the Engine is closed."""
     works(by_ssh.url(socket_path), shell_image)
+    assert by_ssh.sessions() == []
+
+
+def test_a_reaper_through_ssh(by_ssh: Sshd, engine: ck.Engine, socket_path: str, shell_image: str) -> None:
+    """After kill -9 the reaper opens a tunnel of its own, removes the container, and closes the tunnel."""
+    code = "import sys, time, containerkit as ck\nengine = ck.connect(sys.argv[1], reaper=True)\n"
+    code += "print(engine.start(sys.argv[2], ['sleep', '600']).id, flush=True)\ntime.sleep(600)"
+    command = [sys.executable, "-c", code, by_ssh.url(socket_path), shell_image]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout
+        identity = script.stdout.readline().strip()
+        assert engine.containers.exists(identity)
+        script.kill()
+    ends = time.monotonic() + 30
+    while identity in (left := [box.id for box in engine.containers.list(all=True)]) and time.monotonic() < ends:
+        time.sleep(0.2)
+    assert identity not in left
+    while by_ssh.sessions() and time.monotonic() < ends:
+        time.sleep(0.2)
     assert by_ssh.sessions() == []
 
 

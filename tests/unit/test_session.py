@@ -316,3 +316,26 @@ def test_an_engine_owns_what_it_creates(backend: FakeBackend, caplog: pytest.Log
     assert list(find_labelled(backend)) == []
     assert [volume.name for volume in backend.list_volumes(filters={})] == ["kept"]
     assert caplog.text == ""
+
+
+def test_an_interrupted_close_of_an_engine_keeps_the_connection(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next close() removes the rest, and disconnects then."""
+    closed: list[bool] = []
+    monkeypatch.setattr(backend, "close", lambda: closed.append(True))
+    engine = ck.connect(backend)
+    engine.volumes.create("vol")
+    remove = backend.remove_volume
+
+    def interrupt(name: str, *, force: bool) -> None:
+        monkeypatch.setattr(backend, "remove_volume", remove)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backend, "remove_volume", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        engine.close()
+    assert closed == []
+    engine.close()
+    assert closed == [True]
+    assert list(find_labelled(backend)) == []
