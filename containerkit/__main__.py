@@ -1,4 +1,4 @@
-"""`python -m containerkit` is `containerkit`."""
+"""Run the command line with `python -m containerkit`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ __all__ = ["Cleaned", "cleanup"]
 
 @dataclass(frozen=True, slots=True)
 class Cleaned(Value):
-    """What a cleanup removed and what it kept.
+    """Result of a cleanup: what it removed, and what it kept.
 
     Its length is the number of removed things.
 

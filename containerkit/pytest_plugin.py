@@ -1,6 +1,7 @@
-"""Fixtures for tests that need containers: an engine, containers that are removed again, a network; or none of them.
+"""Fixtures for tests that need containers: an engine, containers, a network, or an engine in memory.
 
-Loaded by every pytest run where containerkit is installed, so it imports nothing heavy before a fixture is used::
+Every pytest run loads this module where containerkit is installed, so it imports nothing heavy before a fixture is
+used::
 
     def test_greeting(containers):
         assert "hello" in containers("busybox:1", "echo hello").logs()
@@ -25,7 +26,7 @@ _MOST_LOG = 200  # lines of each container's log in a report
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--container-engine and --require-container-engine."""
+    """Add --container-engine and --require-container-engine."""
     group = parser.getgroup("containerkit", "containers for tests")
     group.addoption(
         "--container-engine",
@@ -44,26 +45,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Which engines were asked for."""
+    """Show the requested engines."""
     targets = _targets(config)
     return f"container engines: {', '.join(targets)}" if targets else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that needs an engine, once on each that was given."""
+    """Run every test that needs an engine once on each requested engine."""
     targets = _targets(metafunc.config)
     if targets and "container_engine" in metafunc.fixturenames:
         metafunc.parametrize("container_engine", targets, indirect=True, scope="session")
 
 
 def _targets(config: pytest.Config) -> list[str]:
-    """In the order given, each once: the same in every worker of pytest-xdist."""
+    """Return the targets in the order given, each once: the same in every worker of pytest-xdist."""
     return list(dict.fromkeys(config.getoption("container_engines")))
 
 
 @pytest.fixture(scope="session")
 def container_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An open Engine; the test is skipped, with the reason, where none answers."""
+    """Return an open Engine; skip the test, with the reason, if no engine answers."""
     import containerkit as ck
 
     target: str | None = getattr(request, "param", None)
@@ -79,7 +80,7 @@ def container_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 @pytest.fixture
 def fake_backend() -> FakeBackend:
-    """The engine in memory of `fake_engine`, to be told its images and what commands answer: add_image(), on()."""
+    """Return the backend of `fake_engine`; add images and scripts with add_image() and on()."""
     from containerkit.testing import FakeBackend
 
     return FakeBackend()
@@ -87,7 +88,7 @@ def fake_backend() -> FakeBackend:
 
 @pytest.fixture
 def fake_engine(fake_backend: FakeBackend) -> Iterator[Engine]:
-    """An Engine in memory, new and empty for each test."""
+    """Return an Engine in memory, new and empty for each test."""
     import containerkit as ck
 
     with ck.connect(fake_backend) as engine:
@@ -95,10 +96,10 @@ def fake_engine(fake_backend: FakeBackend) -> Iterator[Engine]:
 
 
 class ContainerFactory:
-    """Starts containers, and removes them when the test is over.
+    """Start containers, and remove them at the end of the test.
 
     Attributes:
-        started: what it started, in order.
+        started: the started containers, in order.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -107,13 +108,13 @@ class ContainerFactory:
         self.networks: list[Network] = []
 
     def __call__(self, image: str, command: Any = None, **options: Any) -> Container:
-        """A container, started and left running; the arguments are those of Engine.start."""
+        """Start a container and return it; the arguments are those of Engine.start."""
         container = self._engine.start(image, command, **options)
         self.started.append(container)
         return container
 
     def logs(self) -> Iterator[tuple[str, str]]:
-        """(name, the end of its log) of each container that wrote something."""
+        """Return (name, end of its log) of each container that wrote something."""
         import containerkit as ck
 
         for container in self.started:
@@ -127,7 +128,7 @@ class ContainerFactory:
                 yield name, told.encode("utf-8", "backslashreplace").decode()
 
     def close(self) -> list[str]:
-        """Remove containers, last started first, then networks; says what could not be removed."""
+        """Remove containers, last started first, then networks; report what could not be removed."""
         failed: list[str] = []
 
         def attempt(what: str, remove: Callable[[], None]) -> None:
@@ -154,9 +155,9 @@ _FACTORY: pytest.StashKey[ContainerFactory] = pytest.StashKey()
 
 @pytest.fixture
 def containers(request: pytest.FixtureRequest, container_engine: Engine) -> Iterator[ContainerFactory]:
-    """``containers(image, command=None, **options)`` starts a container that is removed when the test is over.
+    """Return a function ``containers(image, command=None, **options)`` that starts a container for the test.
 
-    Where the test fails, its report has the containers' logs.
+    The containers are removed at the end of the test. If it fails, its report has their logs.
     """
     factory = ContainerFactory(container_engine)
     request.node.stash[_FACTORY] = factory
@@ -168,7 +169,7 @@ def containers(request: pytest.FixtureRequest, container_engine: Engine) -> Iter
 
 @pytest.fixture
 def container_network(containers: ContainerFactory, container_engine: Engine) -> Network:
-    """A network of the test's own: its containers find one another by name. Removed after them."""
+    """Return a network for the test, on which its containers find each other by name. Removed after them."""
     network = container_engine.networks.create(f"ck-test-{uuid.uuid4().hex[:12]}")
     containers.networks.append(network)
     return network
@@ -176,7 +177,7 @@ def container_network(containers: ContainerFactory, container_engine: Engine) ->
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Put the logs of a failing test's containers into its report, while they are still there."""
+    """Add the logs of a failing test's containers to its report, while they still exist."""
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     factory = item.stash.get(_FACTORY, None)

@@ -1,4 +1,4 @@
-"""What every request to an engine has in common: sending, retries, refusals, and reading the response strictly."""
+"""Send requests to an engine: retries, refusals, and strict reading of the response."""
 
 from __future__ import annotations
 

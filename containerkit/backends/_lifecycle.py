@@ -1,4 +1,4 @@
-"""What changes the state of a container, over the endpoints that both engines serve alike."""
+"""Change the state of a container, over the endpoints that both engines serve alike."""
 
 from __future__ import annotations
 

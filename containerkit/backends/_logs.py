@@ -29,7 +29,7 @@ _GROWTH = 4  # how many times more pieces are read if the pieces read hold too f
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """What is read of a log.
+    """Options of a log request.
 
     Attributes:
         tail: the last lines only; None for all.

@@ -1,4 +1,4 @@
-"""What runs in a container and what it writes, over the endpoints that both engines serve alike."""
+"""Run processes in a container and read what they write, over the endpoints that both engines serve alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a request is sent again, and how often. All retries of the backends are here."""
+"""Retry requests that failed on the connection. All retries of the backends are here."""
 
 from __future__ import annotations
 

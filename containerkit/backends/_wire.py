@@ -29,7 +29,7 @@ class CutResponse(http.client.RemoteDisconnected):
 
 
 class Limits:
-    """How long the socket of one request may be silent, and when the request must have ended.
+    """Time limits of one request: how long its socket may be silent, and when it must have ended.
 
     Attributes:
         silence: seconds for each read or write; None for no limit.

@@ -1,4 +1,4 @@
-"""The command line: it parses, calls, and prints. Whatever it knows, the public names told it."""
+"""The command line: parse, call a public function, print the result. Imports public names only."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ for _room in (about_engine, about_layers, about_isolation):
 
 
 def main() -> None:
-    """The program `containerkit`."""
+    """Run the program `containerkit`."""
     app()

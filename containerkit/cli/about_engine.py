@@ -1,4 +1,4 @@
-"""Commands about an engine, its containers and its images."""
+"""Commands for an engine, its containers and its images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["COMMANDS"]
 @form_options
 @click.pass_context
 def info(ctx: click.Context, form: str) -> None:
-    """What the engine says of itself, in one vocabulary."""
+    """Show the engine's version, host and configuration."""
     with open_engine(ctx) as engine:
         show(engine.info(), form, title=f"{engine.kind} at {engine.url}")
 
@@ -27,7 +27,7 @@ def info(ctx: click.Context, form: str) -> None:
 @click.command()
 @form_options
 def engines(form: str) -> None:
-    """Every place where an engine may answer, and which do."""
+    """List every address where an engine may answer, and which do."""
     import containerkit as ck
 
     with working("asking every place where an engine may answer"):
@@ -109,7 +109,7 @@ def run(
     timeout: str | None,
     **given: Any,
 ) -> None:
-    """Run COMMAND in a new container of IMAGE to its end; its exit code is ours. Options as the engines' own."""
+    """Run COMMAND in a new container of IMAGE, and exit with its exit code. Options as in docker and podman."""
     options: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value
     }
@@ -130,7 +130,7 @@ def run(
 
 
 def _pass_on(output: Any) -> None:
-    """To the byte, and at once."""
+    """Write output to the byte and at once."""
     stream: BinaryIO = getattr(sys, output.stream).buffer
     stream.write(output.data)
     stream.flush()
@@ -143,13 +143,13 @@ def _pass_on(output: Any) -> None:
 @form_options
 @click.pass_context
 def ps(ctx: click.Context, everything: bool, filters: tuple[str, ...], form: str) -> None:
-    """The containers."""
+    """List containers."""
     import containerkit as ck
 
     with open_engine(ctx) as engine:
         found: list[dict[str, Any]] = []
         for container in engine.containers.list(all=everything, filters=_filters(filters)):
-            with contextlib.suppress(ck.NotFound):  # gone since the list was made
+            with contextlib.suppress(ck.NotFound):  # removed since the list was made
                 found.append(container.to_dict())
         rows = [
             (each["id"][:12], each["name"], each["image"], each["status"], each["exit_code"], each["health"],
@@ -167,7 +167,7 @@ def ps(ctx: click.Context, everything: bool, filters: tuple[str, ...], form: str
 @form_options
 @click.pass_context
 def images(ctx: click.Context, everything: bool, filters: tuple[str, ...], form: str) -> None:
-    """The images. Their sizes are the engine's own; see `layers` and `savings` for true ones."""
+    """List images. Sizes are the engine's own; see `layers` and `savings` for measured ones."""
     with open_engine(ctx) as engine:
         found = engine.images.list(all=everything, filters=_filters(filters))
         if form == "json":
@@ -187,7 +187,7 @@ def images(ctx: click.Context, everything: bool, filters: tuple[str, ...], form:
 @form_options
 @click.pass_context
 def cleanup(ctx: click.Context, older_than: str | None, form: str) -> None:
-    """Remove what dead sessions of containerkit left behind, on this engine or on all; nothing of a live one."""
+    """Remove what dead containerkit sessions left behind, on this engine or on all; never of a live session."""
     import containerkit as ck
 
     if ctx.ensure_object(Settings).engine is None:
@@ -208,7 +208,7 @@ def cleanup(ctx: click.Context, older_than: str | None, form: str) -> None:
 
 
 def _filters(given: tuple[str, ...]) -> dict[str, list[str]]:
-    """KEY=VALUE, several for one key together."""
+    """Parse KEY=VALUE filters; several values of one key are collected."""
     filters: dict[str, list[str]] = {}
     for each in given:
         key, equals, value = each.partition("=")

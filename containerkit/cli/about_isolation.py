@@ -1,4 +1,4 @@
-"""Commands about isolation: check an engine, check this host, compare engines."""
+"""Commands for isolation: check an engine, check this host, compare engines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COULD_NOT = 2
 
 
 def _threshold(command: F) -> F:
-    """--fail-on and --min-severity: when a result makes the exit code 1."""
+    """Add --fail-on and --min-severity: which results set exit code 1."""
     fail_on = click.option(
         "--fail-on", type=click.Choice(["fail", "warn", "never"]), default="fail", show_default=True,
         help="The status from which on the exit code is 1.",
@@ -51,9 +51,9 @@ def check(
     min_severity: str,
     form: str,
 ) -> None:
-    """Is this engine rootless, who is root in it, which limits hold: by evidence.
+    """Check an engine: is it rootless, who is root in its containers, which limits are enforced.
 
-    Exit code: 0 nothing to complain of, 1 a result at or above the threshold, 2 something could not be checked.
+    Exit code: 0 no result at or above the threshold, 1 at least one, 2 a check could not be made.
     """
     if everywhere and ctx.ensure_object(Settings).engine is not None:
         raise click.UsageError("--all and --engine: one of them")
@@ -67,7 +67,7 @@ def check(
 @form_options
 @click.pass_context
 def check_host(ctx: click.Context, fail_on: str, min_severity: str, form: str) -> None:
-    """Could this user run rootless engines on this host? No engine needed. Exit codes as those of `check`."""
+    """Check whether this user could run rootless engines on this host. Needs no engine. Exit codes as in `check`."""
     import containerkit as ck
 
     report = ck.check_host()
@@ -81,7 +81,7 @@ def check_host(ctx: click.Context, fail_on: str, min_severity: str, form: str) -
 @click.argument("targets", nargs=-1)
 @click.pass_context
 def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, form: str) -> None:
-    """Engines side by side: TARGETS, or every one that answers here."""
+    """Compare engines side by side: TARGETS, or every engine that answers here."""
     import containerkit as ck
 
     reports, complete = _reports(ctx, everywhere=not targets, targets=targets, probe=not no_probe)
@@ -94,7 +94,7 @@ def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, form: 
 def _reports(
     ctx: click.Context, *, everywhere: bool, targets: Sequence[str] = (), **options: Any
 ) -> tuple[list[IsolationReport], bool]:
-    """The report of each engine, and whether every one could be had; what could not is said on stderr."""
+    """Return the report of each engine, and whether all could be made; failures are printed on stderr."""
     import containerkit as ck
 
     reports: list[IsolationReport] = []
@@ -121,7 +121,7 @@ def _nothing_answers() -> None:
     import containerkit as ck
 
     try:
-        ck.connect().close()  # says who was asked, and why none answered
+        ck.connect().close()  # its error lists every address, and why each failed
     except ck.ContainerKitError as exc:
         check_failed(exc)
 
@@ -142,7 +142,7 @@ def _tables(report: IsolationReport) -> tuple[Any, ...]:
 
 
 def _exit_code(reports: Sequence[IsolationReport], fail_on: str, min_severity: str) -> int:
-    """1 for a result at or above the threshold; 2 where not one question could be answered."""
+    """Return 1 for a result at or above the threshold; 2 if no check could be answered."""
     statuses = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
     counted = _SEVERITIES[_SEVERITIES.index(min_severity) :]
     results = [result for report in reports for result in report]

@@ -1,4 +1,4 @@
-"""Commands about layers: what an image is made of, what it wastes, what is shared, what would be freed."""
+"""Commands for layers: what an image is made of, what it wastes, what is shared, what would be freed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["COMMANDS"]
 
 @contextlib.contextmanager
 def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
-    """Of an image, or, for a path that says it is one, of an archive: for that no engine is needed."""
+    """Return the layers of an image; or, if REF is written as a path, of an archive, without an engine."""
     import containerkit as ck
 
     if ref.startswith(("/", "./", "../", "~")):
@@ -39,7 +39,7 @@ def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
 @click.argument("ref")
 @click.pass_context
 def layers(ctx: click.Context, ref: str, files: bool, layer: int | None, form: str) -> None:
-    """The layers of image REF, base first; or of an archive or OCI layout, if REF is a path (./image.tar)."""
+    """List the layers of image REF, base first; or of an archive or OCI layout, if REF is a path (./image.tar)."""
     if layer is not None and not files:
         raise click.UsageError("--layer goes with --files")
     with _stack(ctx, ref) as stack, working(f"reading {ref}"):
@@ -90,7 +90,7 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
 @click.argument("ref")
 @click.pass_context
 def waste(ctx: click.Context, ref: str, most: int, form: str) -> None:
-    """The bytes that REF carries and no container sees, each with its cause; dive's two numbers for comparison."""
+    """List the bytes that REF carries and no container sees, each with its cause, and dive's two numbers."""
     with _stack(ctx, ref) as stack:
         with working(f"reading {ref}"):
             found = stack.waste()
@@ -123,7 +123,7 @@ def waste(ctx: click.Context, ref: str, most: int, form: str) -> None:
 @click.argument("refs", nargs=-1)
 @click.pass_context
 def savings(ctx: click.Context, refs: tuple[str, ...], containers: bool, form: str) -> None:
-    """What the images (all, or REFS) cost because they share layers, and what they would cost if they did not."""
+    """Show what images (all, or REFS) cost with shared layers, and what they would cost as full copies."""
     with open_engine(ctx) as engine:
         with working("weighing layers"):
             found = engine.savings(refs or None, containers=containers)
@@ -136,7 +136,7 @@ def savings(ctx: click.Context, refs: tuple[str, ...], containers: bool, form: s
 @click.argument("refs", nargs=-1)
 @click.pass_context
 def sharing(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
-    """Which images (all, or REFS) have which layers in common."""
+    """List the layers that images (all, or REFS) have in common."""
     with open_engine(ctx) as engine:
         show(engine.sharing(refs or None), form)
 
@@ -147,7 +147,7 @@ def sharing(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
 @click.argument("refs", nargs=-1)
 @click.pass_context
 def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
-    """What removing REFS (or every image that no container uses) would really free. Removes nothing."""
+    """Show what removing REFS (or every image without a container) would free. Removes nothing."""
     with open_engine(ctx) as engine:
         with working("weighing layers"):
             found = engine.reclaimable(refs or None)
@@ -161,7 +161,7 @@ def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
 @click.argument("refs", nargs=-1)
 @click.pass_context
 def duplicates(ctx: click.Context, refs: tuple[str, ...], verify: bool, form: str) -> None:
-    """The same file content in layers of images (all, or REFS) that are not shared."""
+    """List equal file contents in layers of images (all, or REFS) that are not shared."""
     with open_engine(ctx) as engine, working("comparing files"):
         found = engine.duplicates(refs or None, verify=verify)
     show(found, form, title="Same content, stored more than once")
@@ -172,7 +172,7 @@ def duplicates(ctx: click.Context, refs: tuple[str, ...], verify: bool, form: st
 @form_options
 @click.pass_context
 def df(ctx: click.Context, form: str) -> None:
-    """What the engine says its images and containers take on disk, beside what they really take."""
+    """Show the engine's own disk usage beside the measured one."""
     with open_engine(ctx) as engine, working("weighing the store"):
         found = engine.disk_usage()
     show(found, form, title="Disk usage")

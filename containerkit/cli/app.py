@@ -1,4 +1,4 @@
-"""The program itself: its global options, how it opens an engine, and how it ends."""
+"""The program: global options, opening an engine, and exit codes."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _TARGET = (
 
 @dataclass
 class Settings:
-    """What the global options said."""
+    """Values of the global options."""
 
     engine: str | None = None
     timeout: float = 60.0
 
 
 class App(click.Group):
-    """A group of commands that ends in one line on stderr, never in a traceback."""
+    """A group of commands that reports errors in one line on stderr, never as a traceback."""
 
     def main(self, args: Sequence[str] | None = None, *given: Any, **extra: Any) -> NoReturn:
-        """Run, and exit: 0, 1 for an error, 2 for wrong use, 130 after Ctrl-C."""
+        """Run, and exit with 0, 1 for an error, 2 for wrong usage, or 130 after Ctrl-C."""
         extra["standalone_mode"] = False
         extra.setdefault("prog_name", "containerkit")
         sys.exit(_ending(lambda: super(App, self).main(args, *given, **extra)))
 
 
 def _ending(body: Callable[[], Any]) -> int:
-    """The exit code of what ends in whatever way."""
+    """Return the exit code for any ending of the command."""
     _prepare()
     try:
         result = body()
@@ -60,10 +60,10 @@ def _ending(body: Callable[[], Any]) -> int:
             say_error(exc.format_message())
         return exc.exit_code
     except BrokenPipeError:
-        # Who read our output has read enough. Python would complain once more while it flushes at exit.
+        # The reader of our output closed it. Python would complain again when it flushes at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1  # as click ends when a write fails
+        return 1  # as click ends if a write fails
     except Exception as exc:
         if os.environ.get("CONTAINERKIT_TRACEBACK"):
             raise
@@ -73,7 +73,7 @@ def _ending(body: Callable[[], Any]) -> int:
 
 
 def _prepare() -> None:
-    """A terminal that lacks a character gets its code; a TERM ends us through every `finally`, as Ctrl-C does."""
+    """Print characters that the terminal lacks as codes; make SIGTERM end the program through every `finally`."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -100,14 +100,14 @@ def _in_one_line(exc: Exception) -> str:
 
 
 def say_error(message: str) -> None:
-    """One line on stderr, nothing in it that a terminal would obey."""
+    """Print one line on stderr without control characters."""
     words = " ".join(message.split())
     line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in words)
     click.echo(f"containerkit: {line}", err=True)
 
 
 def check_failed(exc: Exception) -> None:
-    """Say why something could not be looked at; the command goes on."""
+    """Print why something could not be examined; the command continues."""
     say_error(_in_one_line(exc))
 
 
@@ -130,7 +130,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 @click.pass_context
 def app(ctx: click.Context, engine: str | None, timeout: float) -> None:
-    """Docker and Podman alike: run containers, look into images, check isolation by evidence."""
+    """Run containers, inspect image layers and check isolation, with Docker and Podman alike."""
     ctx.obj = Settings(engine, timeout)
 
 
@@ -140,13 +140,13 @@ def _set_engine(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 def engine_option(command: F) -> F:
-    """Accept --engine behind the command's name, too."""
+    """Accept --engine also after the command's name."""
     return click.option("--engine", metavar="TARGET", expose_value=False, callback=_set_engine, help=_TARGET)(command)
 
 
 @contextlib.contextmanager
 def open_engine(ctx: click.Context) -> Iterator[Engine]:
-    """The engine that was asked for, for as long as the command runs."""
+    """Open the requested engine for the duration of the command."""
     import containerkit as ck
 
     settings = ctx.ensure_object(Settings)

@@ -1,4 +1,4 @@
-"""Printing: tables as text, JSON or Markdown, and a sign of life when something takes long."""
+"""Print tables as text, JSON or Markdown, and a progress message if a command takes long."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _display() -> Any:
-    # Loaded when something is printed: `--help` is quicker without.
+    # Imported when something is printed, so that `--help` is faster.
     return importlib.import_module("containerkit.display")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], notes: Iterable[str] = ()) -> Any:
-    """A Table."""
+    """Return a Table."""
     return _display().Table(title, columns, list(rows), notes=tuple(notes))
 
 
 def cell(kind: str, value: object) -> Any:
-    """A cell of "bytes", "percent" or "seconds"."""
+    """Return a cell of "bytes", "percent" or "seconds"."""
     return getattr(_display(), f"{kind}_cell")(value)
 
 
 def form_options(command: F) -> F:
-    """--json and --markdown; the command gets ``form``: "text", "json" or "markdown"."""
+    """Add --json and --markdown; the command receives ``form``: "text", "json" or "markdown"."""
 
     @functools.wraps(command)
     def chosen(*args: Any, as_json: bool, as_markdown: bool, **rest: Any) -> Any:
@@ -54,7 +54,7 @@ def form_options(command: F) -> F:
 
 
 def show(value: object, form: str, *, title: str = "", tables: Sequence[Any] | None = None) -> None:
-    """Print a value: as JSON all of it, else its tables, or those given."""
+    """Print a value: as JSON completely, else its tables, or those given."""
     display = _display()
     if form == "json":
         click.echo(json.dumps(display.json_ready(value), indent=2))
@@ -71,7 +71,7 @@ def show(value: object, form: str, *, title: str = "", tables: Sequence[Any] | N
 
 @contextlib.contextmanager
 def working(what: str, *, after: float = 1.5) -> Iterator[None]:
-    """On a terminal, say what is going on if it takes longer than a moment; the line is wiped at the end."""
+    """Print a message on a terminal if the block takes longer than a moment, and erase it at the end."""
     if not sys.stderr.isatty():
         yield
         return

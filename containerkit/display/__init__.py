@@ -1,4 +1,4 @@
-"""How values are shown: text, HTML, Markdown and SVG. Values say what; this room decides how, and alone escapes."""
+"""Show values as text, HTML, Markdown and SVG. The only room that escapes. Imports errors and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BarChart: a few quantities side by side, such as what images would take alone and what they take together."""
+"""BarChart: a few quantities side by side, such as the size of images alone and together."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Bar:
     """One bar.
 
     Attributes:
-        label: what it is.
-        value: how much; None is "unknown" and has no bar. A mapping makes a bar of several parts.
+        label: name of the bar.
+        value: its length; None is "unknown" and draws no bar. A mapping makes a bar of several parts.
         group: bars of one group stand together under its name.
     """
 
@@ -35,29 +35,29 @@ class Bar:
 
     @property
     def parts(self) -> Mapping[str, float | None]:
-        """The parts by name; one without a name for a simple bar."""
+        """The parts by name; one nameless part for a simple bar."""
         return self.value if isinstance(self.value, Mapping) else {"": self.value}
 
     @property
     def total(self) -> float | None:
-        """All that is known of it together; None if nothing is."""
+        """Sum of all known parts; None if none is known."""
         known = [value for value in self.parts.values() if value is not None]
         return math.fsum(known) if known else None
 
     @property
     def complete(self) -> bool:
-        """Whether every part is known."""
+        """True if every part is known."""
         return None not in self.parts.values()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BarChart(Plot):
-    """Bars from the left, one scale for all, each with its value.
+    """Horizontal bars on one scale, each with its value.
 
     Attributes:
         title: one line.
         bars: Bar, or (label, value).
-        unit: "bytes", "seconds", or any other word to stand behind numbers.
+        unit: "bytes", "seconds", or another word to print behind numbers.
         notes: lines below.
     """
 
@@ -72,13 +72,13 @@ class BarChart(Plot):
         for bar in self._all:
             for value in bar.parts.values():
                 if value is not None and not (math.isfinite(value) and value >= 0):
-                    raise ValueError(f"bar {bar.label!r}: {value!r} is no length")
+                    raise ValueError(f"bar {bar.label!r}: {value!r} is not a length")
 
     def __repr__(self) -> str:
         return f"<BarChart {self.title!r}: {len(self.bars)} bars>"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: title, unit, bars with label, group and value, notes."""
+        """Return title, unit, bars with label, group and value, and notes as JSON-ready types."""
         bars = [
             {"label": bar.label, "group": bar.group, "value": dict(value) if isinstance(value, Mapping) else value}
             for bar in self._all
@@ -88,7 +88,7 @@ class BarChart(Plot):
 
     # ---------------------------------------------------------------- a page
     def to_svg(self) -> str:
-        """A whole SVG document."""
+        """Return a complete SVG document."""
         left = min(280.0, max((width_of(visible(bar.label)) for bar in self._all), default=0) + 10) + _MARGIN
         right = max((width_of(self._says(bar)) for bar in self._all), default=0) + 10 + _MARGIN
         top, scale = self._top, (_WIDTH - left - right)
@@ -165,7 +165,7 @@ class BarChart(Plot):
 
     # ---------------------------------------------------------------- a terminal
     def to_text(self, width: int | None = None) -> str:
-        """Bars of block characters."""
+        """Return bars of block characters."""
         from rich.cells import cell_len, set_cell_size
 
         columns = max(width or 80, 40)
@@ -207,7 +207,7 @@ class BarChart(Plot):
     @property
     def _top(self) -> float:
         top = max(self._known, default=0.0)
-        return top if top > 1e-12 else 1.0  # less than that is nothing, and no scale can be made of it
+        return top if top > 1e-12 else 1.0  # smaller sums count as zero, since no scale fits them
 
     @property
     def _part_names(self) -> list[str]:
@@ -218,7 +218,7 @@ class BarChart(Plot):
             yield group, [bar for bar in self._all if bar.group == group]
 
     def _colour(self, bar: Bar, part: str) -> str:
-        """By part; in groups by label, so that the same thing has the same colour in each; else one for all."""
+        """Choose the colour: by part; in groups by label, one colour for each; else one for all."""
         if not part and len(list(self._groups())) < 2:
             return COLOURS[0]
         names = self._part_names if part else list(dict.fromkeys(each.label for each in self._all))
@@ -235,7 +235,7 @@ class BarChart(Plot):
 
 
 def _ticks(top: float) -> list[float]:
-    """Round values from 0 up to the top, four to eight of them."""
+    """Return four to eight round values from 0 to the top."""
     power = 10.0 ** math.floor(math.log10(top))
     step = next(power * part for part in (1, 0.5, 0.25, 0.2) if top / (power * part) >= 3)
     return [step * index for index in range(math.floor(top / step + 1e-9) + 1)]

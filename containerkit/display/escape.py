@@ -1,6 +1,6 @@
-"""Making untrusted text safe to show: every escape of the project is here.
+"""Escape untrusted text. Every escape of the project is here.
 
-Names, labels, instructions and logs come from images that anybody may have built. Shown raw they could move a
+Names, labels, instructions and logs come from images that anyone may have built. Shown raw, they could move a
 terminal's cursor, run script in a notebook, or reorder a line for the eye.
 """
 
@@ -17,14 +17,14 @@ _UNSEEN = re.compile(
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 _SPACES = re.compile(r"[ \t\r\n\v\f]*[\t\r\n\v\f][ \t\r\n\v\f]*")
-# An underscore inside a word is plain; at its edge, or beside another, it may open or close an emphasis.
+# An underscore inside a word is plain; at its edge, or beside another, it can open or close an emphasis.
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
-# What opens a block at the start of a line: a heading, a list, a quote, a rule.
+# Characters that open a block at the start of a line: a heading, a list, a quote, a rule.
 _MARKDOWN_BLOCK = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))")
 
 
 def visible(text: str) -> str:
-    """One line in which every character can be seen: line breaks become spaces, other controls "\\x1b"."""
+    """Return one line in which every character is visible: line breaks become spaces, other controls "\\x1b"."""
     return _UNSEEN.sub(_code, _SPACES.sub(" ", text))
 
 
@@ -38,12 +38,12 @@ def _code(match: re.Match[str]) -> str:
 
 
 def html_text(text: str) -> str:
-    """For HTML and SVG, between tags and inside quoted attributes."""
+    """Escape text for HTML and SVG, between tags and inside quoted attributes."""
     return html.escape(visible(text), quote=True)
 
 
 def markdown_text(text: str, *, line: bool = False) -> str:
-    """For Markdown: shown as it is, read as nothing. ``line``: it stands at the start of a line, not in a cell."""
+    """Escape text for Markdown. ``line``: the text stands at the start of a line, not in a cell."""
     plain = _MARKDOWN.sub(r"\\\g<0>", visible(text))
     plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN_BLOCK.sub(_block, plain) if line else plain

@@ -1,4 +1,4 @@
-"""Tables as HTML: one small fragment that reads well in a notebook, light or dark, and to a screen reader."""
+"""Render tables as an HTML fragment for notebooks, in light and dark themes and for screen readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["WRAPPER", "table_html"]
 # The classes tell MathJax, which every notebook runs over its outputs, that a "$" is a dollar.
 WRAPPER = 'class="containerkit tex2jax_ignore mathjax_ignore"'
 
-# Colours of text and lines are the page's own (inherit, currentColor), so both themes work; a tone is a badge with a
+# Colours of text and lines are the page's own (inherit, currentColor), so both themes work. A tone is a badge with a
 # background of its own, because no single text colour has enough contrast on white and on black.
 _STYLE = """\
 .containerkit{overflow-x:auto;max-width:100%}
@@ -40,7 +40,7 @@ font-variant-numeric:tabular-nums}
 
 
 def table_html(table: Table, *, max_rows: int | None = None) -> str:
-    """The fragment; nothing in it but our own markup and escaped text."""
+    """Return the fragment; it holds only our own markup and escaped text."""
     numeric = table.numeric()
     rows = table.rows if max_rows is None else table.rows[:max_rows]
     out = [f"<div {WRAPPER}>", f"<style>{_STYLE}</style>", '<table class="ck">']

@@ -1,4 +1,4 @@
-"""What all pictures have in common: the faces they show to a terminal, a notebook and a file."""
+"""Plot: base of all pictures, with their forms for a terminal, a notebook and a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Plot"]
 
 
 class Plot(ABC):
-    """A picture, told as values; drawn as SVG by containerkit itself, or as text where there is no page."""
+    """A picture made of values, drawn as SVG, or as text for a terminal."""
 
     __slots__ = ()
     title: str
@@ -18,18 +18,18 @@ class Plot(ABC):
 
     @abstractmethod
     def to_svg(self) -> str:
-        """A whole SVG document, which may also stand inside a page; text takes the page's colour."""
+        """Return a complete SVG document, which can also be part of a page; text has the page's colour."""
 
     @abstractmethod
     def to_text(self, width: int | None = None) -> str:
-        """The same facts in characters, within so many columns (None: 80)."""
+        """Return the same facts in characters, within `width` columns (None: 80)."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: what is shown."""
+        """Return the facts as JSON-ready types."""
 
     def to_html(self) -> str:
-        """A fragment for a page, light or dark."""
+        """Return a fragment for a page, light or dark."""
         from .svg import fragment
 
         return fragment(self.to_svg(), self.notes)
@@ -45,7 +45,7 @@ class Plot(ABC):
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, str]:
-        # No image/svg+xml: notebooks show it as a picture apart, which has no page colour to take.
+        # No image/svg+xml: notebooks show it as a separate picture without the page's colour.
         faces = {"text/plain": self.to_text, "text/html": self.to_html}
         return {
             kind: face()

@@ -1,4 +1,4 @@
-"""SharingGraph: images as branches of the layers they stand on, so that what is shared is drawn once."""
+"""SharingGraph: images as branches of the layers below them, so that a shared layer is drawn once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ChainLayer:
 
     Attributes:
         id: equal for the same layer in any image (a diff_id, a chain_id).
-        bytes: its size, or None where it is not known.
-        label: a word on it, such as its instruction.
+        bytes: its size, or None if unknown.
+        label: a short text, such as its instruction.
     """
 
     id: str
@@ -35,12 +35,12 @@ class ChainLayer:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SharingGraph(Plot):
-    """Which images share which layers. A layer counts as shared by images that have the same ones below it, too.
+    """A graph of images and the layers that they share. A layer counts as shared if the layers below it are the same too.
 
     Attributes:
         title: one line.
         images: name -> its layers, base first; ChainLayer, or (id, bytes).
-        containers: image name -> names of containers made of it.
+        containers: image name -> names of containers made from it.
         notes: lines below.
     """
 
@@ -64,7 +64,7 @@ class SharingGraph(Plot):
         return f"<SharingGraph {self.title!r}: {len(self.images)} images>"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: title, images with their layers, containers, notes."""
+        """Return title, images with their layers, containers and notes as JSON-ready types."""
         return {
             "title": self.title,
             "images": {
@@ -77,7 +77,7 @@ class SharingGraph(Plot):
 
     # ---------------------------------------------------------------- a terminal
     def to_text(self, width: int | None = None) -> str:
-        """A tree, as `tree` draws folders: runs of layers, and the images that end there."""
+        """Return a tree as `tree` draws folders: runs of layers, and the images that end there."""
         lines = [visible(self.title)] if self.title else []
         pending = [(child, "", "") for child in reversed(self._forest())]
         while pending:
@@ -98,7 +98,7 @@ class SharingGraph(Plot):
 
     # ---------------------------------------------------------------- a page
     def to_svg(self) -> str:
-        """A whole SVG document."""
+        """Return a complete SVG document."""
         forest, shown = self._forest(), self._shown
         depth = max((run.depth() for run in forest), default=0)
         names = max((width_of(visible(name), bold=True) for name in shown), default=80.0)
@@ -130,7 +130,7 @@ class SharingGraph(Plot):
     def _branch(
         self, run: _Run, level: int, y: float, ends: float, named: float, edges: list[str], boxes: list[str]
     ) -> tuple[float, float]:
-        """Draws a run of layers and what stands on it, below y; gives (its middle, where the next may stand)."""
+        """Draw a run of layers and its branches below y; return (its middle, the position of the next run)."""
         x = _MARGIN + level * (_BOX + _ACROSS)
         middles: list[tuple[float, float]] = []
         for name in run.images:
@@ -204,7 +204,7 @@ def _layer(given: ChainLayer | tuple[str, int | None]) -> ChainLayer:
 
 
 class _Run:
-    """Layers that the same images have, one on the other."""
+    """Layers that the same images have, one above the other."""
 
     __slots__ = ("by_id", "images", "layers", "users")
 
@@ -227,11 +227,11 @@ class _Run:
         return "1 layer" if len(self.layers) == 1 else f"{len(self.layers)} layers"
 
     def depth(self) -> int:
-        """How many runs stand on one another here; an image's layers are at most 127."""
+        """Number of runs above one another; an image has at most 127 layers."""
         return 1 + max((child.depth() for child in self.by_id.values()), default=0)
 
     def join(self) -> None:
-        """Takes in the one run above, as long as no image ends here and nothing branches."""
+        """Join the only run above, as long as no image ends here and nothing branches."""
         while len(self.by_id) == 1 and not self.images:
             (above,) = self.by_id.values()
             self.layers += above.layers

@@ -1,4 +1,4 @@
-"""What every picture is drawn with: SVG elements, colours, and the width a text will take."""
+"""Draw pictures: SVG elements, colours, and the estimated width of text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NARROW, _WIDE = frozenset("fijlrtI.,:;'!|()[]{}/\\ -"), frozenset("mwMW@%—")
 
 
 def width_of(text: str, size: float = SIZE, *, bold: bool = False) -> float:
-    """About how wide a text is, rather too wide than too narrow: the page's font is not known."""
+    """Estimate the width of a text, rather too large than too small, since the page's font is unknown."""
     ems = 0.0
     for char in text:
         if char in _NARROW:
@@ -46,7 +46,7 @@ def width_of(text: str, size: float = SIZE, *, bold: bool = False) -> float:
 
 
 def cut(text: str, width: float, size: float = SIZE, *, middle: bool = False, bold: bool = False) -> str:
-    """The text, or what of it fits the width, with an ellipsis; "" where not even three characters would."""
+    """Return the part of the text that fits the width, with an ellipsis; "" if fewer than three characters fit."""
     text = visible(text)
     width /= 1.12 if bold else 1.0
     if width_of(text, size) <= width:
@@ -55,13 +55,13 @@ def cut(text: str, width: float, size: float = SIZE, *, middle: bool = False, bo
         if not middle or kept <= 8:
             return text[:kept].rstrip() + "…"
         ends = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
-        if width_of(ends, size) <= width:  # its end may be wider than what was measured
+        if width_of(ends, size) <= width:  # the ellipsis may be wider than what was measured
             return ends
     return ""
 
 
 def _fitting(text: str, width: float, size: float) -> int:
-    """How many characters fit."""
+    """Return how many characters fit."""
     for count, char in enumerate(text):
         width -= width_of(char, size)
         if width < 0:
@@ -70,7 +70,7 @@ def _fitting(text: str, width: float, size: float) -> int:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """A value with its unit: "bytes" and "seconds" choose their own scale."""
+    """Return a value with its unit; "bytes" and "seconds" choose their own scale."""
     if unit == "bytes":
         return human_bytes(value)
     if unit == "seconds":
@@ -79,7 +79,7 @@ def amount(value: float | None, unit: str) -> str:
 
 
 def element(name: str, *content: str, **attributes: str | float | None) -> str:
-    """One element around markup that is finished already; attributes are escaped here, ``_`` is ``-``."""
+    """Return one element around finished markup; attributes are escaped here, ``_`` becomes ``-``."""
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_attribute(value)}"'
         for key, value in attributes.items()
@@ -94,18 +94,18 @@ def _attribute(value: str | float) -> str:
 
 
 def label(text: str, x: float, y: float, *, size: float = SIZE, **attributes: str | float | None) -> str:
-    """Text at a place; in the page's own colour unless ``fill`` is given."""
+    """Return text at a position, in the page's colour unless ``fill`` is given."""
     attributes.setdefault("fill", "currentColor")
     return element("text", html_text(text), x=x, y=y, font_size=size, **attributes)
 
 
 def tooltip(text: str) -> str:
-    """What a shape says when it is pointed at; stands inside the shape."""
+    """Return the tooltip of a shape, to be placed inside the shape."""
     return element("title", html_text(text))
 
 
 def document(title: str, description: str, width: float, height: float, parts: Iterable[str]) -> str:
-    """A whole picture, with its title and what it says in words for those who do not see it."""
+    """Return a complete picture with its title and a text alternative."""
     return element(
         "svg",
         element("title", html_text(title)) if title else "",
@@ -123,7 +123,7 @@ def document(title: str, description: str, width: float, height: float, parts: I
 
 
 def fragment(picture: str, notes: Iterable[str]) -> str:
-    """A picture for a notebook, its notes below."""
+    """Return a picture for a notebook with its notes below."""
     lines = "".join(
         f'<p style="margin:.2em 0;font-size:.86em;opacity:.85;max-width:60em">{html_text(note)}</p>' for note in notes
     )

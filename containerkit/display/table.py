@@ -1,4 +1,4 @@
-"""Table: rows under headings, for a terminal, a notebook, a hand-in or a program."""
+"""Table: rows under headings, for a terminal, a notebook, a document or a program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Cell", "Table", "Tabular", "bytes_cell", "percent_cell", "seconds_ce
 
 Tone = Literal["", "good", "warn", "bad", "dim"]
 
-# What stands to the right, digits under digits: "12", "-3.5", "1,234", "12.3 MB", "98 %", "1.5×".
+# Right-aligned cells: "12", "-3.5", "1,234", "12.3 MB", "98 %", "1.5×".
 _NUMERIC = re.compile(r"[-+~≈<>≤≥]?\s*\d[\d,_. ]*\s*(?:[kMGTPE]?i?B|%|×|x|[nµm]?s|min|h|d)?(?: \d+ (?:s|min|h))?")
 _NOTEBOOK_ROWS = 200
 _STATUS: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unknown": "dim", "na": "dim"}
@@ -26,12 +26,12 @@ _STATUS: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unkn
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell whose text is not simply its value's.
+    """A cell with a text other than its value's.
 
     Attributes:
         value: for programs (JSON-ready).
         text: for people.
-        tone: "good", "warn" or "bad" colours it, "dim" steps back.
+        tone: "good", "warn" or "bad" colours it, "dim" makes it less visible.
     """
 
     value: object
@@ -43,17 +43,17 @@ class Cell:
 
 
 def bytes_cell(n: int | None, tone: Tone = "") -> Cell:
-    """Bytes: a number for programs, "1.23 GB" for people, "unknown" for None."""
+    """Return a cell of bytes: a number for programs, "1.23 GB" for people, "unknown" for None."""
     return Cell(n, human_bytes(n), tone or ("dim" if n is None else ""))
 
 
 def seconds_cell(s: float | None, tone: Tone = "") -> Cell:
-    """Seconds, likewise."""
+    """Return a cell of seconds: a number for programs, "1.50 s" for people."""
     return Cell(s, human_seconds(s), tone or ("dim" if s is None else ""))
 
 
 def percent_cell(fraction: float | None, tone: Tone = "") -> Cell:
-    """A share of one: 0.66 for programs, "66.0 %" for people."""
+    """Return a cell of a fraction: 0.66 for programs, "66.0 %" for people."""
     text = UNKNOWN if fraction is None else f"{fraction:.1%}".replace("%", " %")
     return Cell(fraction, text, tone or ("dim" if fraction is None else ""))
 
@@ -62,8 +62,8 @@ def percent_cell(fraction: float | None, tone: Tone = "") -> Cell:
 class Table:
     """Rows under headings.
 
-    A cell is any value: numbers go to the right, True is "yes", None is an empty cell (a size nobody knows is
-    ``bytes_cell(None)``), a list is joined by commas, a :class:`Cell` says itself what to show.
+    A cell is any value: numbers are right-aligned, True is "yes", None is empty (an unknown size is
+    ``bytes_cell(None)``), a list is joined by commas, a :class:`Cell` has its own text.
 
     Attributes:
         title: one line.
@@ -88,33 +88,33 @@ class Table:
 
     # ---------------------------------------------------------------- what the renderers ask
     def texts(self) -> list[list[str]]:
-        """Every cell as people read it, not yet escaped for anything."""
+        """Return every cell as people read it, not yet escaped."""
         return [[cell_text(value) for value in row] for row in self.rows]
 
     def numeric(self) -> tuple[bool, ...]:
-        """For each column, whether it holds numbers and stands to the right."""
+        """Return, for each column, whether it holds numbers and is right-aligned."""
         return tuple(_is_numeric(row[index] for row in self.rows) for index in range(len(self.columns)))
 
     # ---------------------------------------------------------------- faces
     def to_text(self, width: int | None = None, color: bool = False) -> str:
-        """For a terminal.
+        """Return the table as text for a terminal.
 
         Args:
-            width: columns to fit into, by folding long cells; None: as wide as it needs.
-            color: with ANSI colours.
+            width: columns to fit into, by folding long cells; None: as wide as necessary.
+            color: use ANSI colours.
         """
         from .text import table_text
 
         return table_text(self, width=width, color=color)
 
     def to_html(self, *, max_rows: int | None = None) -> str:
-        """A fragment for a page, light or dark. ``max_rows`` leaves out the rest, and says so."""
+        """Return a fragment for a page, light or dark. ``max_rows`` limits the rows, and a note says so."""
         from .page import table_html
 
         return table_html(self, max_rows=max_rows)
 
     def to_markdown(self) -> str:
-        """A table as GitHub, GitLab and Jupyter read it."""
+        """Return a table as GitHub, GitLab and Jupyter read it."""
         cells = [[markdown_text(text) for text in row] for row in ([*self.columns], *self.texts())]
         widths = [min(80, max(3, *(len(row[index]) for row in cells))) for index in range(len(self.columns))]
         numeric = self.numeric()
@@ -134,7 +134,7 @@ class Table:
         return "\n\n".join(parts) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: title, columns, rows (lists of cells, with numbers as numbers), notes."""
+        """Return title, columns, rows (lists of cells, numbers as numbers) and notes as JSON-ready types."""
         return {
             "title": self.title,
             "columns": list(self.columns),
@@ -163,12 +163,12 @@ class Table:
 
 
 class Tabular:
-    """A value that can be shown as a table: give it ``table()``, and terminals and notebooks show it."""
+    """A value that is shown as a table: implement ``table()``, and terminals and notebooks show it."""
 
     __slots__ = ()
 
     def table(self) -> Table:
-        """What to show."""
+        """Return the table to show."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -184,12 +184,12 @@ class Tabular:
 
 
 def cell_text(value: object) -> str:
-    """One cell as people read it, on one line, with nothing in it that a terminal would obey."""
+    """Return one cell as people read it, on one line, without control characters."""
     return visible(_plain(value))
 
 
 def cell_tone(value: object, column: str = "") -> Tone:
-    """The tone of a cell: its own, or that of the word of a check in a column called "status"."""
+    """Return the tone of a cell: its own, or that of a check's status in a column called "status"."""
     if isinstance(value, Cell):
         return value.tone
     text = _plain(value) if isinstance(value, (str, Enum)) else ""
@@ -201,7 +201,7 @@ def cell_tone(value: object, column: str = "") -> Tone:
 def _plain(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, Enum):  # first: many are strings, too, whose str() differs between versions of Python
+    if isinstance(value, Enum):  # before str: many are strings too, and their str() differs between versions of Python
         return _plain(value.value)
     if isinstance(value, str):
         return str(value)
@@ -236,10 +236,10 @@ def _is_numeric(values: Iterable[object]) -> bool:
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that stdout is, or None where it is none."""
+    """Return the columns of the terminal behind stdout, or None if it is not a terminal."""
     import shutil
 
     try:
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    except (AttributeError, ValueError):  # stdout was closed, or replaced by something less
+    except (AttributeError, ValueError):  # stdout was closed, or replaced by a simpler object
         return None

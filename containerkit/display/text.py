@@ -1,4 +1,4 @@
-"""Tables for a terminal, by rich; imported only when one is drawn."""
+"""Render tables for a terminal with rich, which is imported on first use."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _UNBOUNDED = 100_000
 
 
 def table_text(table: Table, *, width: int | None, color: bool) -> str:
-    """Title, table and notes, each line without trailing blanks."""
+    """Return title, table and notes, each line without trailing blanks."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
     out = io.StringIO()
-    # Everything is given, so that nothing is taken from the environment: the same value is the same text.
+    # All settings are explicit, so that the environment cannot change the text of a value.
     console = Console(
         file=out,
         width=max(width, 20) if width else _UNBOUNDED,

@@ -1,4 +1,4 @@
-"""Treemap: where the bytes of a tree of files are, each folder an area as large as what is in it."""
+"""Treemap: the bytes of a file tree, each folder as an area as large as its content."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .table import Cell, Table
 __all__ = ["Treemap"]
 
 _WIDTH, _HEIGHT, _MARGIN = 720.0, 440.0, 12.0
-_HEAD = 18.0  # a folder's own line above what is in it
-_LEAST = 150.0  # square pixels; what is smaller is drawn together
+_HEAD = 18.0  # a folder's own line above its content
+_LEAST = 150.0  # square pixels; smaller files are drawn together
 _DEPTH = 5
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Treemap(Plot):
-    """Areas within areas.
+    """Nested areas.
 
     Attributes:
         title: one line.
-        sizes: path -> amount. Folders are made of the paths; one with a size of its own is fine.
+        sizes: path -> amount. Folders follow from the paths; a folder may have a size of its own.
         unit: "bytes", or as in BarChart.
         notes: lines below.
     """
@@ -40,17 +40,17 @@ class Treemap(Plot):
         object.__setattr__(self, "notes", tuple(self.notes))
         for path, size in self.sizes.items():
             if not 0 <= size < float("inf"):
-                raise ValueError(f"{path!r}: {size!r} is no area")
+                raise ValueError(f"{path!r}: {size!r} is not an area")
 
     def __repr__(self) -> str:
         return f"<Treemap {self.title!r}: {len(self.sizes)} paths>"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: title, unit, sizes by path, notes."""
+        """Return title, unit, sizes by path and notes as JSON-ready types."""
         return {"title": self.title, "unit": self.unit, "sizes": dict(self.sizes), "notes": list(self.notes)}
 
     def to_text(self, width: int | None = None) -> str:
-        """The largest folders, two levels deep."""
+        """Return the largest folders, two levels deep."""
         root = _tree(self.sizes)
         rows: list[tuple[object, ...]] = []
         for node in root.largest():
@@ -68,7 +68,7 @@ class Treemap(Plot):
 
     # ---------------------------------------------------------------- a page
     def to_svg(self) -> str:
-        """A whole SVG document."""
+        """Return a complete SVG document."""
         root = _tree(self.sizes)
         out: list[str] = []
         top = _MARGIN
@@ -118,7 +118,7 @@ class Treemap(Plot):
                 yield from self._area(child, place, colour, depth + 1)
 
     def _name(self, node: _Node, room: float, size: float) -> str:
-        """As much of the name as fits; a number of files whole or not at all."""
+        """Return as much of the name as fits; the number of merged files completely or not at all."""
         name = cut(node.name, room, size, middle=True, bold=bool(node.children))
         if not node.count or name == node.name:
             return name
@@ -148,11 +148,11 @@ class _Node:
         self.path = path
         self.own = total
         self.total = total
-        self.count = 0  # of the things that it stands for, where they are too small to be drawn
+        self.count = 0  # number of merged files, where they are too small to be drawn
         self.children: dict[str, _Node] = {}
 
     def join(self) -> None:
-        """Takes in a folder's one entry, all the way down: a folder with one thing in it says nothing by itself."""
+        """Join a folder with its only entry, repeatedly: a folder with one entry says nothing by itself."""
         pending = [self]
         for node in pending:
             while len(node.children) == 1 and not node.own:
@@ -162,7 +162,7 @@ class _Node:
             pending += node.children.values()
 
     def largest(self) -> list[_Node]:
-        """What is in it, largest first, without what takes no space; what is its own stands beside its children."""
+        """Return the entries, largest first, without those of size 0; the folder's own size counts as an entry."""
         found = list(self.children.values())
         if self.children and self.own:
             found.append(_Node(".", self.path, self.own))
@@ -182,7 +182,7 @@ def _tree(sizes: Mapping[str, float]) -> _Node:
                     order.append(child)
                 node = child
         node.own += size
-    for node in reversed(order):  # children stand after their parents
+    for node in reversed(order):  # children come after their parents
         node.total = node.own + sum(child.total for child in node.children.values())
     return root
 
@@ -196,7 +196,7 @@ class _Box:
 
 
 def _fit(nodes: Sequence[_Node], box: _Box) -> list[tuple[_Node, _Box]]:
-    """Places in a box, as areas; those too small to see become one."""
+    """Place entries in a box as areas; those too small to see become one."""
     total = sum(node.total for node in nodes)
     if total <= 0 or box.width < 2 or box.height < 2:
         return []
@@ -212,7 +212,7 @@ def _fit(nodes: Sequence[_Node], box: _Box) -> list[tuple[_Node, _Box]]:
 
 
 def _squarify(areas: Sequence[float], box: _Box) -> Iterable[_Box]:
-    """Rectangles of these areas, filling the box, as near to squares as rows of them can be (Bruls et al., 2000)."""
+    """Return rectangles of these areas that fill the box, as close to squares as rows allow (Bruls et al., 2000)."""
     places: list[_Box] = []
     start = 0
     while start < len(areas):

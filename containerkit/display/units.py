@@ -1,4 +1,4 @@
-"""Numbers as people read them: bytes in decimal units, as the engines' command lines print them, and durations."""
+"""Format numbers for people: bytes in decimal units, as the engines' command lines do, and durations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def human_bytes(n: float | None) -> str:
-    """ "1.23 GB" for 1_234_567_890; "unknown" for None.
+    """Return "1.23 GB" for 1_234_567_890; "unknown" for None.
 
-    Decimal units and three significant digits; whole bytes below 1 kB.
+    Decimal units with three significant digits; whole bytes below 1 kB.
     """
     if n is None or not math.isfinite(n):
         return UNKNOWN
@@ -30,7 +30,7 @@ def human_bytes(n: float | None) -> str:
 
 
 def human_seconds(s: float | None) -> str:
-    """ "1.50 s", "12 ms", "3 min 20 s", "2 h 5 min", "4 d 3 h"; "unknown" for None."""
+    """Return "1.50 s", "12 ms", "3 min 20 s", "2 h 5 min" or "4 d 3 h"; "unknown" for None."""
     if s is None or not math.isfinite(s):
         return UNKNOWN
     sign, seconds = ("-" if s < 0 else ""), abs(float(s))
@@ -51,7 +51,7 @@ def human_seconds(s: float | None) -> str:
 
 
 def human_number(x: float) -> str:
-    """A plain number: whole ones in full, others with three significant digits at least two of them decimals."""
+    """Return a plain number: whole numbers in full, others with three significant digits and at least two decimals."""
     if isinstance(x, int):
         return str(x)
     if not math.isfinite(x):

@@ -1,4 +1,4 @@
-"""Tables of any value of the project that has none of its own: its facts, and a table for each list in it."""
+"""Build tables for any value without a table of its own: its fields, and a table for each list in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BYTES = frozenset({"size", "memory", "bytes", "content", "tar", "compressed", "
 
 
 def tables_of(value: object, title: str = "") -> tuple[Table, ...]:
-    """The value's own table; or one of its plain facts, and one for each list of things in it."""
+    """Return the value's own table; or one of its plain fields, and one for each list in it."""
     own = getattr(value, "table", None)
     if callable(own):
         return (own(),)
@@ -53,7 +53,7 @@ def _words(key: str) -> str:
 
 
 def _cell(key: str, value: object) -> object:
-    """A value as its name says it is meant."""
+    """Return a value as a cell that suits the field's name."""
     number = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
     if number and (key in _BYTES or key.endswith("_bytes")):
         return bytes_cell(value)  # type: ignore[arg-type]

@@ -1,7 +1,9 @@
-"""Is this engine rootless, who is root in its containers, will a limit hold: by evidence, not by assumption.
+"""Check an engine's isolation: is it rootless, whose uid is root in a container, which limits are enforced.
 
-Three steps, in rooms of their own: :mod:`collect` gathers facts, :mod:`checks` judges them without looking at anything
-else, :mod:`report` shows the results. No step changes what it looks at, and nothing that is made stays.
+Three steps, each in a module of its own: :mod:`collect` gathers facts, :mod:`checks` evaluates them without looking at
+anything else, :mod:`report` shows the results. No step changes what it examines, and everything created is removed.
+Imports backends, display, errors, oci, reference, spec and streams. Start reading at
+:mod:`containerkit.isolation.judge`.
 """
 
 from __future__ import annotations

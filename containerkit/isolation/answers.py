@@ -1,4 +1,4 @@
-"""An engine's raw answers, read with distrust: a field of the wrong type is reported, not believed and not fatal."""
+"""Parse an engine's raw responses: a field of the wrong type is reported, neither trusted nor fatal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HOST = "host"
 
 
 class _Fields:
-    """Fields by path; remembers those that have a type they must not have."""
+    """Fields by path; records those with a wrong type."""
 
     def __init__(self, raw: object, name: str) -> None:
         self.raw, self.name = raw, name
@@ -41,7 +41,7 @@ class _Fields:
         self.malformed.append(f"{self.name}: {path}")
 
     def strings(self, path: str) -> tuple[str, ...] | None:
-        """A list of strings; JSON's null counts as an empty one where the field is there."""
+        """Return a list of strings; JSON's null in an existing field counts as an empty list."""
         value = self.get(path, list)
         if value is None:
             parent = self.raw
@@ -56,7 +56,7 @@ class _Fields:
 
 
 def parse_engine(raw: Mapping[str, object], *, url: str, asked_as: str) -> EngineFacts:
-    """The facts in the answers to "version", "info", "libpod_info" and in the "headers", as far as they are sound."""
+    """Return the facts in the responses to "version", "info" and "libpod_info" and in the "headers"."""
     version, info = _Fields(raw.get("version"), "GET /version"), _Fields(raw.get("info"), "GET /info")
     libpod = _Fields(raw.get("libpod_info"), "GET /libpod/info")
     headers = raw.get("headers")
@@ -124,7 +124,7 @@ def _mappings(libpod: _Fields) -> tuple[IdRange, ...] | None:
 
 
 def _mount_program(libpod: object) -> str:
-    """The storage driver's mount program; libpod 4 gives an object with its path, other versions the path alone."""
+    """Return the storage driver's mount program; libpod 4 reports an object with its path, other versions the path."""
     store = libpod.get("store") if isinstance(libpod, Mapping) else None
     options = store.get("graphOptions") if isinstance(store, Mapping) else None
     if not isinstance(options, Mapping):
@@ -139,19 +139,19 @@ def _network_helper(libpod: _Fields, components: Sequence[object] | None) -> str
     named = libpod.get("host.rootlessNetworkCmd", str)  # from Podman 5.1
     if named:
         return named
-    for component in components or ():  # RootlessKit tells from Docker 23
+    for component in components or ():  # RootlessKit reports it from Docker 23
         if isinstance(component, Mapping) and component.get("Name") == "rootlesskit":
             details = component.get("Details")
             driver = details.get("NetworkDriver") if isinstance(details, Mapping) else None
             return driver if isinstance(driver, str) else None
-    for name in ("slirp4netns", "pasta"):  # before 5.1 only what is installed is told; 4.x takes the first of these
+    for name in ("slirp4netns", "pasta"):  # before 5.1 only installed helpers are reported; 4.x uses the first of these
         if libpod.get(f"host.{name}.executable", str):
             return name
     return None
 
 
 def _seccomp_profile(info: _Fields, libpod: _Fields) -> str | None:
-    """The profile by name or path; "" when the engine says that it has no seccomp; None when it does not say."""
+    """Return the profile by name or path; "" if the engine reports no seccomp; None if it does not say."""
     if libpod.get("host.security.seccompEnabled", bool) is False:
         return ""
     options = info.strings("SecurityOptions")
@@ -165,7 +165,7 @@ def _seccomp_profile(info: _Fields, libpod: _Fields) -> str | None:
 
 
 def parse_limit_claims(raw: object) -> Mapping[str, float | str | None]:
-    """The limits that an inspected container's HostConfig claims, in the vocabulary of LimitFacts.requested."""
+    """Return the limits in an inspected container's HostConfig, with the names of LimitFacts.requested."""
     fields = _Fields(raw, "GET /containers/{id}/json")
     nano, quota = fields.get("HostConfig.NanoCpus", int), fields.get("HostConfig.CpuQuota", int)
     period = fields.get("HostConfig.CpuPeriod", int) or 100_000
@@ -179,7 +179,7 @@ def parse_limit_claims(raw: object) -> Mapping[str, float | str | None]:
 
 
 def parse_container(raw: object, *, container_id: str, name: str) -> AuditedContainer:
-    """What an inspected container was given beyond the default."""
+    """Return what an inspected container was given beyond the default."""
     fields = _Fields(raw, "GET /containers/{id}/json")
     if not isinstance(raw, Mapping) or fields.get("HostConfig", dict) is None:
         return AuditedContainer(container_id, name, problem="the engine's answer has no HostConfig")
@@ -208,7 +208,7 @@ def parse_container(raw: object, *, container_id: str, name: str) -> AuditedCont
 
 
 def _open_ports(bindings: Mapping[str, object] | None) -> tuple[int, ...]:
-    """Host ports published on every address (0 for one that the engine chooses)."""
+    """Return host ports published on every address (0 for one that the engine chooses)."""
     ports = []
     for places in (bindings or {}).values():
         for place in places if isinstance(places, list) else ():

@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found: a result without the name of its question. `severity` overrides the check's own."""
+    """Result of a check without its ID and title. `severity` overrides the check's own."""
 
     status: Status
     summary: str
@@ -47,11 +47,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A question, what it needs for an answer, and the pure function that gives it.
+    """A question, the facts that it needs, and the pure function that answers it.
 
     Attributes:
-        needs: letters. E: an engine that answers. P: the isolation probe's answers. L: the limits probe's.
-            H: this host's view of ids and processes counts for the engine. F: this host's files do. S: its socket's.
+        needs: letters. E: an engine that responds. P: the isolation probe's answers. L: the limits probe's answers.
+            H: this host's ids and processes are the engine's. F: this host's files are the engine's. S: its socket.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Check:
 
 
 def _missing(need: str, facts: Facts) -> str | None:
-    """Why a need is not met; None if it is."""
+    """Return the reason why a need is not met; None if it is met."""
     if need == "E" and facts.engine is None:
         return facts.unreached or "there is no engine in this report"
     if need == "P" and (facts.probe is None or facts.probe.answers is None):
@@ -78,7 +78,7 @@ def _missing(need: str, facts: Facts) -> str | None:
 
 
 def run_check(check: Check, facts: Facts) -> CheckResult:
-    """Ask one question. Facts that nobody foresaw give "unknown", not a traceback; a conflict lowers a pass."""
+    """Evaluate one check. Unexpected facts give "unknown" instead of a traceback; a conflict turns pass into warn."""
     missing = next((reason for need in check.needs if (reason := _missing(need, facts))), None)
     if missing:
         finding = unknown(missing)
@@ -104,28 +104,28 @@ def run_check(check: Check, facts: Facts) -> CheckResult:
 
 
 def engine_of(facts: Facts) -> EngineFacts:
-    """The engine's facts, for a check that needs E."""
+    """Return the engine's facts, for a check that needs E."""
     if facts.engine is None:
         raise LookupError("no engine")
     return facts.engine
 
 
 def answers_of(facts: Facts) -> Answers:
-    """The isolation probe's answers, for a check that needs P."""
+    """Return the isolation probe's answers, for a check that needs P."""
     if facts.probe is None or facts.probe.answers is None:
         raise LookupError("no probe")
     return facts.probe.answers
 
 
 def socket_of(facts: Facts) -> SocketFacts:
-    """The engine's socket, for a check that needs S."""
+    """Return the engine's socket, for a check that needs S."""
     if facts.socket is None:
         raise LookupError("no socket")
     return facts.socket
 
 
 def host_of(facts: Facts) -> HostFacts:
-    """This host's facts, for a check that needs H or F."""
+    """Return this host's facts, for a check that needs H or F."""
     if facts.host is None:
         raise LookupError("no host facts")
     return facts.host

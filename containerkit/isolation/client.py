@@ -1,4 +1,4 @@
-"""This process's side: how it reaches the engine, the socket it uses, and what `docker` would run."""
+"""Facts about this process: how it reaches the engine, the socket it uses, and what the `docker` command is."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _VARIABLES = ("CONTAINERKIT_ENGINE", "CONTAINER_HOST", "DOCKER_HOST")
 
 
 def socket_path(url: str | None) -> str | None:
-    """The path of a unix socket's URL; None for every other address."""
+    """Return the path of a unix socket's URL; None for every other address."""
     return url.removeprefix("unix://") if url and url.startswith("unix://") else None
 
 
 def collect_client(url: str | None, *, environ: Mapping[str, str] | None = None, sockets: bool = True) -> ClientFacts:
-    """How this process came to the engine at a URL."""
+    """Return how this process reached the engine at a URL."""
     environ = os.environ if environ is None else environ
     path, kind, how = docker_command(environ.get("PATH", os.defpath))
     return ClientFacts(
@@ -45,7 +45,7 @@ def collect_client(url: str | None, *, environ: Mapping[str, str] | None = None,
 
 
 def _transport(url: str | None) -> str:
-    """How private the way is. A tcp address does not say whether it speaks TLS: one question in the clear tells."""
+    """Return the kind of connection. A tcp address does not say whether it uses TLS; one plain request tells."""
     parts = urlsplit(url or "none:")
     if parts.scheme in ("tcp", "http"):
         clear = _answers_in_the_clear(parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 2375))
@@ -54,7 +54,7 @@ def _transport(url: str | None) -> str:
 
 
 def _answers_in_the_clear(host: str, port: int) -> bool | None:
-    """Whether an engine there answers without TLS; None when nothing can be heard."""
+    """Return whether an engine there answers without TLS; None if nothing answers."""
     try:
         with socket.create_connection((host, port), timeout=2) as sock:
             sock.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
@@ -81,9 +81,9 @@ def _connects(path: str) -> bool:
 
 
 def docker_command(search: str) -> tuple[str | None, str | None, str | None]:
-    """(path, "docker" or "podman" or None, evidence) of the program that `docker` runs.
+    """Return (path, "docker" or "podman" or None, evidence) of the program that `docker` runs.
 
-    Not asked by --version, which a symbolic link answers under the name it was called by.
+    `--version` does not tell: a symbolic link answers under the name it was called by.
     """
     path = shutil.which("docker", path=search)
     if path is None:
@@ -96,7 +96,7 @@ def docker_command(search: str) -> tuple[str | None, str | None, str | None]:
             head = file.read(4096)
         if not head.startswith(b"\x7fELF") and _runs_podman(head.decode("utf-8", "replace")):
             return path, "podman", "script"
-    try:  # told of an address where nobody is, it answers at once, and for itself only
+    try:  # with an address where nothing listens, it answers at once, and about itself only
         env = {"PATH": search, "DOCKER_HOST": "unix:///nonexistent/docker.sock", "HOME": "/nonexistent"}
         answer = subprocess.run(
             [path, "version"], capture_output=True, text=True, timeout=2, check=False, env=env, stdin=subprocess.DEVNULL
@@ -115,7 +115,7 @@ def _runs_podman(script: str) -> bool:
 
 
 def collect_peer(path: str | None) -> PeerFacts | None:
-    """Who made the socket, as the kernel tells everybody who connects; None if that cannot be asked."""
+    """Return who created the socket, as the kernel tells every client (SO_PEERCRED); None if unknown."""
     if path is None:
         return None
     try:
@@ -133,7 +133,7 @@ def collect_peer(path: str | None) -> PeerFacts | None:
 
 
 def _network(pid: int) -> str | None:
-    """The network helper in the command line of a process around the engine (rootlesskit --net=…)."""
+    """Return the network helper in the command line of a process around the engine (rootlesskit --net=…)."""
     for _ in range(4):
         arguments = (read(Path(f"/proc/{pid}/cmdline")) or "").split("\0") if pid > 1 else []
         for argument in arguments:
@@ -145,7 +145,7 @@ def _network(pid: int) -> str | None:
 
 
 def collect_socket(path: str | None, *, root: Path = Path("/")) -> SocketFacts | None:
-    """Who may write to the socket and pass the folders before it; None if there is none to look at."""
+    """Return who can write to the socket and pass the folders before it; None without a local socket."""
     if path is None:
         return None
     try:
@@ -178,7 +178,7 @@ def collect_socket(path: str | None, *, root: Path = Path("/")) -> SocketFacts |
 def _access_list(
     path: str, users: Mapping[int, str], groups: Mapping[int, tuple[str, tuple[str, ...]]]
 ) -> tuple[str, ...]:
-    """Named users and groups that an access list lets write (posix_acl_xattr: a version, then tag, bits, id)."""
+    """Return the named users and groups that an ACL lets write (posix_acl_xattr: a version, then tag, bits, id)."""
     try:
         data = os.getxattr(path, "system.posix_acl_access")
     except (OSError, AttributeError):

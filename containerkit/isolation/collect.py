@@ -1,4 +1,4 @@
-"""Collecting the facts for one report: what the engine says, two short containers, and this host where it counts."""
+"""Collect the facts for one report: from the engine, from two short containers, and from this host where it counts."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ _MAX_CONTAINERS = 100
 
 
 def collect_for_host() -> Facts:
-    """The facts of this host alone, for the account that runs this process."""
+    """Return the facts of this host alone, for the account that runs this process."""
     host = collect_host(account_of(os.getuid()), environ=os.environ, arch=platform.machine())
     return Facts(client=collect_client(None), host=host)
 
 
 def collect(backend: Backend, labels: Mapping[str, str], *, probe: bool, audit: bool = True) -> Facts:
-    """The facts of one engine. What cannot be found out is left out, with the reason; only interrupts come through.
+    """Return the facts of one engine. What cannot be found out is None, with the reason; only interrupts are raised.
 
     Args:
-        labels: for everything that is made, so that it can be found should this process die.
-        probe: make two short containers.  audit: look into those that run.
+        labels: for everything that is created, so that cleanup can find it if this process dies.
+        probe: start two short containers.
+        audit: inspect the running containers.
     """
     path = socket_path(backend.url)
     facts = Facts(client=collect_client(backend.url))
@@ -57,7 +58,7 @@ def collect(backend: Backend, labels: Mapping[str, str], *, probe: bool, audit: 
 
 
 def _host(peer: PeerFacts | None) -> HostFacts:
-    """This host, for the account that runs the engine; for the caller's where that is root's or is not known."""
+    """Return this host's facts for the account that runs the engine; for the caller's if that is root or unknown."""
     uid = peer.uid if peer is not None and peer.uid != 0 and peer.pid != 0 else os.getuid()
     files = engine_root(peer.pid, nested=peer.nested) if peer is not None else Path("/")
     environ = os.environ if uid == os.getuid() and files == Path("/") else None
@@ -67,7 +68,7 @@ def _host(peer: PeerFacts | None) -> HostFacts:
 
 
 def _audit(backend: Backend) -> tuple[tuple[AuditedContainer, ...] | None, str | None]:
-    """The running containers, with what they were given. Asked before there are any of ours."""
+    """Return the running containers with what they were given. Called before the probes exist."""
     try:
         records = backend.list_containers(all=False, filters={})
     except ContainerKitError as exc:
@@ -77,7 +78,7 @@ def _audit(backend: Backend) -> tuple[tuple[AuditedContainer, ...] | None, str |
         try:
             raw = backend.inspect_container(record.id).raw
         except NotFound:
-            continue  # it ended meanwhile
+            continue  # the container ended meanwhile
         except ContainerKitError as exc:
             audited.append(AuditedContainer(record.id, record.name, problem=first_line(exc)))
             continue

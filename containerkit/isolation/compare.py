@@ -1,4 +1,4 @@
-"""Reports side by side, and what their evidence says of the things that lectures say."""
+"""Compare reports side by side, and check common statements about containers against their evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Statement", "compare_reports", "statements"]
 
-#: What is said -> the check that knows, and how its status reads as an answer. A status that is missing: "unknown".
+#: Statement -> the check that decides it, and the answer for each status. A missing status means "unknown".
 _SAID: tuple[tuple[str, str, Mapping[Status, str]], ...] = (
     ("containers share the host's kernel", "shared-kernel", {Status.WARN: "true", Status.PASS: "false"}),
     ("root in a container is root on the host", "container-root-uid", {Status.FAIL: "true", Status.PASS: "false"}),
@@ -53,11 +53,13 @@ _SAID: tuple[tuple[str, str, Mapping[Status, str]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something that is said of containers, and what one engine's evidence says to it.
+    """A common statement about containers, and what one engine's evidence says about it.
 
     Attributes:
-        text: what is said.  answer: "true", "false", "in part", … or "unknown".
-        because: the fact behind the answer.  check: the check that found it.
+        text: the statement.
+        answer: "true", "false", "in part", … or "unknown".
+        because: the fact behind the answer.
+        check: the check that found it.
     """
 
     text: str
@@ -73,7 +75,7 @@ class Statement:
 
 
 def statements(report: IsolationReport) -> tuple[Statement, ...]:
-    """What the evidence of one report says to each of the things that lectures say of containers."""
+    """Return what one report's evidence says about each common statement."""
     found = {result.id: result for result in report.results}
     said = []
     for text, check, answers in _SAID:
@@ -87,7 +89,7 @@ def statements(report: IsolationReport) -> tuple[Statement, ...]:
 
 
 def compare_reports(*reports: IsolationReport) -> Table:
-    """One row for each statement, then one for each check; one column for each report."""
+    """Return a table with one row per statement, then one row per check, and one column per report."""
     from ..display import Table
 
     names = _names(reports)
@@ -106,7 +108,7 @@ def compare_reports(*reports: IsolationReport) -> Table:
 
 
 def _names(reports: tuple[IsolationReport, ...]) -> tuple[str, ...]:
-    """A heading for each report, no two alike."""
+    """Return a distinct heading for each report."""
     names = []
     for report in reports:
         rootless = next((r.status is Status.PASS for r in report.results if r.id == "engine-rootless"), False)

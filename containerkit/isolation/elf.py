@@ -1,11 +1,10 @@
-"""A program of system calls, assembled into a static ELF file: the only file that the probe's image needs.
+"""Assemble a program of system calls into a static ELF file, the only file in the probe's image.
 
-A shell may be missing from an image, or lie. So the probe brings no shell and asks none: its program is a list of
-:class:`Call`, each result kept in a numbered slot, and this module turns the list into machine code. There is no loop
-and no stack; the one branch is a child's (:class:`Child`). Every instruction used is written down below, which is what
-keeps two processors affordable.
+An image may lack a shell, or have one that lies. So the probe brings its own program: a list of :class:`Call`, each
+result kept in a numbered slot, which this module turns into machine code. There is no loop and no stack; the only
+branch is a child's (:class:`Child`). Every instruction in use is defined below, which keeps two processors affordable.
 
-Layout: one read-and-execute segment (headers, code, constants) and one writable (slots, then the buffer).
+Layout: one read-and-execute segment (headers, code, constants) and one writable segment (slots, then the buffer).
 """
 
 from __future__ import annotations
@@ -25,28 +24,28 @@ _VFORK = 0x100 | 0x4000 | 17
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The address of constant bytes."""
+    """Address of constant bytes."""
 
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The value that the call before left in this slot."""
+    """Value that an earlier call left in this slot."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a slot."""
+    """Address of a slot."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """The address of the one buffer that reads go to."""
+    """Address of the one buffer for reads."""
 
 
 Argument = int | Data | Slot | Address | Buffer
@@ -63,7 +62,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """Calls made by a child that ends after them; the parent waits until then. `slot` says how the fork itself went."""
+    """Calls made by a child that ends after them; the parent waits. `slot` receives the result of the fork."""
 
     calls: tuple[Call, ...] = ()
     slot: int = 0
@@ -86,7 +85,7 @@ _AARCH64: Mapping[str, int] = {
 
 
 class _X8664:
-    """System V: number in rax; arguments in rdi, rsi, rdx, r10, r8, r9; the result comes back in rax."""
+    """System V: number in rax; arguments in rdi, rsi, rdx, r10, r8, r9; result in rax."""
 
     machine, calls = 62, _X86_64
     registers: tuple[int, ...] = (7, 6, 2, 10, 8, 9)
@@ -110,7 +109,7 @@ class _X8664:
 
 
 class _AArch64:
-    """Number in x8; arguments in x0 to x5; the result comes back in x0. x9 holds addresses."""
+    """Number in x8; arguments in x0 to x5; result in x0. x9 holds addresses."""
 
     machine, calls = 183, _AARCH64
     registers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
@@ -143,13 +142,13 @@ _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "amd64": "amd64", "aarch64": "
 
 
 def machine_of(arch: str) -> str | None:
-    """The image-spec's name for a processor that programs can be assembled for, or None."""
+    """Return the image-spec's name of a processor for which programs can be assembled, or None."""
     return _ALIASES.get(arch.lower())
 
 
 @dataclass
 class _Layout:
-    """Where constants will stand; they follow the code, so their addresses need its length first."""
+    """Positions of constants; they follow the code, so their addresses depend on its length."""
 
     base: int = 0
     constants: dict[bytes, int] = field(default_factory=dict)
@@ -163,9 +162,9 @@ class _Layout:
 
 
 def assemble(program: Sequence[Call | Child], *, arch: str, slots: int) -> bytes:
-    """The ELF file that makes these calls in order; the program itself must end in ``exit_group``."""
+    """Return the ELF file that makes these calls in order; the program itself must end with ``exit_group``."""
     machine = MACHINES[arch]
-    layout = _Layout(base=_TEXT)  # the addresses are of one size whatever they are, so a first pass measures
+    layout = _Layout(base=_TEXT)  # addresses have a fixed size, so a first pass measures the code
     header = 64 + 2 * 56
     while True:
         code = _translate(machine, program, layout, slots)

@@ -1,6 +1,6 @@
-"""Everything a report is judged by, as frozen values: the collector fills them in, the checks only read them.
+"""Facts that a report is based on, as frozen values: the collector fills them in, the checks only read them.
 
-None means "not known" wherever it stands, never "no". Recorded facts are the checks' tests.
+None always means "unknown", never "no". The checks are tested with recorded facts.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ class SubordinateRange:
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What the engine says of itself, every field checked for its type; None: not said, or not in a form to trust.
+    """The engine's report about itself, every field checked for its type; None: not reported, or not valid.
 
     Attributes:
-        asked_as: the kind of engine the caller's backend speaks for.
-        libpod: whether it answers libpod's own questions too.
+        asked_as: the kind of engine that the caller's backend expects.
+        libpod: True if it also answers libpod's own requests.
         components: names of /version's Components.
-        labels: the daemon's own, free text that anyone may set: evidence for nothing.
-        limit_claims: "memory", "pids", "cpu", "cpuset" -> what /info says.
-        controllers: cgroup controllers libpod says it has.
-        mount_program: of the storage driver (fuse-overlayfs), "" for none.
-        network_helper: of a rootless engine, in its own words.
-        malformed: fields with a type they must not have.
+        labels: the daemon's labels, free text that proves nothing.
+        limit_claims: "memory", "pids", "cpu", "cpuset" -> what /info reports.
+        controllers: cgroup controllers that libpod reports.
+        mount_program: mount program of the storage driver (fuse-overlayfs), "" for none.
+        network_helper: network helper of a rootless engine, as the engine names it.
+        malformed: fields with a wrong type.
     """
 
     url: str
@@ -95,12 +95,12 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class PeerFacts:
-    """Who made the engine's socket, by the kernel (SO_PEERCRED).
+    """Process that created the engine's socket, as the kernel reports it (SO_PEERCRED).
 
     Attributes:
-        pid: as this process sees it; 0 when it cannot.
-        nested: True when that process lives in a pid namespace of its own; None when it cannot be told.
-        network: the network helper of a rootless engine, from the command line of the process around it.
+        pid: as this process sees it; 0 if it cannot.
+        nested: True if that process is in a pid namespace of its own; None if unknown.
+        network: network helper of a rootless engine, from the command line of the process around it.
     """
 
     pid: int
@@ -142,10 +142,10 @@ class OutsideFacts:
     """A probe's first process as this host's kernel shows it.
 
     Attributes:
-        uid: of the process, in this host's numbers.
-        uid_map: composed down to this host by the kernel; None when it may not be read.
-        parent: the command of its parent ("conmon", "containerd-shim").
-        namespaces: "user", "time", … -> the kernel's name for it; only those that may be read.
+        uid: uid of the process in this host's numbers.
+        uid_map: composed down to this host by the kernel; None if it cannot be read.
+        parent: command of its parent ("conmon", "containerd-shim").
+        namespaces: "user", "time", … -> the kernel's name for it; only those that can be read.
     """
 
     pid: int
@@ -157,7 +157,7 @@ class OutsideFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProbeFacts:
-    """What the isolation probe found. `problem` says why there is nothing, or not everything."""
+    """Result of the isolation probe. `problem` says why it is missing or incomplete."""
 
     answers: Answers | None = None
     outside: OutsideFacts | None = None
@@ -169,13 +169,14 @@ class ProbeFacts:
 
 @dataclass(frozen=True, slots=True)
 class LimitFacts:
-    """What became of a container that was asked to be held to limits.
+    """Result of a container with requested limits.
 
     Attributes:
-        requested: "memory", "pids", "cpu" (in CPUs), "cpuset" -> what was asked for.
-        withheld: controllers that were not asked for, and why.
-        refused: the engine's words, when it would not make such a container at all.
-        warnings: of the engine while it made it.  claims: what it says afterwards that it set.
+        requested: "memory", "pids", "cpu" (in CPUs), "cpuset" -> the requested limit.
+        withheld: controllers that were not requested, and why.
+        refused: the engine's message if it refused to create such a container.
+        warnings: the engine's warnings at creation.
+        claims: the limits that the engine reports afterwards.
     """
 
     requested: Mapping[str, float | str] = field(default_factory=dict)
@@ -190,7 +191,7 @@ class LimitFacts:
 
 @dataclass(frozen=True, slots=True)
 class AuditedContainer:
-    """A container that runs, with what it was given beyond the default. `problem`: why it could not be looked at."""
+    """A running container with what it was given beyond the default. `problem`: why it could not be inspected."""
 
     id: str
     name: str
@@ -211,7 +212,8 @@ class HelperFacts:
     """A program that a rootless engine needs.
 
     Attributes:
-        setuid_root, capable: the two ways it may be allowed to write id maps. nosuid: its file system forbids both.
+        setuid_root, capable: the two ways in which it may be allowed to write id maps.
+        nosuid: True if its file system forbids both.
     """
 
     name: str
@@ -223,7 +225,7 @@ class HelperFacts:
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """The account that would run a rootless engine: by default, who runs this process."""
+    """The account that would run a rootless engine; by default the one that runs this process."""
 
     name: str
     uid: int
@@ -231,14 +233,15 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """What this host says of itself and of one account. None: absent or unreadable; a check must not take it for "no".
+    """Facts of this host and of one account. None means missing or unreadable, and must not be taken for "no".
 
     Attributes:
-        initial_userns, initial_pidns: whether this process sees host uids and every process.
-        subuid, subgid: every range of the host. from_getsubids: who answered for the account, if that program did.
-        userns: 0 when a child could make a user namespace with a map, else the errno.
-        controllers_delegated: to the account's session (cgroup v2), None where there is no such session.
-        listeners: (address, port) of TCP sockets that engines hold, as far as they can be seen.
+        initial_userns, initial_pidns: True if this process sees host uids, and every process.
+        subuid, subgid: every range of the host.
+        from_getsubids: the source that answered for the account, if the program `getsubids` did.
+        userns: 0 if a child could create a user namespace with a map, else the errno.
+        controllers_delegated: controllers of the account's session (cgroup v2); None without such a session.
+        listeners: (address, port) of TCP sockets that engines hold, as far as visible.
     """
 
     account: AccountFacts
@@ -267,14 +270,14 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """This process: how it came to the engine, and what `docker` would run.
+    """Facts of this process: how it reached the engine, and what the `docker` command is.
 
     Attributes:
-        transport: "unix", "ssh", "tls", "tcp" (in the clear), "unclear"; "none" without an engine.
-        sockets: well-known sockets that exist -> whether this process may connect.
-        docker_path, docker_is: the `docker` program, and what it is by evidence ("docker", "podman", None).
-        docker_how: the evidence for it ("symlink", "script", "version").
-        groups: names or numbers of the groups this process has right now.
+        transport: "unix", "ssh", "tls", "tcp" (plain), "unclear"; "none" without an engine.
+        sockets: well-known sockets that exist -> whether this process can connect.
+        docker_path, docker_is: path of the `docker` program, and what it is ("docker", "podman", None).
+        docker_how: evidence for docker_is ("symlink", "script", "version").
+        groups: numbers of the groups that this process has now.
     """
 
     url: str | None
@@ -290,7 +293,7 @@ class ClientFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that was collected for one report. `unreached`: why there is no engine behind it."""
+    """All facts for one report. `unreached`: why there is no engine."""
 
     client: ClientFacts
     engine: EngineFacts | None = None

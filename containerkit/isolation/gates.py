@@ -1,4 +1,4 @@
-"""Which evidence may be used: this host's facts are about the engine only if its containers run on this very kernel."""
+"""Gates decide which evidence counts: this host's facts describe the engine only if they share the kernel."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Open, or closed for a reason."""
+    """An open gate, or a closed one with the reason."""
 
     open: bool
     reason: str | None = None
 
 
 def same_kernel(facts: Facts) -> Gate:
-    """Whether the engine's containers run on the kernel this process runs on: by its boot id, never by the URL."""
+    """Open if the engine's containers run on this process's kernel, by its boot id and never by the URL."""
     if facts.engine is None:
         return Gate(True)
     answers = facts.probe.answers if facts.probe else None
@@ -47,7 +47,7 @@ def same_kernel(facts: Facts) -> Gate:
 
 
 def host_view(facts: Facts) -> Gate:
-    """Whether the ids that this process sees are the host's: not in a user or pid namespace of its own."""
+    """Open if this process sees the host's ids: it is in no user or pid namespace of its own."""
     kernel = same_kernel(facts)
     if not kernel.open:
         return kernel
@@ -59,7 +59,7 @@ def host_view(facts: Facts) -> Gate:
 
 
 def host_files(facts: Facts) -> Gate:
-    """Whether the files read for the account's set-up are those that the engine would use."""
+    """Open if the files read for the account's set-up are those that the engine uses."""
     kernel = same_kernel(facts)
     if kernel.open and facts.host is None:
         return Gate(False, "the files of the engine's host cannot be read from here")
@@ -67,12 +67,12 @@ def host_files(facts: Facts) -> Gate:
 
 
 def owner_uid(facts: Facts) -> int | None:
-    """The uid that made the engine's socket, when the gates let it count."""
+    """Return the uid that created the engine's socket, if the gates let it count."""
     return facts.peer.uid if facts.peer is not None and host_view(facts).open else None
 
 
 def reported_rootless(facts: Facts) -> bool | None:
-    """What the engine says: whether it runs without root. A label of the same spelling is not an answer."""
+    """Return whether the engine reports that it is rootless. A label of the same spelling does not count."""
     engine = facts.engine
     if engine is None:
         return None
@@ -86,16 +86,16 @@ def reported_rootless(facts: Facts) -> bool | None:
 
 
 def probe_map(facts: Facts) -> tuple[IdRange, ...] | None:
-    """The probe's own uid map, relative to the user namespace around it, which may not be the host's."""
+    """Return the probe's own uid map, relative to the user namespace around it, which may not be the host's."""
     answers = facts.probe.answers if facts.probe else None
     return parse_id_map(text(answers.files.get("/proc/self/uid_map"))) if answers else None
 
 
 def composed_map(facts: Facts) -> tuple[IdRange, ...] | None:
-    """The probe's uid map down to the engine's host; None when it cannot be known.
+    """Return the probe's uid map down to the engine's host; None if unknown.
 
-    The kernel composes it where this host may read it. Otherwise a rootless engine's containers sit in the engine's own
-    namespace (then both show one map) or in one inside of it (then the engine's map leads on).
+    The kernel composes it where this host can read it. Otherwise a rootless engine's containers are in the engine's own
+    namespace (then both show one map) or in one inside it (then the engine's map is applied to the result).
     """
     outside = facts.probe.outside if facts.probe else None
     if outside is not None and outside.uid_map is not None and host_view(facts).open:

@@ -1,6 +1,6 @@
-"""What this host says: its files, its settings, one account's set-up. Read-only, and without root.
+"""Collect facts about this host: its files, its settings, one account's set-up. Read-only, without root.
 
-All of `/etc`, `/proc` and `/sys` is read below a folder that the caller may choose, so that a recorded tree will do.
+Everything in `/etc`, `/proc` and `/sys` is read below a folder that the caller can choose, such as a recorded tree.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CAP_SETGID, _CAP_SETUID = 6, 7
 
 
 def read(path: Path) -> str | None:
-    """A file's text, or None if it is not there or may not be read."""
+    """Return a file's text, or None if it is missing or unreadable."""
     try:
         return path.read_text("utf-8", "replace").strip("\n")
     except (OSError, ValueError):
@@ -47,19 +47,19 @@ def read(path: Path) -> str | None:
 
 
 def parse_passwd(content: str | None) -> Mapping[str, tuple[int, int]]:
-    """Name -> (uid, primary gid)."""
+    """Return name -> (uid, primary gid)."""
     rows = (line.split(":") for line in (content or "").splitlines())
     return {r[0]: (int(r[2]), int(r[3])) for r in rows if len(r) >= 4 and r[2].isdecimal() and r[3].isdecimal()}
 
 
 def parse_group(content: str | None) -> Mapping[int, tuple[str, tuple[str, ...]]]:
-    """Gid -> (name, members that are listed; those whose primary group it is are not)."""
+    """Return gid -> (name, listed members; accounts with this primary group are not listed)."""
     rows = (line.split(":") for line in (content or "").splitlines())
     return {int(r[2]): (r[0], tuple(filter(None, r[3].split(",")))) for r in rows if len(r) >= 4 and r[2].isdecimal()}
 
 
 def parse_subordinate(content: str | None) -> tuple[SubordinateRange, ...] | None:
-    """The ranges of /etc/subuid or /etc/subgid; None if there is no such file. Lines that are none are left out."""
+    """Return the ranges of /etc/subuid or /etc/subgid without malformed lines; None if the file is missing."""
     if content is None:
         return None
     rows = (line.split(":") for line in content.splitlines())
@@ -71,13 +71,13 @@ def parse_subordinate(content: str | None) -> tuple[SubordinateRange, ...] | Non
 
 
 def account_of(uid: int, root: Path = Path("/")) -> AccountFacts:
-    """An account by number; its name is the number's text where it has none."""
+    """Return an account by number; without a name, its name is the number."""
     users = parse_passwd(read(root / "etc/passwd"))
     return AccountFacts(next((name for name, (number, _) in users.items() if number == uid), str(uid)), uid)
 
 
 def engine_root(pid: int, *, nested: bool | None) -> Path | None:
-    """The folder where the engine's own files are seen; None when it has others than this host, out of sight."""
+    """Return the folder where the engine's files are visible; None if it has other files than this host."""
     own = Path(f"/proc/{pid}/root")
     if pid > 0 and os.access(own / "etc", os.R_OK | os.X_OK):
         return own
@@ -92,13 +92,13 @@ def collect_host(
     environ: Mapping[str, str] | None = None,
     arch: str = "",
 ) -> HostFacts:
-    """Everything about this host and one account that a report may use.
+    """Return everything about this host and one account that a report can use.
 
     Args:
-        root: where /proc, /sys and /etc are.
-        files: where the engine's /etc, programs and /run are, if not there.
-        environ: of the account's session; None when it is not this process's.
-        arch: of this processor, for the one thing that is tried rather than read; "" does not try.
+        root: folder of /proc, /sys and /etc.
+        files: folder of the engine's /etc, programs and /run, if different.
+        environ: environment of the account's session; None if it is not this process's.
+        arch: architecture for the one thing that is tried instead of read; "" does not try it.
     """
     files = files or root
     proc, cgroup = root / "proc", root / "sys/fs/cgroup"
@@ -142,7 +142,7 @@ def _link(path: Path) -> str | None:
 
 
 def _folder(root: Path, path: str | None) -> tuple[int | None, int | None]:
-    """(permission bits, uid) of a folder, or (None, None)."""
+    """Return (permission bits, uid) of a folder, or (None, None)."""
     if path:
         with contextlib.suppress(OSError, ValueError):
             found = (root / path.lstrip("/")).stat()
@@ -173,7 +173,7 @@ def _helper(name: str, root: Path, search: str, capability: int) -> HelperFacts:
 
 
 def _file_capability(path: Path, capability: int) -> bool:
-    """Whether a program gets a capability from its file (struct vfs_cap_data: a version, then the permitted set)."""
+    """Return whether a program's file grants a capability (struct vfs_cap_data: a version, then the permitted set)."""
     try:
         data = os.getxattr(path, "security.capability")
         permitted = struct.unpack_from("<I", data, 4)[0]
@@ -185,7 +185,7 @@ def _file_capability(path: Path, capability: int) -> bool:
 def _getsubids(
     account: AccountFacts, ranges: tuple[SubordinateRange, ...] | None, *flags: str
 ) -> tuple[SubordinateRange, ...] | None:
-    """What the name service says of an account instead of what the file says, where there is a program to ask it."""
+    """Return the ranges that the name service, not the file, has for an account, if `getsubids` is installed."""
     program = shutil.which("getsubids", path=_PROGRAMS)
     if program is None:
         return ranges
@@ -207,9 +207,9 @@ def _getsubids(
 
 
 def try_userns(uid: int, *, arch: str) -> int | None:
-    """0 if a process of `uid` can make a user namespace with a map, else the errno; None if it could not be tried.
+    """Try to create a user namespace with a map as `uid`; return 0, the errno, or None if it could not be tried.
 
-    A child does it, in a program of a few system calls: what it changes is itself, and it ends.
+    A child process of a few system calls does it, and ends.
     """
     machine = machine_of(arch)
     if machine is None or not hasattr(os, "memfd_create"):

@@ -1,4 +1,4 @@
-"""The probe's image, built in memory: one layer with one file, and no name that anybody else could have."""
+"""Build the probe's image in memory: one layer with one file, under a name that is unique."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROGRAM_PATH = "/containerkit-probe"
 
 
 def build_image(ref: str, *, arch: str, nonce: bytes, labels: Mapping[str, str]) -> bytes:
-    """A docker-archive that holds the program for `nonce` as its entrypoint; the labels are the image's own."""
+    """Return a docker-archive with the program for `nonce` as its entrypoint, and these labels."""
     layer = _tar({PROGRAM_PATH.lstrip("/"): (build_program(nonce, arch=arch), 0o755)})
     config = json.dumps(
         {

@@ -1,4 +1,4 @@
-"""From facts to a report, and the two ways to come by facts: an engine, or this host alone."""
+"""Turn facts into a report, for an engine or for this host alone."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["check_engine", "check_host", "evaluate"]
 
-#: What a host can be asked without an engine.
+#: Checks of a host that need no engine.
 _HOST_CHECKS = frozenset(
     (
         *("docker-command", "subid-ranges", "subid-overlap", "idmap-helpers", "userns-allowed", "userns-sysctls"),
         *("runtime-dir", "linger", "network-helper", "unprivileged-ports", "ping-range", "cgroup-delegation"),
     )
 )
-#: What can be answered in full without a container.
+#: Checks that need no container.
 _NEEDS_NO_PROBE = frozenset(
     (
         *("endpoint", "engine-reachable", "engine-kind", "docker-command", "tcp-exposed", "client-transport"),
@@ -38,7 +38,7 @@ _NEEDS_NO_PROBE = frozenset(
 
 
 def select(only: str | Iterable[str] | None) -> tuple[Check, ...]:
-    """The checks of these ids, in the catalogue's order. Raises InvalidOption for an id there is not."""
+    """Return the checks with these ids, in the catalogue's order. Raises InvalidOption for an unknown id."""
     if only is None:
         return CATALOGUE
     if not isinstance(only, Iterable):
@@ -53,7 +53,7 @@ def select(only: str | Iterable[str] | None) -> tuple[Check, ...]:
 
 
 def evaluate(facts: Facts, only: str | Iterable[str] | None = None, *, started: float = 0.0) -> IsolationReport:
-    """Judge facts. The same facts give the same results, always and anywhere."""
+    """Evaluate facts. The same facts always give the same results."""
     results = tuple(run_check(check, facts) for check in select(only))
     engine, name = facts.engine, "host"
     if engine is not None:
@@ -75,9 +75,10 @@ def check_engine(
     """Check one engine.
 
     Args:
-        labels: for what is made meanwhile: two short containers and their image, removed before this returns.
-        probe: without, nothing is made, and what needs it is "unknown".
-        only: an id or several.
+        backend: the engine.
+        labels: for two short containers and their image, which are removed before this returns.
+        probe: False creates nothing; checks that need it are "unknown".
+        only: an id, or several.
     """
     started, chosen = time.time(), select(only)
     ids = {check.id for check in chosen}
@@ -87,6 +88,11 @@ def check_engine(
 
 
 def check_host() -> IsolationReport:
-    """Could the account that runs this process run rootless engines here? Needs no engine and makes nothing."""
+    """Check whether the account that runs this process could run rootless engines here. Creates nothing.
+
+    Example:
+        >>> check_host().engine
+        'host'
+    """
     started = time.time()
     return evaluate(collect_for_host(), _HOST_CHECKS, started=started)

@@ -1,4 +1,4 @@
-"""The two short containers of a report: made, heard, looked at from outside, and removed in every case."""
+"""Run the two short containers of a report: create, read, look at from outside, and always remove."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Probes", "first_line"]
 
-_TIMEOUT = 10.0  # seconds for a probe's answer; it takes a hundredth of one
-_TOO_MUCH = 1 << 20  # bytes; an honest answer has about 10 KiB
+_TIMEOUT = 10.0  # seconds for a probe's answer, which takes a hundredth of a second
+_TOO_MUCH = 1 << 20  # bytes; a real answer has about 10 KiB
 _LIMITS = ResourceLimits(memory=64 << 20, pids_limit=20, cpus=0.5, cpuset_cpus="0")
-#: A limit's option -> the controller that has to hold it, and the capability by which a backend declares it.
+#: Limit option -> the controller that enforces it, and the capability by which a backend declares it.
 _CONTROLLERS: Mapping[str, tuple[str, str]] = {
     "memory": ("memory", "memory-limit"),
     "pids_limit": ("pids", "pids-limit"),
@@ -41,18 +41,18 @@ _CONTROLLERS: Mapping[str, tuple[str, str]] = {
 
 
 def first_line(exc: BaseException) -> str:
-    """Why something failed, in one line; the engine's own words where it gave any."""
+    """Return the reason of a failure in one line, in the engine's own words if it has any."""
     words = (exc.explanation if isinstance(exc, EngineError) else "") or str(exc)
     return next((line.strip()[:300] for line in words.splitlines() if line.strip()), type(exc).__name__)
 
 
 class _Failed(Exception):
-    """A probe that gave no answer; the message says why."""
+    """The probe gave no valid answer; the message says why."""
 
 
 @dataclass
 class Probes:
-    """The two containers of a report and their image, from their making to their removal."""
+    """The two containers of a report and their image, from creation to removal."""
 
     backend: Backend
     engine: EngineFacts
@@ -66,10 +66,10 @@ class Probes:
         return f"localhost/containerkit-probe:{self.nonce}"
 
     def run(self) -> tuple[ProbeFacts, LimitFacts]:
-        """Make them, hear them, look at them from outside; everything is gone afterwards, whatever happens.
+        """Create the containers, read their answers, look at them from outside, and remove everything.
 
-        An interrupt in the middle of a request would leave what the engine makes of it. So the requests are made in a
-        thread that signals do not reach; an interrupt here waits until that thread has removed what it made.
+        An interrupt during a request would leave behind what the engine makes of it. So a thread, which signals do not
+        reach, sends the requests; an interrupt waits until that thread has removed what it created.
         """
         outcome: list[tuple[ProbeFacts, LimitFacts] | BaseException] = []
 
@@ -81,7 +81,9 @@ class Probes:
             finally:
                 done.set()
 
-        done = threading.Event()  # not Thread.join: interrupted, it takes the thread for ended (Python issue 89437)
+        done = (
+            threading.Event()
+        )  # not Thread.join: after an interrupt it takes the thread for ended (Python issue 89437)
         worker = threading.Thread(target=work, name="containerkit-probes", daemon=True)
         try:
             worker.start()
@@ -107,8 +109,8 @@ class Probes:
             return self._isolation(stack), self._limits(stack)
 
     def load(self, stack: contextlib.ExitStack) -> None:
-        """Give the engine the probe's image, until the stack is left."""
-        # Whatever is to be removed is known by a name of ours before it exists, should the answer to it be lost.
+        """Load the probe's image until the stack is closed."""
+        # The names are chosen here, so that everything can be removed even if the response to its creation is lost.
         stack.callback(self._forget, lambda: self.backend.remove_image(self.ref, force=True, prune=True))
         arch = machine_of(self.engine.arch) or ""
         archive = build_image(self.ref, arch=arch, nonce=self.nonce.encode(), labels=self.labels)
@@ -122,7 +124,7 @@ class Probes:
         return f"containerkit-probe-{self.nonce[:12]}-{role}"
 
     def ask(self, stack: contextlib.ExitStack, role: str, **options: Any) -> tuple[Answers, tuple[str, ...]]:
-        """Start one probe and read what it prints; it stays for a while after. Raises _Failed or EngineError."""
+        """Start one probe and read its output; it stays for a moment after that. Raises _Failed or EngineError."""
         if self.cancelled.is_set():
             raise _Failed("interrupted")
         name = self._name(role)
@@ -146,7 +148,7 @@ class Probes:
         try:
             return decode(heard, self.nonce.encode()), created.warnings
         except ValueError as exc:
-            raise _Failed(f"the probe's answer is not to be trusted: {exc}") from exc
+            raise _Failed(f"the probe's answer is not valid: {exc}") from exc
 
     def _hear(self, pieces: Iterator[bytes]) -> bytes:
         heard, end, deadline = bytearray(), end_marker(self.nonce.encode()), time.monotonic() + _TIMEOUT
@@ -164,7 +166,7 @@ class Probes:
             try:
                 answers, _ = self.ask(stack, "isolation", mounts=(mount,))
                 mounted = True
-            except EngineError:  # a file of /proc is not everywhere accepted as a mount's source
+            except EngineError:  # not every engine accepts a file of /proc as the source of a mount
                 answers, _ = self.ask(stack, "isolation-bare")
                 mounted = False
             record = self.backend.inspect_container(self._name("isolation" if mounted else "isolation-bare"))
@@ -205,14 +207,14 @@ class Probes:
         )
 
     def _declared(self, wanted: ResourceLimits, refusal: str) -> tuple[ResourceLimits, Mapping[str, str]]:
-        """Those of the limits that the backend declares, and why the others were left out."""
+        """Return the limits that the backend declares, and why the others were left out."""
         declared = {str(capability) for capability in self.backend.capabilities}
         void = [name for name in wanted.requested() if _CONTROLLERS[name][1] not in declared]
         kept = replace(wanted, **dict.fromkeys(void))
         return kept, {_CONTROLLERS[name][0]: f"refused: {refusal}" for name in void}
 
     def _outside(self, answers: Answers, record: ContainerRecord) -> OutsideFacts | None:
-        """The probe's process as this host's kernel shows it, recognised by the nonce in its command line."""
+        """Return the probe's process as this host's kernel shows it, found by the nonce in its command line."""
         if self.boot_id is None or text(answers.files.get("/proc/sys/kernel/random/boot_id")) != self.boot_id:
             return None
         pids = [record.pid] if record.pid > 0 else []

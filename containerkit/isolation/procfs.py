@@ -1,4 +1,4 @@
-"""The kernel's text formats, parsed: id maps, status, mounts, capabilities, control groups."""
+"""Parse the kernel's text formats: id maps, status, mounts, capabilities, control groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
     "text",
 ]
 
-#: The map of the initial user namespace: every id is itself.
+#: The map of the initial user namespace: every id maps to itself.
 WHOLE = (IdRange(0, 0, 4294967295),)
 
 _CAPABILITIES = (  # by number, as in linux/capability.h
@@ -34,7 +34,7 @@ _CAPABILITIES = (  # by number, as in linux/capability.h
 
 @dataclass(frozen=True, slots=True)
 class MountLine:
-    """One line of mountinfo: what is mounted where, of what type, with which options."""
+    """One line of mountinfo: mount point, type and options."""
 
     root: str
     target: str
@@ -44,12 +44,12 @@ class MountLine:
 
 
 def text(value: bytes | int | None) -> str | None:
-    """A file's content without the white space around it; None when it could not be read."""
+    """Return a file's content without surrounding white space; None if it could not be read."""
     return value.decode("utf-8", "replace").strip("\0 \t\r\n") if isinstance(value, bytes) else None
 
 
 def parse_id_map(content: str | None) -> tuple[IdRange, ...] | None:
-    """The ranges of a uid_map or gid_map; None for anything that is not one, an unset map included."""
+    """Return the ranges of a uid_map or gid_map; None for other text, and for a map that is not set."""
     rows = [line.split() for line in (content or "").splitlines() if line.strip()]
     if not rows or any(len(row) != 3 or not all(part.isdecimal() for part in row) for row in rows):
         return None
@@ -58,7 +58,7 @@ def parse_id_map(content: str | None) -> tuple[IdRange, ...] | None:
 
 
 def host_id(inside: int, ranges: Sequence[IdRange]) -> int | None:
-    """The id one level out, or None where the map has none."""
+    """Return the id one level out, or None if the map does not contain it."""
     for r in ranges:
         if r.inside <= inside < r.inside + r.size:
             return r.outside + inside - r.inside
@@ -66,7 +66,7 @@ def host_id(inside: int, ranges: Sequence[IdRange]) -> int | None:
 
 
 def compose(inner: Sequence[IdRange], outer: Sequence[IdRange]) -> tuple[IdRange, ...]:
-    """The map of a namespace in a namespace: what `inner` leads to, led on by `outer`; ids without a place fall out."""
+    """Return the map of a nested namespace: `inner` followed by `outer`; ids without a target are left out."""
     composed: list[IdRange] = []
     for row in inner:
         at, end = row.outside, row.outside + row.size
@@ -80,13 +80,13 @@ def compose(inner: Sequence[IdRange], outer: Sequence[IdRange]) -> tuple[IdRange
 
 
 def parse_status(content: str | None) -> Mapping[str, str]:
-    """The fields of /proc/PID/status."""
+    """Return the fields of /proc/PID/status."""
     rows = (line.partition(":") for line in (content or "").splitlines())
     return {name: value.strip() for name, separator, value in rows if separator}
 
 
 def parse_mountinfo(content: str | None) -> tuple[MountLine, ...]:
-    """The mounts, in the order they were made; lines that are none are left out."""
+    """Return the mounts in the order of the file; malformed lines are left out."""
     mounts = []
     for line in (content or "").splitlines():
         first, separator, last = line.partition(" - ")
@@ -98,7 +98,7 @@ def parse_mountinfo(content: str | None) -> tuple[MountLine, ...]:
 
 
 def capability_names(mask: str | None) -> tuple[str, ...] | None:
-    """The capabilities in a hexadecimal mask, without their CAP_; None if it is no mask."""
+    """Return the capabilities in a hexadecimal mask, without the prefix CAP_; None for other text."""
     try:
         bits = int(mask or "", 16)
     except ValueError:

@@ -1,8 +1,8 @@
-"""What the probe asks the kernel from inside a container: a table of questions, and the decoding of its answers.
+"""Questions that the probe puts to the kernel from inside a container, and the decoding of its answers.
 
-The program prints, for every question in order, an eight-byte result and the bytes that belong to it, between a nonce
-and the same nonce again. Who does not know the nonce cannot answer for the program, and half an answer is no answer.
-Every call is harmless where it is allowed: it takes no effect, fails on its arguments, or ends with the container.
+For every question in order, the program prints an eight-byte result and the bytes that belong to it, between a nonce
+and the same nonce again. Without the nonce nobody can answer for the program, and half an answer is no answer. Every
+call is harmless where it is allowed: it has no effect, fails on its arguments, or ends with the container.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = [
     "end_marker",
 ]
 
-#: Seconds that the program stays after its report, for a look at it from outside; then it ends by itself.
+#: Seconds that the program stays after its report, so that it can be seen from outside.
 LINGER = 15
-#: How many children the program tries to have, to see a limit on processes at work.
+#: Number of children that the program tries to fork, to test a limit on processes.
 FORKS = 40
-#: A file of every Linux that only the host's uid 0 may open; nothing secret is in it (who is told of Ctrl-Alt-Del).
+#: A file of every Linux that only the host's uid 0 can open. It holds no secret (the pid signalled by Ctrl-Alt-Del).
 ROOT_ONLY_SOURCE, ROOT_ONLY_TARGET = "/proc/sys/kernel/cad_pid", "/root-only"
 
 _AT_FDCWD = -100
@@ -69,7 +69,7 @@ _FILES: tuple[str, ...] = (
     *CGROUP_FILES.values(),
 )
 _LONG_FILES: tuple[str, ...] = ("/proc/self/mountinfo",)
-#: Opened and closed, not read: only whether it can be opened counts.
+#: Opened and closed without reading: only the result of the open counts.
 _OPENED: tuple[str, ...] = ("/proc/kcore", "/proc/sysrq-trigger", ROOT_ONLY_TARGET)
 _FOLDERS: tuple[str, ...] = ("/dev", "/sys/block", "/sys/firmware", "/proc/acpi", "/proc/scsi")
 _LINKS: tuple[str, ...] = tuple(
@@ -83,9 +83,9 @@ _SYSCALLS: Mapping[str, Call] = {
     "add_key": Call("add_key", (0, 0, 0, 0, 0)),
     "io_uring_setup": Call("io_uring_setup", (1, 0)),
     "init_module": Call("init_module", (0, 0, 0)),
-    "settimeofday": Call("settimeofday", (0, 0)),  # with nothing to set it only checks the permission
+    "settimeofday": Call("settimeofday", (0, 0)),  # without anything to set, the call only checks the permission
     "mount": Call("mount", (0, Data(b"/\0"), 0, 0, 0)),
-    "kexec_load": Call("kexec_load", (0, 0, 0, _MINUS_ONE)),  # flags that no kernel takes
+    "kexec_load": Call("kexec_load", (0, 0, 0, _MINUS_ONE)),  # flags that no kernel accepts
     "bpf": Call("bpf", (_MINUS_ONE, 0, 0)),
     "perf_event_open": Call("perf_event_open", (0, 0, _MINUS_ONE, _MINUS_ONE, 0)),
     "userfaultfd": Call("userfaultfd", (0x7FFF0000,)),
@@ -104,7 +104,7 @@ def _tell(slot: int = _RESULT) -> Call:
 
 
 def _read(source: Call, chunks: int, read: str = "read") -> Iterator[_Step]:
-    """Open, tell, then `chunks` times: read, tell, write what was read; a failed read writes nothing."""
+    """Return calls that open, report, then `chunks` times read, report, and write what was read."""
     yield Call(source.name, source.arguments, _FD)
     yield _tell(_FD)
     for _ in range(chunks):
@@ -151,25 +151,25 @@ def _steps(nonce: bytes) -> Iterator[_Step]:
 
 
 def end_marker(nonce: bytes) -> bytes:
-    """What the program prints last."""
+    """Return what the program prints last."""
     return b"END" + nonce
 
 
 def build_program(nonce: bytes, *, arch: str) -> bytes:
-    """The probe as an ELF file for a processor ("amd64", "arm64")."""
+    """Return the probe as an ELF file for a processor ("amd64", "arm64")."""
     return assemble(tuple(_steps(nonce)), arch=arch, slots=_SLOTS + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a probe printed: bytes for what could be read, an errno for what could not.
+    """Output of a probe: bytes for what could be read, an errno for what could not.
 
     Attributes:
-        files, folders, links: by path. A folder's value is its entries.
+        files, folders, links: by path; a folder's value is its entries.
         opened: path -> 0, or the errno of the attempt to open it.
         root_only_mode: (permission bits, uid) of the root-only file as seen inside, or None.
         syscalls: name -> 0 or an errno.
-        forks: how many children could be had.
+        forks: number of children that could be forked.
     """
 
     files: Mapping[str, bytes | int]
@@ -215,7 +215,7 @@ class _Reader:
 
 
 def decode(data: bytes, nonce: bytes) -> Answers:
-    """Take a probe's output apart. Raises ValueError for anything but a whole answer to this nonce, and says why."""
+    """Decode a probe's output. Raises ValueError, with the reason, for anything but a complete answer to this nonce."""
     reader = _Reader(data)
     if reader.take(len(_MAGIC) + len(nonce)) != _MAGIC + nonce:
         raise ValueError("the answer does not carry this probe's nonce")
@@ -242,7 +242,7 @@ def decode(data: bytes, nonce: bytes) -> Answers:
 
 
 def _names(entries: bytes | int) -> tuple[str, ...] | int:
-    """The names in what getdents64 gives: d_ino 8, d_off 8, d_reclen 2, d_type 1, then the name and a zero."""
+    """Return the names in the result of getdents64: d_ino 8, d_off 8, d_reclen 2, d_type 1, then name and zero."""
     if isinstance(entries, int):
         return entries
     names, at = [], 0

@@ -1,4 +1,4 @@
-"""The report: every answer about one engine or host, to read, to hand in, or to process."""
+"""IsolationReport: the results of all checks of one engine or host."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _COLUMNS = ("", "check", "status", "severity", "what was found")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IsolationReport:
-    """What the evidence says of one engine, or of a host where rootless engines are to run.
+    """Results of the checks of one engine, or of a host where rootless engines are to run.
 
     Attributes:
         engine: its kind and version ("docker 28.5.2"); "host" for a report without an engine.
-        endpoint: the address that was asked; None without an engine.
+        endpoint: address of the engine; None without an engine.
         results: in the order of the catalogue.
-        gates: gate -> None if open, else why this host's facts do not count for the engine.
-        duration: seconds it took.
+        gates: gate -> None if open, else the reason why this host's facts do not count for the engine.
+        duration: seconds.
         started: seconds since the epoch.
-        limits: controller ("memory", "cpu", "cpuset", "pids") -> whether the kernel holds such a limit; None where that
-            cannot be told, and nothing at all without a probe.
+        limits: controller ("memory", "cpu", "cpuset", "pids") -> whether the kernel enforces such a limit; None if
+            unknown; empty without a probe.
     """
 
     engine: str
@@ -44,11 +44,11 @@ class IsolationReport:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many results there are of each status."""
+        """Number of results of each status."""
         return {str(status): sum(result.status is status for result in self.results) for status in Status}
 
     def get(self, check_id: str) -> CheckResult:
-        """The result of one check. Raises KeyError, with the checks there are, for any other name."""
+        """Return the result of one check. Raises KeyError with the ids of all checks."""
         for result in self.results:
             if result.id == check_id:
                 return result
@@ -65,14 +65,14 @@ class IsolationReport:
         return f"<IsolationReport of {self.engine}{f' at {self.endpoint}' if self.endpoint else ''}: {counts}>"
 
     def table(self) -> Table:
-        """One row a check."""
+        """Return one row per check."""
         from ..display import Table
 
         rows = [(r.group, r.id, str(r.status), str(r.severity), r.summary) for r in self.results]
         return Table(self._title(), _COLUMNS, rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, with stable keys; `schema` names the format and its version."""
+        """Return the report as JSON-ready types with stable keys; `schema` names the format and its version."""
         return {
             "schema": SCHEMA,
             "engine": self.engine,
@@ -86,7 +86,7 @@ class IsolationReport:
         }
 
     def to_markdown(self) -> str:
-        """For a lab hand-in: a table for each group, then what could be done."""
+        """Return the report as Markdown: a table for each group, then the remediations."""
         lines = [f"# {_cell(self._title())}", "", *self._preface()]
         for group, title in GROUPS.items():
             rows = [r for r in self.results if r.group == group]
@@ -107,7 +107,7 @@ class IsolationReport:
         return "\n".join(lines) + "\n"
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """Return the report as text for a terminal."""
         width = max((len(r.id) for r in self.results), default=0)
         lines = [self._title(), *self._preface()]
         for group, title in GROUPS.items():
@@ -151,5 +151,5 @@ def _in_full(result: CheckResult) -> str:
 
 
 def _cell(value: str) -> str:
-    """Text that stays in its cell."""
+    """Return text that stays in its cell."""
     return " ".join(value.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

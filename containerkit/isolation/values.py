@@ -1,4 +1,4 @@
-"""What a report is made of: a status, how bad it is, and the evidence for it."""
+"""Values of a report: status, severity, evidence and remediation."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
 class Status(str, Enum):
-    """Whether the protection holds. How bad it is if not is a :class:`Severity`'s business."""
+    """Status of a check: whether the protection holds. How much it matters is the :class:`Severity`."""
 
     PASS = "pass"
-    WARN = "warn"  # holds in part, under a condition, or the evidence disagrees
+    WARN = "warn"  # holds in part, under a condition, or the evidence conflicts
     FAIL = "fail"
     INFO = "info"  # a fact that is neither good nor bad
     UNKNOWN = "unknown"  # could not be found out; the reason says why
-    NA = "na"  # the question does not arise here; the reason says why
+    NA = "na"  # does not apply here; the reason says why
 
     def __str__(self) -> str:
         return self.value
 
 
 class Severity(str, Enum):
-    """How much it matters when a check does not pass."""
+    """Importance of a check that does not pass."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -39,11 +39,11 @@ class Severity(str, Enum):
 
 
 class Source(str, Enum):
-    """Where evidence comes from, strongest first: a kernel does not tell stories, a configuration file may."""
+    """Source of evidence, strongest first: the kernel cannot be misconfigured, a configuration file can."""
 
     KERNEL = "kernel"  # read on this host, from outside the container
     PROBE = "probe"  # the kernel's answer to a program in a container of this engine
-    ENGINE = "engine"  # what the engine says of itself
+    ENGINE = "engine"  # the engine's report about itself
     HOST = "host"  # files and settings of this host
     CLIENT = "client"  # this process and its environment
 
@@ -53,10 +53,10 @@ class Source(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One observation, kept as it was made.
+    """One observation, as it was made.
 
     Attributes:
-        source: who says so.
+        source: where it comes from.
         what: the exact question ("GET /info SecurityOptions", "/proc/self/uid_map").
         value: the raw answer, JSON-ready.
     """
@@ -74,12 +74,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Remediation:
-    """What a person may do about it. Nothing here is ever run by containerkit.
+    """Remedy for a result, for a person to apply. containerkit never runs any of it.
 
     Attributes:
-        text: in a sentence.
-        commands: to copy; one shell line each.
-        needs_root: whether the commands need root on the engine's host.
+        text: one sentence.
+        commands: shell lines to copy.
+        needs_root: True if the commands need root on the engine's host.
     """
 
     text: str
@@ -92,16 +92,18 @@ class Remediation:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CheckResult:
-    """The answer to one question.
+    """Result of one check.
 
     Attributes:
-        id: stable name ("container-root-uid").  title: the question.  group: a letter, A to H.
+        id: stable name ("container-root-uid").
+        title: the question.
+        group: a letter, A to H.
         status, severity: see their classes; they are independent.
         summary: one sentence with the fact in it.
         evidence: every observation used.
-        conflicts: observations that disagree; a result with any is at best "warn".
-        remediation: what could be done, or None.
-        reason: why it is unknown or does not apply; None for every other status.
+        conflicts: observations that disagree; a result with conflicts is at best "warn".
+        remediation: what can be done, or None.
+        reason: why the result is unknown or does not apply; None for every other status.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What images cost with shared layers, and what they would cost as full copies."""
+"""Measure what images cost with shared layers, and what they would cost as full copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images share which layers, and what removing images would free."""
+"""Find the layers that images share, and predict what removing images would free."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SharedLayer(Value):
 
 @dataclass(frozen=True, slots=True)
 class Sharing(Value):
-    """Which images have which layers.
+    """Distinct layers of a set of images, with the images that have them.
 
     Attributes:
         layers: every distinct layer, base first within an image.
@@ -73,7 +73,7 @@ class Sharing(Value):
 
 @dataclass(frozen=True, slots=True)
 class Reclaim(Value):
-    """What removing images would free.
+    """Prediction of what removing images would free.
 
     Attributes:
         bytes: file content of the layers that nothing else needs.

@@ -12,7 +12,7 @@ __all__ = ["Limits", "invalid"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a reader accepts from bytes it does not trust.
+    """Limits of what a reader accepts from untrusted bytes.
 
     Attributes:
         entries: maximum number of entries of an image, or of members of an archive.

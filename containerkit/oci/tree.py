@@ -295,7 +295,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What a layer changes in the visible tree, in path order; a removed folder with everything below it."""
+    """Changes of a layer to the visible tree, in path order; a removed folder with everything below it."""
 
     added: tuple[FileChange, ...]
     modified: tuple[FileChange, ...]

@@ -26,7 +26,7 @@ from .types import (
 
 
 class LimitOptions(TypedDict, total=False):
-    """What a container may use. Sizes are bytes or '64m'; -1 is unlimited where allowed."""
+    """Resource limits of a container. Sizes are bytes or '64m'; -1 is unlimited where allowed."""
 
     memory: Size | None
     memory_swap: Size | None

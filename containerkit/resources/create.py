@@ -23,7 +23,7 @@ __all__ = ["Policy", "create", "take_policy"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a container is created, apart from its spec.
+    """Settings for creating a container that are not part of its spec.
 
     Attributes:
         pull: "missing", "always" or "never".

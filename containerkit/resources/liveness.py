@@ -18,7 +18,7 @@ _PID, _STARTED, _BOOT, _PID_NS, _TIME_NS, _HOST, _LOCAL = (
 
 
 class Liveness(Enum):
-    """Whether a process runs, as far as this process can know."""
+    """State of a session's process, as far as this process can know it."""
 
     LIVE = "live"
     DEAD = "dead"

@@ -62,7 +62,7 @@ def judge_session(labels: Mapping[str, str], here: Creator) -> tuple[Liveness, s
 
 
 class Session:
-    """What one Engine has created and still owns. Thread-safe.
+    """Everything that one Engine has created and still owns. Thread-safe.
 
     close() removes everything that is owned, newest first; it runs at the interpreter's exit as well. In a forked
     child the session starts anew: it owns nothing of the parent's, and what the child creates belongs to the child.

@@ -1,4 +1,4 @@
-"""What this user has configured for the docker and podman command lines: variables, files, registry credentials.
+"""Read the user's configuration of the docker and podman command lines: variables, files, registry credentials.
 
 Start reading in :mod:`.environment`. This room reads files and variables, and contacts no engine.
 """

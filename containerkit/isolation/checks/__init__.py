@@ -1,4 +1,4 @@
-"""The catalogue: every check, group by group, in the order a report shows them."""
+"""The catalogue of checks, group by group, in the order of a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group B: who can command the engine; for an engine of root, that is who can be root."""
+"""Group B: who can command the engine. Whoever commands a rootful engine can become root."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _daemonless(facts: Facts) -> Finding:
 
 
 def _ways_in(sock: SocketFacts) -> tuple[bool, bool]:
-    """Whether others, and whether the socket's group, may write to it and reach it through every folder."""
+    """Return whether others, and whether the socket's group, can write to it and reach it through every folder."""
     others = bool(sock.mode & 0o002) and all(folder.mode & 0o001 for folder in sock.folders)
     group = bool(sock.mode & 0o020) and all(
         folder.mode & 0o001 or (folder.gid == sock.gid and folder.mode & 0o010) for folder in sock.folders
@@ -125,7 +125,7 @@ def _socket_permissions(facts: Facts) -> Finding:
 
 
 def _owners_own(facts: Facts, gid: int) -> bool:
-    """Whether a group without a name is one of the subordinate ones of the account that runs the engine."""
+    """Return whether a nameless group is a subordinate group of the account that runs the engine."""
     host = facts.host
     if host is None or host.subgid is None or owner_uid(facts) != host.account.uid:
         return False
@@ -216,7 +216,7 @@ def _transport(facts: Facts) -> Finding:
 
 
 def engine_sockets(paths: Iterable[str]) -> tuple[str, ...]:
-    """Those of some mounted paths that are, or hold, an engine's socket."""
+    """Return those of some mounted paths that are, or contain, an engine's socket."""
     folders = {"/", "/run", "/var/run", "/run/podman", "/var/run/podman", "/run/docker"}
     names = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock")
     return tuple(p for p in paths if p.rstrip("/") in folders or p == "/" or p.endswith(names) or _user_run(p))

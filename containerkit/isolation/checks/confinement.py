@@ -1,4 +1,4 @@
-"""Group F: what a container of the default kind is confined to."""
+"""Group F: how a default container is confined."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..values import Evidence, Remediation, Severity
 
 __all__ = ["CHECKS", "errno_name"]
 
-#: With one of these, root in a container is near to root on the host.
+#: With one of these capabilities, root in a container is close to root on the host.
 _DANGEROUS = frozenset(
     (
         *("SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "SYS_TIME", "SYS_BOOT", "SYSLOG", "NET_ADMIN"),
@@ -35,7 +35,7 @@ _DOUBTFUL = frozenset(("NET_RAW", "MKNOD"))
 
 
 def errno_name(code: int | None) -> str:
-    """A result as people name it: OK, EPERM, …"""
+    """Return the name of a result: OK, EPERM, …"""
     return "not asked" if code is None else "OK" if code == 0 else errno.errorcode.get(code, f"errno {code}")
 
 

@@ -1,4 +1,4 @@
-"""Group H: containers that run now, and what was given to them beyond the default."""
+"""Group H: running containers, and what they were given beyond the default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FOLDERS = ("/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/usr", "/var/lib
 
 
 def concerns(container: AuditedContainer) -> tuple[str, ...]:
-    """What loosens a container, in words; () for one of the default kind with limits."""
+    """Return what weakens a container's isolation; () for a default container with limits."""
     found = []
     if container.privileged:
         found.append("privileged")

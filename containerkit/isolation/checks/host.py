@@ -1,4 +1,4 @@
-"""Group D: what a rootless engine needs of this host, for the account that runs it."""
+"""Group D: what a rootless engine needs from this host, for the account that runs it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..values import Json, Remediation, Severity
 
 __all__ = ["CHECKS", "ranges_of"]
 
-_ENOUGH = 65536  # ids 0 to 65535: what an image may use
+_ENOUGH = 65536  # ids 0 to 65535, which an image may use
 _ROOT = "the account is root: the question is what an ordinary account needs"
 _DELEGATE = Remediation(
     "Delegate the controllers to user sessions, then log in again.",
@@ -41,7 +41,7 @@ _DELEGATE = Remediation(
 
 
 def ranges_of(account: AccountFacts, ranges: tuple[SubordinateRange, ...]) -> tuple[SubordinateRange, ...]:
-    """An account's own ranges: files give them by name or by number."""
+    """Return an account's own ranges; files list them by name or by number."""
     return tuple(r for r in ranges if r.owner in (account.name, str(account.uid)))
 
 

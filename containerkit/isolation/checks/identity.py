@@ -1,4 +1,4 @@
-"""Group A: which engine this really is, and how this process came to it."""
+"""Group A: which engine this is, and how this process reaches it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..values import Remediation, Severity
 
 __all__ = ["CHECKS", "kind_by_answers"]
 
-#: What an engine calls itself among its components, and in the Server header.
+#: Name of an engine among its components, and in the Server header.
 _COMPONENTS = {"Podman Engine": "podman", "Engine": "docker"}
 _HEADERS = {"libpod": "podman", "docker": "docker"}
 
 
 def kind_by_answers(engine: EngineFacts) -> str | None:
-    """The engine's kind by its own list of components; further entries do not matter."""
+    """Return the engine's kind from its list of components; further entries do not matter."""
     names = engine.components or ()
     return next((kind for name, kind in _COMPONENTS.items() if name in names), None)
 

@@ -1,4 +1,4 @@
-"""Group G: what a container shares with the host, as it shares the kernel."""
+"""Group G: what a container shares with the host through the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group E: whether limits hold, by what the kernel set and not by what anybody says was set."""
+"""Group E: whether limits are enforced, as the kernel has them, whatever the engine reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _USE_V2 = Remediation(
 
 
 def _number(value: str | None) -> float | None:
-    """A limit file's number; None for "max", for version 1's huge number that means it, and for what is none."""
+    """Return a limit file's number; None for "max", for the huge number that means it in v1, and for other text."""
     try:
         number = float(value or "")
     except ValueError:
@@ -42,7 +42,7 @@ def _number(value: str | None) -> float | None:
 
 
 def kernel_limit(answers: Answers, controller: str) -> float | str | None:
-    """What the kernel holds a probe to; None: to nothing."""
+    """Return the limit that the kernel has for a probe; None if it has none."""
 
     def read(name: str, version: int) -> str | None:
         return text(answers.files.get(CGROUP_FILES[name, version]))
@@ -59,7 +59,7 @@ def kernel_limit(answers: Answers, controller: str) -> float | str | None:
 
 
 def held_limits(limits: LimitFacts, *, cpus: int | None) -> Mapping[str, bool | None]:
-    """Controller -> whether the kernel holds what was asked for; None: it cannot be told."""
+    """Return controller -> whether the kernel enforces the requested limit; None if unknown."""
     held: dict[str, bool | None] = {}
     if limits.answers is None:
         return held
@@ -77,7 +77,7 @@ def held_limits(limits: LimitFacts, *, cpus: int | None) -> Mapping[str, bool | 
 
 
 def limits_known(facts: Facts) -> Mapping[str, bool | None]:
-    """As held_limits, with those that the engine refuses as not held; {} without a probe."""
+    """Return held_limits(), counting limits that the engine refuses as not enforced; {} without a probe."""
     if facts.limits is None:
         return {}
     if facts.limits.refused is not None:

@@ -1,4 +1,4 @@
-"""Group C: whose uid is root in a container, all the way down to the host."""
+"""Group C: whose uid is root in a container, down to the host."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _rows(ranges: tuple[IdRange, ...] | None) -> Json:
 
 
 def container_root_uid(facts: Facts) -> int | None:
-    """The uid on the engine's host of root in a container, by the best evidence there is."""
+    """Return the uid on the engine's host of root in a container, from the best evidence available."""
     outside = facts.probe.outside if facts.probe else None
     if outside is not None and host_view(facts).open:
         return outside.uid

@@ -1,4 +1,4 @@
-"""What the scenarios share: fixtures, names, small images, skips by capability."""
+"""Common parts of the scenarios: fixtures, names, small images, skips by capability."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ __all__ = ["ErrorScenarios"]
 
 
 class ErrorScenarios(Scenarios):
-    """Which failure raises which error."""
+    """Each failure raises the error that the documentation names."""
 
     @pytest.mark.parametrize(
         "verb",

@@ -31,7 +31,7 @@ class VolumeScenarios(Scenarios):
 
     @needs(Capability.PROCESSES)
     def test_volume_keeps_data(self, engine: Engine, shell_image: str, volume: str) -> None:
-        """What one container writes, another reads."""
+        """A second container reads what the first one wrote."""
         engine.run(shell_image, ["sh", "-c", "echo data >/v/f"], volumes={volume: "/v"}, check=True)
         assert engine.run(shell_image, ["cat", "/v/f"], volumes={volume: "/v"}).stdout == "data\n"
 

@@ -93,9 +93,9 @@ def test_in_groups_the_same_label_has_the_same_colour() -> None:
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
 def test_a_value_that_is_no_length_is_refused(value: float) -> None:
     """At once, not when it is drawn."""
-    with pytest.raises(ValueError, match="no length"):
+    with pytest.raises(ValueError, match="not a length"):
         BarChart("", [("a", value)])
-    with pytest.raises(ValueError, match="no area"):
+    with pytest.raises(ValueError, match="not an area"):
         Treemap("", {"/a": value})
 
 
