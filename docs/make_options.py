@@ -15,7 +15,11 @@ COMMAND = "python docs/make_options.py"
 
 #: TypedDict -> its table, the TypedDict it extends, and its docstring.
 CLASSES: dict[str, tuple[Table, str, str]] = {
-    "LimitOptions": (LIMITS, "", "What a container may use. Sizes are bytes or '64m'; -1 is unlimited where allowed."),
+    "LimitOptions": (
+        LIMITS,
+        "",
+        "Resource limits of a container. Sizes are bytes or '64m'; -1 is unlimited where allowed.",
+    ),
     "UpdateOptions": (UPDATE, "LimitOptions", "Options of `container.update`."),
     "ExecOptions": (EXEC, "", "Options of `container.exec`: how a command runs in a running container."),
     "CreateOptions": (CREATE, "LimitOptions", "Options of `containers.create` that say what a container is."),

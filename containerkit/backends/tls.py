@@ -1,4 +1,4 @@
-"""How to connect to an engine with TLS."""
+"""TLS settings of a connection to an engine."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class ChainLayer:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SharingGraph(Plot):
-    """A graph of images and the layers that they share. A layer counts as shared if the layers below it are the same too.
+    """A graph of images and the layers that they share. A layer counts as shared if all below it is equal.
 
     Attributes:
         title: one line.

@@ -37,7 +37,7 @@ FileType = Literal[
 
 
 class FileEntry(msgspec.Struct, frozen=True, gc=False):
-    """What a layer states about one path.
+    """One path in a layer.
 
     Attributes:
         path: absolute, as inside a container. For a whiteout the hidden path; for an opaque whiteout its folder.
