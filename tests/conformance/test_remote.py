@@ -1,4 +1,4 @@
-"""Engines behind TLS and ssh: the same work as at the socket, and what is wrong is said with what to do about it."""
+"""Engines behind TLS and ssh work as at the socket, and errors say what to do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def socket_path(engine: ck.Engine) -> str:
 
 @pytest.fixture(autouse=True)
 def home(engine: ck.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home without configuration, and an environment that names no engine."""
+    """An empty home folder, and an environment that names no engine."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -47,7 +47,7 @@ def home(engine: ck.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def program(name: str, package: str) -> str:
-    """The path of a program that a test starts; a machine without it skips the test, CI fails."""
+    """Return the path of a program; skip the test if it is missing, and fail in CI."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not found:
         (pytest.fail if CI else pytest.skip)(f"no {name} here (apt install {package})")
@@ -55,7 +55,7 @@ def program(name: str, package: str) -> str:
 
 
 def works(url: str | None, image: str) -> None:
-    """Output, input with a half-close, and what is written after it."""
+    """Check output, input with a half-close, and output after it."""
     with ck.connect(url, timeout=20) as engine:
         data = os.urandom(1 << 20)
         assert engine.run(image, "cat", input=data, timeout=60).stdout_bytes == data
@@ -78,7 +78,7 @@ def authority() -> Iterator[Authority]:
 
 @pytest.fixture(scope="module")
 def certs(authority: Authority) -> Path:
-    """What DOCKER_CERT_PATH is to name."""
+    """A folder for DOCKER_CERT_PATH."""
     return authority.client_folder("client")
 
 
@@ -89,7 +89,7 @@ def front(socket_path: str, authority: Authority) -> Iterator[Front]:
 
 
 def test_tls_by_the_environment(front: Front, certs: Path, shell_image: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH: everything works over TLS, half-closed streams to the byte."""
+    """With DOCKER_TLS_VERIFY and DOCKER_CERT_PATH everything works over TLS, including half-closed streams."""
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(certs))
     works(f"tcp://127.0.0.1:{front.port}", shell_image)
@@ -98,7 +98,7 @@ def test_tls_by_the_environment(front: Front, certs: Path, shell_image: str, mon
 def test_output_that_meets_the_end_of_input_is_whole(
     front: Front, certs: Path, shell_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Output that is on its way when TLS is half-closed is not lost."""
+    """Output that is in transit when TLS is half-closed is not lost."""
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(certs))
     data = os.urandom(3_000_000)
@@ -110,7 +110,7 @@ def test_output_that_meets_the_end_of_input_is_whole(
 def test_tls_by_a_docker_context(
     front: Front, certs: Path, shell_image: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A context's own certificates are used, by name, by DOCKER_CONTEXT and as the current one."""
+    """A context's certificates are used, by name, by DOCKER_CONTEXT and as the current context."""
     docker = program("docker", "docker.io") if shutil.which("docker") else pytest.skip("no docker command here")
     files = ",".join(f"{key}={certs / name}" for key, name in _FILES)
     where = f"host=tcp://127.0.0.1:{front.port},{files}"
@@ -148,7 +148,7 @@ def test_tls_by_a_podman_connection(
 
 
 def refused(url: str, **env: str) -> str:
-    """What the error says."""
+    """Return the message of the error."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in env.items():
             patch.setenv(name, value)
@@ -175,7 +175,7 @@ def test_a_server_of_another_name(socket_path: str, authority: Authority, certs:
 
 
 def test_no_client_certificate(front: Front, authority: Authority, tmp_path: Path) -> None:
-    """A server that wants to know the client says so, and the error says where the certificate belongs."""
+    """A server that requires a client certificate gives an error that says where it is configured."""
     shutil.copy(authority.ca, tmp_path / "ca.pem")
     said = refused(f"tcp://127.0.0.1:{front.port}", DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(tmp_path))
     assert "may require a client certificate" in said
@@ -183,7 +183,7 @@ def test_no_client_certificate(front: Front, authority: Authority, tmp_path: Pat
 
 
 def test_files_that_do_not_fit(front: Front, authority: Authority, certs: Path, tmp_path: Path) -> None:
-    """A key of another certificate, and files that hold none, are named."""
+    """The error names files that are no certificate and key."""
     _, key = authority.issue("another")
     shutil.copytree(certs, tmp_path, dirs_exist_ok=True)
     shutil.copy(key, tmp_path / "key.pem")
@@ -196,14 +196,14 @@ def test_files_that_do_not_fit(front: Front, authority: Authority, certs: Path, 
 
 
 def test_plain_http_to_a_tls_port(front: Front) -> None:
-    """An engine with TLS that is asked without: the error says what to set."""
+    """The error of a request without TLS to a TLS port says what to set."""
     said = refused(f"tcp://127.0.0.1:{front.port}")
     assert "DOCKER_TLS_VERIFY=1" in said
     assert "DOCKER_CERT_PATH" in said
 
 
 def test_tls_to_a_plain_port(socket_path: str, certs: Path) -> None:
-    """An engine without TLS that is asked with it: the error says what to unset."""
+    """The error of a request with TLS to a plain port says what to unset."""
     with Proxy(f"unix://{socket_path}", tcp=True) as plain:
         said = refused(plain.url, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(certs))
     assert "unset DOCKER_TLS_VERIFY" in said
@@ -211,7 +211,7 @@ def test_tls_to_a_plain_port(socket_path: str, certs: Path) -> None:
 
 # ---------------------------------------------------------------- ssh
 class Sshd:
-    """An ssh server of a test's own on 127.0.0.1, with keys of its own, for the user who runs the tests."""
+    """An ssh server on 127.0.0.1 with its own keys, for the user who runs the tests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -250,7 +250,7 @@ class Sshd:
             time.sleep(0.05)
 
     def client(self, key: str, known: str) -> None:
-        """Make `ssh` on the PATH one that reads nothing of the user's: its own key and known hosts."""
+        """Put an `ssh` on PATH that uses its own key and known hosts, and nothing of the user's."""
         (self.folder / "ssh_config").write_text(
             f"IdentityFile {self.folder}/{key}\nIdentitiesOnly yes\nIdentityAgent none\n"
             f"UserKnownHostsFile {self.folder}/{known}\nGlobalKnownHostsFile /dev/null\nStrictHostKeyChecking yes\n"
@@ -263,7 +263,7 @@ class Sshd:
         return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{path}"
 
     def sessions(self) -> list[int]:
-        """The ssh clients that run for us now."""
+        """Return the process IDs of the ssh clients of the tests."""
         found = []
         for entry in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
@@ -290,7 +290,7 @@ def sshd() -> Iterator[Sshd]:
 
 @pytest.fixture
 def by_ssh(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Sshd:
-    """The server, with a client that it knows and that knows it."""
+    """The server, and a client with an accepted key."""
     sshd.client("user", "known")
     monkeypatch.setenv("PATH", f"{sshd.folder}/bin:{os.environ['PATH']}")
     return sshd
@@ -360,6 +360,8 @@ def test_a_port_without_ssh() -> None:
     assert "refused" in refused("ssh://127.0.0.1:9/run/x.sock")
 
 
+# podman-py leaves a socket that could not connect to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_tunnel_that_dies(by_ssh: Sshd, socket_path: str, shell_image: str) -> None:
     """When ssh is killed in the middle of a log, the reader gets EngineUnavailable, and so does the next call."""
     with ck.connect(by_ssh.url(socket_path), timeout=10) as far:

@@ -1,4 +1,4 @@
-"""connect() and discover() against engines that are a few lines long: what is looked at, when, and why not."""
+"""connect() and discover() find engines in the documented order, and say why an address fails."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder whose sockets stay under the 107 bytes that a path of a socket can have."""
+    """A folder with a path short enough for sockets."""
     path = Path(tempfile.mkdtemp(prefix="ck-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
@@ -47,7 +47,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def serve(folder: Path) -> Iterator[Serve]:
-    """Answer /version, /info and /libpod/info at a path; gives the URL."""
+    """Start an engine that answers /version, /info and /libpod/info; return its URL."""
     servers: list[_Server] = []
 
     def start(path: str, version: Any, *, rootless: bool = False, raw: bytes | None = None, status: int = 200) -> str:
@@ -84,7 +84,7 @@ def serve(folder: Path) -> Iterator[Serve]:
 
 
 def host(folder: Path, **env: str) -> Environment:
-    """A machine of its own: nothing of this one's environment, home or sockets."""
+    """Return an environment without this machine's variables, home folder and sockets."""
     return Environment({"PATH": "", **env}, folder / "home", 1000, folder, folder / "tmp")
 
 
@@ -99,7 +99,7 @@ def search(machine: Environment, kind: str | None = None) -> Endpoint:
 
 
 def test_the_server_decides_the_kind(folder: Path, serve: Serve) -> None:
-    """Podman at docker.sock is Podman, and the endpoint says that Docker was expected."""
+    """Podman at docker.sock is used as Podman, and the note says that Docker was expected."""
     serve("run/docker.sock", PODMAN)
     (found,) = answering(room._discover(host(folder)))
     assert (found.kind, found.version) == ("podman", "5.4.2")
@@ -111,14 +111,14 @@ def test_the_server_decides_the_kind(folder: Path, serve: Serve) -> None:
 def test_rootless_is_what_the_engine_says(
     folder: Path, serve: Serve, version: object, kind: str, rootless: bool
 ) -> None:
-    """Docker by an exact element of SecurityOptions, Podman by its libpod info."""
+    """Docker reports it in SecurityOptions, Podman in its libpod info."""
     serve("run/docker.sock", version, rootless=rootless)
     (found,) = answering(room._discover(host(folder)))
     assert (found.kind, found.rootless) == (kind, rootless)
 
 
 def test_the_users_own_sockets_come_first(folder: Path, serve: Serve) -> None:
-    """Rootless Podman, rootless Docker, then the machine's Podman and Docker."""
+    """The order is rootless Podman, rootless Docker, the machine's Podman, the machine's Docker."""
     places = ["run/user/1000/podman/podman.sock", "run/user/1000/docker.sock", "run/podman/podman.sock"]
     urls = [serve(p, PODMAN if "podman" in p else DOCKER) for p in (*places, "run/docker.sock")]
     assert [e.url for e in answering(room._discover(host(folder)))] == urls
@@ -142,7 +142,7 @@ def test_one_socket_under_two_names_is_one_endpoint(folder: Path, serve: Serve) 
 
 
 def test_the_order_of_the_environment(folder: Path, serve: Serve) -> None:
-    """CONTAINERKIT_ENGINE, CONTAINER_HOST, DOCKER_HOST, then the well-known sockets."""
+    """The order is CONTAINERKIT_ENGINE, CONTAINER_HOST, DOCKER_HOST, well-known sockets."""
     own, container, docker = (serve(f"{n}.sock", PODMAN) for n in ("own", "container", "docker"))
     serve("run/docker.sock", DOCKER)
     env = {"CONTAINERKIT_ENGINE": own, "CONTAINER_HOST": container, "DOCKER_HOST": docker}
@@ -154,7 +154,7 @@ def test_the_order_of_the_environment(folder: Path, serve: Serve) -> None:
 @pytest.mark.parametrize("variable", ["CONTAINERKIT_ENGINE", "CONTAINER_HOST", "DOCKER_HOST"])
 @pytest.mark.parametrize("value", ["unix:///nonexistent/x.sock", "nonsense", "ftp://host"])
 def test_a_variable_that_fails_is_not_replaced(folder: Path, serve: Serve, variable: str, value: str) -> None:
-    """Another engine never stands in for the one that somebody chose; the message names the variable."""
+    """connect() never falls back from a chosen engine, and the message names the variable."""
     serve("run/docker.sock", DOCKER)
     with pytest.raises(EngineUnavailable, match=variable) as caught:
         search(host(folder, **{variable: value}))
@@ -162,7 +162,7 @@ def test_a_variable_that_fails_is_not_replaced(folder: Path, serve: Serve, varia
 
 
 def test_a_dead_docker_host_does_not_forbid_podman(folder: Path, serve: Serve) -> None:
-    """connect("podman") asks for another kind than DOCKER_HOST promises, and may go on."""
+    """connect("podman") tries other addresses after a dead DOCKER_HOST."""
     url = serve("run/podman/podman.sock", PODMAN)
     machine = host(folder, DOCKER_HOST="unix:///nonexistent/x.sock")
     assert search(machine, "podman").url == url
@@ -171,14 +171,14 @@ def test_a_dead_docker_host_does_not_forbid_podman(folder: Path, serve: Serve) -
 
 
 def test_docker_where_only_podman_answers(folder: Path, serve: Serve) -> None:
-    """connect("docker") does not take Podman at docker.sock, and says that it is Podman."""
+    """connect("docker") does not use Podman at docker.sock, and reports it."""
     serve("run/docker.sock", PODMAN)
     with pytest.raises(EngineUnavailable, match=r"podman 5\.4\.2 answers there, not docker"):
         search(host(folder), "docker")
 
 
 def test_nothing_found_says_what_was_tried_and_what_to_type(folder: Path) -> None:
-    """Every address, a reason for each, and commands."""
+    """The message lists every address, the reason for each, and commands to type."""
     with pytest.raises(EngineUnavailable) as caught:
         search(host(folder))
     text = str(caught.value)
@@ -189,7 +189,7 @@ def test_nothing_found_says_what_was_tried_and_what_to_type(folder: Path) -> Non
 
 
 def test_a_stale_socket(folder: Path) -> None:
-    """The file of a service that has ended: refused, and said so."""
+    """The socket of a service that has ended is reported as stale."""
     (folder / "run").mkdir()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(folder / "run/docker.sock"))
@@ -198,14 +198,14 @@ def test_a_stale_socket(folder: Path) -> None:
 
 
 def test_a_file_that_is_no_socket(folder: Path) -> None:
-    """A regular file at the place of a socket is not asked."""
+    """A regular file in place of a socket is a reason."""
     (folder / "run").mkdir()
     (folder / "run/docker.sock").write_text("")
     assert "not a socket" in {e.url: e.reason for e in room._discover(host(folder))}[f"unix://{folder}/run/docker.sock"]
 
 
 def test_permission_denied_names_the_uid_and_what_the_group_means(folder: Path, serve: Serve) -> None:
-    """Whoever may not write to Docker's socket is told what joining its group amounts to."""
+    """The reason names the uid, and what members of the socket's group can do."""
     if os.geteuid() != 0:
         pytest.skip("only root can make a socket of another owner")
     url = serve("run/docker.sock", DOCKER)
@@ -238,7 +238,7 @@ def test_permission_denied_names_the_uid_and_what_the_group_means(folder: Path, 
     [(b"", 200), (b"[]", 200), (b"not json", 200), (b"\xff\xfe", 200), (b"{}", 404), (b"null", 200), (b"{}", 200)],
 )
 def test_what_answers_is_no_engine(folder: Path, serve: Serve, raw: bytes, status: int) -> None:
-    """Some other HTTP server at a socket is a reason, not a crash."""
+    """Another HTTP server at a socket is a reason, not an exception."""
     serve("run/docker.sock", DOCKER, raw=raw, status=status)
     machine = host(folder)
     assert not answering(room._discover(machine))
@@ -248,14 +248,14 @@ def test_what_answers_is_no_engine(folder: Path, serve: Serve, raw: bytes, statu
 
 @pytest.mark.parametrize("components", [None, "x", [None, 1, "Engine"], [{"Name": None}], [{"Name": "Balena"}], {}])
 def test_odd_components_do_not_crash(folder: Path, serve: Serve, components: object) -> None:
-    """/version with anything in Components gives an endpoint, reachable or with a reason."""
+    """Any value of Components gives an endpoint that is reachable or has a reason."""
     serve("run/docker.sock", {"ApiVersion": "1.41", "Version": 3, "Components": components})
     found = {e.url: e for e in room._discover(host(folder))}[f"unix://{folder}/run/docker.sock"]
     assert found.reachable != bool(found.reason)
 
 
 def test_a_listener_that_never_answers_costs_seconds_not_minutes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hung service is given up after the timeout of one question."""
+    """A hung service costs the timeout of one request."""
     monkeypatch.setattr(room, "_PROBE", 0.2)
     (folder / "run").mkdir()
     with socket.socket(socket.AF_UNIX) as sock:
@@ -266,7 +266,7 @@ def test_a_listener_that_never_answers_costs_seconds_not_minutes(folder: Path, m
 
 
 def test_another_users_socket_in_the_shared_temporary_folder_is_not_ours(folder: Path, serve: Serve) -> None:
-    """Podman machine's place under TMPDIR counts only if it is the user's own, or root's."""
+    """A socket below the temporary folder is used only if it belongs to the user or root."""
     url = serve("tmp/podman/x-api.sock", PODMAN)
     theirs = Environment({"PATH": ""}, folder / "home", 1000, folder, folder / "tmp")
     if os.geteuid() == 0:
@@ -281,7 +281,7 @@ def test_another_users_socket_in_the_shared_temporary_folder_is_not_ours(folder:
     ["", " ", "unix://", "ftp://x", "unix:///a\0b", "a\nb", "tcp://", "tcp://h:99999", "tcp://u:p@h:1", "ssh://-oX/p"],
 )
 def test_a_target_that_could_not_work_anywhere(target: str) -> None:
-    """InvalidOption, naming the option and the value, before anything is asked."""
+    """An invalid target raises InvalidOption before anything is sent."""
     with pytest.raises(InvalidOption) as caught:
         room.connect(target)
     assert caught.value.name == "target"
@@ -289,20 +289,20 @@ def test_a_target_that_could_not_work_anywhere(target: str) -> None:
 
 @pytest.mark.parametrize("target", [1, 1.5, b"docker", [], {}, object(), True])
 def test_a_target_of_another_type(target: Any) -> None:
-    """Not a string, an Endpoint or a Backend: InvalidOption."""
+    """A target that is no string, Endpoint or Backend raises InvalidOption."""
     with pytest.raises(InvalidOption, match="target"):
         room.connect(target)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "60", None, True])
 def test_a_timeout_is_a_number_of_seconds(timeout: Any) -> None:
-    """More than 0, finite, and no bool."""
+    """A timeout is a positive, finite number."""
     with pytest.raises(InvalidOption, match="timeout"):
         room.connect("docker", timeout=timeout)
 
 
 def test_an_unknown_name_says_which_there_are(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Neither a docker context nor a podman connection: the known ones are listed."""
+    """An unknown name raises EngineUnavailable, which lists the known names."""
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
     monkeypatch.setenv("CONTAINERS_CONF", os.devnull)  # this machine may have connections of its own
@@ -311,7 +311,7 @@ def test_an_unknown_name_says_which_there_are(monkeypatch: pytest.MonkeyPatch, f
 
 
 def test_an_encrypted_key_asks_nobody(folder: Path) -> None:
-    """The terminal is not asked for a passphrase: it is said that the key has one."""
+    """An encrypted key is a reason; nothing prompts for its passphrase."""
     for name in ("ca.pem", "cert.pem"):
         (folder / name).write_text(ssl.DER_cert_to_PEM_cert(b"x"))
     (folder / "key.pem").write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
@@ -321,13 +321,13 @@ def test_an_encrypted_key_asks_nobody(folder: Path) -> None:
 
 
 def test_a_long_path_is_a_reason(folder: Path) -> None:
-    """Longer than sun_path: said, not OverflowError."""
+    """A path longer than sun_path raises EngineUnavailable."""
     with pytest.raises(EngineUnavailable):
         room.open_backend(Endpoint(f"unix://{folder}/{'x' * 200}", "test"), 1.0)
 
 
 def test_an_endpoint_is_json_ready(folder: Path, serve: Serve) -> None:
-    """to_dict() has stable keys, and json takes it."""
+    """to_dict() returns JSON-ready values."""
     serve("run/docker.sock", DOCKER)
     for endpoint in room._discover(host(folder)):
         assert json.loads(json.dumps(endpoint.to_dict())) == endpoint.to_dict()
@@ -335,7 +335,7 @@ def test_an_endpoint_is_json_ready(folder: Path, serve: Serve) -> None:
 
 
 def test_importing_connect_imports_no_vendor() -> None:
-    """Neither docker-py, podman-py nor requests comes with the module."""
+    """The module imports neither docker-py, podman-py nor requests."""
     import subprocess
 
     look = "[m for m in ('docker', 'podman', 'requests') if m in sys.modules]"
@@ -345,14 +345,14 @@ def test_importing_connect_imports_no_vendor() -> None:
 
 
 def test_the_own_variable_may_name_a_kind(folder: Path, serve: Serve) -> None:
-    """CONTAINERKIT_ENGINE takes what connect() takes, a kind too."""
+    """CONTAINERKIT_ENGINE may be a kind."""
     serve("run/user/1000/podman/podman.sock", PODMAN)
     url = serve("run/docker.sock", DOCKER)
     assert room._connect(host(folder, CONTAINERKIT_ENGINE="docker"), None, 5.0).endpoint.url == url
 
 
 def test_podman_at_docker_host_is_podman_for_connect_podman(folder: Path, serve: Serve) -> None:
-    """A variable of the other name counts, if the kind that was asked for answers."""
+    """connect("podman") uses DOCKER_HOST if Podman answers there."""
     url = serve("x.sock", PODMAN)
     serve("run/podman/podman.sock", PODMAN)
     assert search(host(folder, DOCKER_HOST=url), "podman").url == url
@@ -360,7 +360,7 @@ def test_podman_at_docker_host_is_podman_for_connect_podman(folder: Path, serve:
 
 @pytest.mark.parametrize(("programs", "told"), [(("podman",), True), (("podman", "newuidmap"), False)])
 def test_what_rootless_podman_lacks_is_told(folder: Path, programs: tuple[str, ...], told: bool) -> None:
-    """A podman that cannot map users without its helper: the package to install is named first."""
+    """A podman without newuidmap cannot run rootless, so the message names the package."""
     (folder / "bin").mkdir()
     for name in programs:
         (folder / "bin" / name).write_text("#!/bin/sh\necho cannot >&2; exit 1\n")
@@ -368,3 +368,43 @@ def test_what_rootless_podman_lacks_is_told(folder: Path, programs: tuple[str, .
     with pytest.raises(EngineUnavailable) as caught:
         search(host(folder, PATH=str(folder / "bin")))
     assert ("apt install uidmap" in str(caught.value)) is told
+
+
+@pytest.mark.parametrize(
+    ("uid", "programs", "kind", "expected"),
+    [
+        (0, "", None, ["apt install podman", "apt install docker.io"]),
+        (1000, "", None, ["sudo apt install podman", "systemctl --user start docker", "sudo apt install docker.io"]),
+        (0, "", "podman", ["apt install podman"]),
+        (0, "", "docker", ["apt install docker.io"]),
+        (0, "podman", "podman", ["systemctl start podman.socket", "podman system service --time=0 &"]),
+        (
+            1000,
+            "podman dockerd",
+            None,
+            [
+                "sudo apt install uidmap",
+                "systemctl --user start podman.socket",
+                "podman system service --time=0 &",
+                "systemctl --user start docker",
+                "sudo systemctl start docker",
+            ],
+        ),
+    ],
+)
+def test_the_commands_fit_the_machine(
+    folder: Path, uid: int, programs: str, kind: str | None, expected: list[str]
+) -> None:
+    """What to type depends on the user, the programs that are installed, and the kind that is wanted."""
+    (folder / "bin").mkdir()
+    for name in programs.split():
+        (folder / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / "bin" / name).chmod(0o755)
+    machine = Environment({"PATH": str(folder / "bin")}, folder / "home", uid, folder, folder / "tmp")
+    assert [command for command, _ in room._commands(machine, kind)] == expected
+
+
+def test_an_endpoint_is_frozen() -> None:
+    """What discover() returned does not change."""
+    with pytest.raises(AttributeError):
+        Endpoint("u", "x").url = "v"  # type: ignore[misc]

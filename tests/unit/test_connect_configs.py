@@ -1,4 +1,4 @@
-"""docker contexts and podman connections: read as the command lines read them, whatever state their files are in."""
+"""docker contexts and podman connections are read as the command lines read them, also from broken files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_context(folder: Path, name: str, url: object, **docker: object) -> Path:
 
 
 def test_a_docker_context_is_found_by_name(tmp_path: Path) -> None:
-    """Its address, and the certificates in the folder of its digest."""
+    """A context has its address, and the certificates in the folder of its name's digest."""
     tls = add_context(tmp_path, "lab", "tcp://lab:2376")
     for name in ("ca.pem", "cert.pem", "key.pem"):
         write(tls / name, "")
@@ -49,13 +49,13 @@ def test_a_docker_context_is_found_by_name(tmp_path: Path) -> None:
 
 
 def test_skip_tls_verify_is_kept(tmp_path: Path) -> None:
-    """A context made with skip-tls-verify does not check the server."""
+    """A context with skip-tls-verify does not verify the server."""
     add_context(tmp_path, "lab", "tcp://lab:2376", SkipTLSVerify=True)
     assert candidate_named(host(tmp_path), "lab").endpoint.tls == TLS(verify=False)
 
 
 def test_the_current_context_comes_before_the_sockets(tmp_path: Path) -> None:
-    """DOCKER_HOST over DOCKER_CONTEXT over `docker context use`; "default" is none of them."""
+    """DOCKER_HOST overrides DOCKER_CONTEXT, which overrides `docker context use`; "default" is no context."""
     for name in ("used", "named"):
         add_context(tmp_path, name, f"unix:///{name}.sock")
     write(tmp_path / "home/.docker/config.json", '{"currentContext": "used"}')
@@ -69,14 +69,14 @@ def test_the_current_context_comes_before_the_sockets(tmp_path: Path) -> None:
 
 
 def test_a_context_that_is_gone_is_not_replaced(tmp_path: Path) -> None:
-    """A chosen name without a file fails, and lists the names there are."""
+    """A chosen context without a file raises EngineUnavailable, which lists the known names."""
     add_context(tmp_path, "lab", "unix:///lab.sock")
     with pytest.raises(EngineUnavailable, match=r"no docker context 'gone' \(known: lab\)"):
         room._search(host(tmp_path, DOCKER_CONTEXT="gone"), None, 1.0)
 
 
 def test_podman_connections_from_both_files(tmp_path: Path) -> None:
-    """containers.conf, later files over earlier, and podman-connections.json over all."""
+    """Later containers.conf files override earlier ones; podman-connections.json overrides all."""
     conf = (
         '[engine]\nactive_service = "{0}"\n[engine.service_destinations.{0}]\nuri = "ssh://u@{0}:22/p"\nidentity="/k"\n'
     )
@@ -95,7 +95,7 @@ def test_podman_connections_from_both_files(tmp_path: Path) -> None:
 
 
 def test_a_default_connection_stands_behind_our_own_podman(tmp_path: Path) -> None:
-    """On Linux `podman` without --remote is the local one; the other connections are only for who names them."""
+    """The default connection is tried after the embedded podman; other connections only by name."""
     connections = {n: {"URI": f"unix:///{n}.sock"} for n in ("a", "b")}
     text = json.dumps({"Connection": {"Default": "b", "Connections": connections}})
     write(tmp_path / "home/.config/containers/podman-connections.json", text)
@@ -112,7 +112,7 @@ def test_container_connection_chooses(tmp_path: Path) -> None:
 
 
 def test_a_name_of_both_is_ambiguous(tmp_path: Path) -> None:
-    """A docker context and a podman connection of one name: neither is guessed."""
+    """A name of both a context and a connection raises LookupError."""
     add_context(tmp_path, "lab", "unix:///docker.sock")
     conf = '[engine.service_destinations.lab]\nuri = "unix:///podman.sock"\n'
     write(tmp_path / "home/.config/containers/containers.conf", conf)
@@ -134,7 +134,7 @@ BROKEN = [b"", b"{", b"[]", b"3", b'{"currentContext": 5}', b"\xff\xfe\x00", b"[
 
 @pytest.mark.parametrize("content", BROKEN)
 def test_broken_files_never_raise(tmp_path: Path, content: bytes) -> None:
-    """Every configuration file in turn holds what it should not; discover() answers, and gives reasons."""
+    """discover() returns reasons, whatever the configuration files contain."""
     digest = hashlib.sha256(b"lab").hexdigest()
     for path in (
         ".docker/config.json",
@@ -149,7 +149,7 @@ def test_broken_files_never_raise(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "unreadable", "loop"])
 def test_files_that_are_no_files(tmp_path: Path, kind: str) -> None:
-    """A folder, a FIFO (which would block), a link to itself in place of config.json."""
+    """A folder, FIFO, unreadable file or loop in place of config.json is a reason."""
     path = tmp_path / "home/.docker/config.json"
     path.parent.mkdir(parents=True)
     if kind == "folder":
@@ -172,7 +172,7 @@ json_values = st.recursive(
 @given(value=json_values, current=json_values)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_json_is_survived(tmp_path: Path, value: Any, current: Any) -> None:
-    """Whatever a context's and a connection's fields hold, finding the places does not raise."""
+    """find_candidates() does not raise, whatever a context's and a connection's fields contain."""
     digest = hashlib.sha256(b"lab").hexdigest()
     base = tmp_path / "home"
     write(base / ".docker/config.json", json.dumps({"currentContext": current}))
@@ -185,7 +185,7 @@ def test_any_json_is_survived(tmp_path: Path, value: Any, current: Any) -> None:
 
 @given(text=st.text(max_size=60) | st.from_regex(r"(tcp|ssh|unix|http)://[^\n]{0,30}", fullmatch=True))
 def test_any_text_is_an_address_or_an_invalid_option(text: str) -> None:
-    """parse_url() gives an address whose own URL parses to the same, or raises InvalidOption."""
+    """parse_url() returns an address whose URL parses to the same host, or raises InvalidOption."""
     try:
         address = parse_url(text)
     except InvalidOption:
@@ -207,7 +207,7 @@ def test_any_text_is_an_address_or_an_invalid_option(text: str) -> None:
     ],
 )
 def test_addresses(text: str, address: EngineUrl) -> None:
-    """The spellings that are accepted."""
+    """parse_url() accepts these spellings."""
     assert parse_url(text) == address
 
 
@@ -224,7 +224,7 @@ def test_addresses(text: str, address: EngineUrl) -> None:
     ],
 )
 def test_what_ssh_or_a_shell_could_misread_is_refused(text: str) -> None:
-    """Options, shell words and passwords in an ssh URL; the password is not repeated."""
+    """Options, shell words and passwords in an ssh URL raise InvalidOption; the password is not repeated."""
     with pytest.raises(InvalidOption) as caught:
         parse_url(text)
     assert "secret" not in str(caught.value)

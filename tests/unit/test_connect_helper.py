@@ -1,4 +1,4 @@
-"""Programs that we run beside an Engine: they start, are told apart from their failures, and never outlive us."""
+"""Helper processes (podman, ssh) start, report their failures, and never outlive this process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Program = Callable[..., str]
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
-    """Make an executable from Python source; gives its path."""
+    """Make an executable from Python source; return its path."""
 
     def make(source: str, name: str = "podman") -> str:
         path = tmp_path / "bin" / name
@@ -62,7 +62,7 @@ def program(tmp_path: Path) -> Program:
 
 @pytest.fixture(autouse=True)
 def no_folder_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Every private folder is removed again; others make theirs elsewhere (pytest its own before)."""
+    """Every private folder is removed by the end of a test."""
     with tempfile.TemporaryDirectory(prefix="ck-") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", folder)
@@ -85,7 +85,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def test_the_service_is_private_and_ends_on_close(program: Program) -> None:
-    """The folder is 0700, the service has its own session, and nothing is left."""
+    """The folder has mode 0700, the service has its own session, and close() removes both."""
     helper = start_service(program(PODMAN), runtime="", timeout=10)
     pid = helper.pid
     assert stat.S_IMODE(os.stat(helper.folder).st_mode) == 0o700
@@ -98,7 +98,7 @@ def test_the_service_is_private_and_ends_on_close(program: Program) -> None:
 
 
 def test_a_service_that_fails_is_quoted(program: Program) -> None:
-    """Its own last words are in the message, at once and not after the timeout."""
+    """A service that fails is reported with its output, before the timeout."""
     started = time.monotonic()
     with pytest.raises(HelperFailed, match="cannot set up namespace"):
         start_service(program("import sys; sys.exit('Error: cannot set up namespace')"), runtime="", timeout=30)
@@ -106,7 +106,7 @@ def test_a_service_that_fails_is_quoted(program: Program) -> None:
 
 
 def test_a_service_that_never_gets_ready_is_given_up(program: Program) -> None:
-    """After the timeout it is ended."""
+    """A service that is not ready after the timeout raises HelperFailed."""
     with pytest.raises(HelperFailed, match=r"not ready within 0\.5 s"):
         start_service(program("import time; time.sleep(60)"), runtime="", timeout=0.5)
 
@@ -122,13 +122,13 @@ def test_a_service_that_ignores_term_is_killed(program: Program, monkeypatch: py
 
 
 def test_a_program_that_is_not_there() -> None:
-    """Could not be started: the reason of the system."""
+    """A missing program raises HelperFailed with the system's reason."""
     with pytest.raises(HelperFailed, match="No such file"):
         Helper("x", lambda socket: ["/nonexistent/x", socket], folder=private_folder())
 
 
 def test_a_long_runtime_folder_is_not_used(tmp_path: Path) -> None:
-    """A socket in it would be too long: another folder is taken."""
+    """A folder whose path is too long for a socket is not used."""
     long = tmp_path / ("x" * 100)
     long.mkdir()
     folder = private_folder(str(long))
@@ -140,7 +140,7 @@ def test_a_long_runtime_folder_is_not_used(tmp_path: Path) -> None:
     "ending", ["raise SystemExit", "raise RuntimeError", "os.kill(0, 2)", "os.kill(os.getpid(), 9)"]
 )
 def test_it_never_outlives_us(program: Program, ending: str) -> None:
-    """Not after an exception, not after Ctrl-C in the terminal, not after kill -9."""
+    """The helper ends after an exception, after Ctrl-C in the terminal, and after kill -9."""
     code = f"""
         import os, time
         from containerkit.discovery.embedded import start_service
@@ -162,7 +162,7 @@ def test_it_never_outlives_us(program: Program, ending: str) -> None:
 
 
 def test_it_outlives_the_thread_that_started_it(program: Program) -> None:
-    """connect() may be called from a worker thread that ends at once."""
+    """The helper outlives the thread that started it."""
     import threading
 
     found: list[Helper] = []
@@ -176,7 +176,7 @@ def test_it_outlives_the_thread_that_started_it(program: Program) -> None:
 
 
 def test_a_forked_child_does_not_end_its_parents_helper(program: Program) -> None:
-    """close() in a child of ours does nothing."""
+    """close() in a forked child does nothing."""
     helper = start_service(program(PODMAN), runtime="", timeout=10)
     child = os.fork()
     if child == 0:
@@ -188,7 +188,7 @@ def test_a_forked_child_does_not_end_its_parents_helper(program: Program) -> Non
 
 
 def test_without_a_service_our_own_podman_is_started(program: Program, tmp_path: Path) -> None:
-    """No socket answers, a podman program is there: it serves, until the route is closed."""
+    """If no socket answers, the podman program serves until the route is closed."""
     path = program(PODMAN)
     machine = Environment({"PATH": os.path.dirname(path)}, tmp_path / "home", 1000, tmp_path, tmp_path)
     route = room._search(machine, None, 10.0)
@@ -202,13 +202,13 @@ def test_without_a_service_our_own_podman_is_started(program: Program, tmp_path:
 
 
 def test_a_podman_that_cannot_say_its_version(program: Program) -> None:
-    """A broken program is a reason."""
+    """A podman program that fails raises HelperFailed with its output."""
     with pytest.raises(HelperFailed, match="boom"):
         program_version(program("import sys; sys.exit('boom')"), timeout=10)
 
 
 def test_sshs_own_words(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ssh prints is in the message, with what to type."""
+    """The message has the error of ssh, and a command to type."""
     ssh = program("import sys; sys.exit('u@h: Permission denied (publickey).')", "ssh")
     monkeypatch.setenv("PATH", os.path.dirname(ssh))
     with pytest.raises(HelperFailed, match=r"Permission denied \(publickey\).*ssh -p 7 u@h"):
@@ -218,7 +218,7 @@ def test_sshs_own_words(program: Program, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_ssh_is_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No questions, no shared connection, and a host that can't be an option."""
+    """ssh gets no prompts, no shared connection, and a host that cannot be an option."""
     ssh = program("import sys; sys.exit(' '.join(sys.argv[1:]))", "ssh")
     monkeypatch.setenv("PATH", os.path.dirname(ssh))
     with pytest.raises(HelperFailed) as caught:
@@ -357,10 +357,12 @@ def test_a_program_that_does_not_print_its_version(program: Program) -> None:
 
 
 def test_without_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No ssh program: said, not FileNotFoundError."""
+    """A missing ssh program raises EngineUnavailable."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineUnavailable, match="ssh could not be started"):
         room.connect("ssh://h/x.sock")
+    with pytest.raises(EngineUnavailable, match="the ssh program could not be run"):
+        room.connect("ssh://h")
 
 
 def test_signal_names_are_posix() -> None:

@@ -251,6 +251,17 @@ def test_a_container_with_inherited_labels_is_a_users_own(backend: FakeBackend) 
     assert ck.cleanup(backend).images == ("ours:1",)
 
 
+def test_a_container_whose_image_is_gone_is_removed(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its image, the labels are taken for the container's own."""
+
+    def gone(ref: str) -> None:
+        raise ck.ImageNotFound("gone")
+
+    backend.create_container(ContainerSpec("busybox:1", ("true",), name="box", labels=labels()))
+    monkeypatch.setattr(backend, "inspect_image", gone)
+    assert ck.cleanup(backend).containers == ("box",)
+
+
 def test_an_ignored_filter_costs_no_container(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """The labels are checked again after the engine has filtered."""
     backend.create_volume(VolumeSpec("own"))

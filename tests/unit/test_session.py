@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -159,7 +160,9 @@ def test_an_interrupted_create_is_looked_for(
         backend.create_network(NetworkSpec("half", labels=labels))
         raise error
     backend.create_network(NetworkSpec("owned-by-someone", labels=session.labels()))
+    started = time.monotonic()
     session.close()
+    assert time.monotonic() - started < room._LATE_SECONDS  # it ends when everything is found
     assert {item.name for item in find_labelled(backend, session.id)} == {"owned-by-someone"} | (
         set() if looked_for else {"half"}
     )
