@@ -121,7 +121,7 @@ def main() -> int:
         if subject.skipped:
             print(f"left out: {subject.operation.name}: {subject.skipped}")
             continue
-        value, error, _, _ = attempt(subject, world, others, None)
+        value, error, *_ = attempt(subject, world, others, None)
         subject.right = value
         subject.right_over_tcp = attempt(subject, world, others, None, tcp=True)[0]
         if error is not None:

@@ -24,6 +24,8 @@ Outcome = Literal["right", "typed", "silent wrong", "raw", "hang", "not met"]
 FAULTS: tuple[Outcome, ...] = ("silent wrong", "raw", "hang")
 #: Seconds that a busy machine may add.
 SLACK = 1.5
+#: Seconds that closing the Engine may take: it looks for what an interrupted create may still produce.
+CLOSING = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +53,38 @@ class Subject:
 
 def attempt(
     subject: Subject, world: World, others: Sequence[Exchange], case: Case | None, *, tcp: bool = False
-) -> tuple[Any, BaseException | None, Replay, list[str]]:
-    """Act once against a replay; return what came back or what was raised, and files left half-written."""
+) -> tuple[Any, BaseException | None, Replay, list[str], float]:
+    """Act once against a replay; return what came back or was raised, files left half-written, and the seconds."""
     spoiled, fault = (case.exchange, case.fault) if case else (None, None)
     tcp = tcp or bool(fault and fault.reset)
     with TemporaryDirectory(prefix="ckfault") as folder, Replay(subject.exchanges, others, spoiled, fault) as server:
         url = server.tcp_url if tcp else server.url
         value, error = None, None
+        began = ended = time.monotonic()
         try:
             with ck.connect(url, timeout=TIMEOUT) as engine:
-                value = plain(subject.operation.act(engine, world, Path(folder)))
+                try:
+                    value = plain(subject.operation.act(engine, world, Path(folder)))
+                finally:
+                    ended = time.monotonic()
         except BaseException as exc:  # noqa: BLE001 (what is raised is the result)
             error = exc
         left = [str(path.name) for path in Path(folder, "out").glob("*")] if error else []
-        return value, error, server, left
+        return value, error, server, left, max(ended - began, 0.0)
 
 
 def judge(subject: Subject, world: World, others: Sequence[Exchange], case: Case) -> Verdict:
     """Try a case in a thread of its own, and leave that alone if it does not end."""
-    found: list[tuple[Any, BaseException | None, Replay, list[str]]] = []
+    found: list[tuple[Any, BaseException | None, Replay, list[str], float]] = []
     began = time.monotonic()
     worker = threading.Thread(target=lambda: found.append(attempt(subject, world, others, case)), daemon=True)
     worker.start()
     limit = max(subject.operation.limit, TIMEOUT + 1.0) + SLACK
-    worker.join(limit + (30.0 if case.fault.endless else 0.0))
-    seconds = time.monotonic() - began
+    worker.join(limit + CLOSING + (30.0 if case.fault.endless else 0.0))
     if not found:
+        seconds = time.monotonic() - began
         return Verdict(case, "hang", f"no end after {seconds:.1f} s", seconds)
-    value, error, server, left = found[0]
+    value, error, server, left, seconds = found[0]
     outcome, detail = _sort(subject, case, value, error, left)
     if server.swallowed >= ENOUGH:
         outcome, detail = "hang", f"took {server.swallowed >> 20} MiB of a body without end; then {detail}"
