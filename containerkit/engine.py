@@ -37,13 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-#: Capability -> the cgroup controller that enforces its limits.
-CONTROLLERS = {
-    Capability.MEMORY_LIMIT: "memory",
-    Capability.CPU_LIMIT: "cpu",
-    Capability.CPUSET_LIMIT: "cpuset",
-    Capability.PIDS_LIMIT: "pids",
-}
 _EVENT_FILTERS = {"container", "event", "image", "label", "network", "type", "volume"}
 
 
@@ -275,5 +268,6 @@ class Engine:
         from .isolation import check_engine
 
         report = check_engine(self._core.backend, self._core.session.labels(), probe=probe, only=only)
-        self._core.unenforced = frozenset(c for c, name in CONTROLLERS.items() if report.limits.get(name) is False)
+        limits = report.limits
+        self._core.unenforced = frozenset(c for c in Capability.limits() if limits.get(str(c.controller)) is False)
         return report

@@ -38,14 +38,6 @@ from .transport import Transport
 
 __all__ = ["PodmanBackend"]
 
-_LIMITS = {
-    Capability.MEMORY_LIMIT: "memory",
-    Capability.CPU_LIMIT: "cpu",
-    Capability.CPUSET_LIMIT: "cpuset",
-    Capability.PIDS_LIMIT: "pids",
-}
-
-
 #: The oldest API versions with everything used here. Newer engines accept them, so no field changes its meaning.
 _NATIVE_API = "4.0.0"
 _COMPAT_API = "1.41"
@@ -194,7 +186,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             found.add(Capability.KEEP_ID)
         # Rootless with cgroupfs, limits are accepted, shown by inspect, and not enforced (podman issue 21575).
         if not info.rootless or (info.cgroup_version == 2 and info.cgroup_driver == "systemd"):
-            found |= {capability for capability, name in _LIMITS.items() if name in controllers}
+            found |= {capability for capability in Capability.limits() if capability.controller in controllers}
         if not info.rootless or info.cgroup_version == 2:
             found.add(Capability.PAUSE)
             if {"memory", "pids"} <= controllers:  # without them the samples are zeros
@@ -203,7 +195,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             found.add(Capability.ULIMITS)
         if self._version >= (4, 7):
             found.add(Capability.HOST_GATEWAY)
-        if self._version >= (5, 0) and any(c in found for c in _LIMITS):
+        if self._version >= (5, 0) and found & Capability.limits():
             found.add(Capability.UPDATE)
         self.capabilities = frozenset(found)
 

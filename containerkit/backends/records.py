@@ -61,6 +61,17 @@ class Capability(str, Enum):
     MAC_ADDRESS = "mac-address"
     ULIMITS = "ulimits"
 
+    @property
+    def controller(self) -> str | None:
+        """Cgroup controller that enforces this limit; None for a capability that is not a limit."""
+        name, _, kind = self.value.rpartition("-")
+        return name if kind == "limit" else None
+
+    @classmethod
+    def limits(cls) -> frozenset[Capability]:
+        """Return the capabilities that are limits of a cgroup controller."""
+        return frozenset(capability for capability in cls if capability.controller)
+
     def __str__(self) -> str:
         return self.value
 

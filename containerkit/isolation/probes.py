@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..backends.base import Capability
 from ..errors import ContainerKitError, EngineError
+from ..options.table import LIMITS
 from ..spec import REQUEST_LABEL, ContainerSpec, Mount, ResourceLimits
 from .answers import parse_limit_claims
 from .elf import machine_of
@@ -31,13 +33,6 @@ __all__ = ["Probes", "first_line"]
 _TIMEOUT = 10.0  # seconds for a probe's answer, which takes a hundredth of a second
 _TOO_MUCH = 1 << 20  # bytes; a real answer has about 10 KiB
 _LIMITS = ResourceLimits(memory=64 << 20, pids_limit=20, cpus=0.5, cpuset_cpus="0")
-#: Limit option -> the controller that enforces it, and the capability by which a backend declares it.
-_CONTROLLERS: Mapping[str, tuple[str, str]] = {
-    "memory": ("memory", "memory-limit"),
-    "pids_limit": ("pids", "pids-limit"),
-    "cpus": ("cpu", "cpu-limit"),
-    "cpuset_cpus": ("cpuset", "cpuset-limit"),
-}
 
 
 def first_line(exc: BaseException) -> str:
@@ -208,10 +203,10 @@ class Probes:
 
     def _declared(self, wanted: ResourceLimits, refusal: str) -> tuple[ResourceLimits, Mapping[str, str]]:
         """Return the limits that the backend declares, and why the others were left out."""
-        declared = {str(capability) for capability in self.backend.capabilities}
-        void = [name for name in wanted.requested() if _CONTROLLERS[name][1] not in declared]
-        kept = replace(wanted, **dict.fromkeys(void))
-        return kept, {_CONTROLLERS[name][0]: f"refused: {refusal}" for name in void}
+        capabilities = self.backend.capabilities
+        undeclared = [name for name in wanted.requested() if _capability(name) not in capabilities]
+        kept = replace(wanted, **dict.fromkeys(undeclared))
+        return kept, {str(_capability(name).controller): f"refused: {refusal}" for name in undeclared}
 
     def _outside(self, answers: Answers, record: ContainerRecord) -> OutsideFacts | None:
         """Return the probe's process as this host's kernel shows it, found by the nonce in its command line."""
@@ -245,5 +240,10 @@ def _look(pid: int) -> OutsideFacts | None:
     )
 
 
+def _capability(limit: str) -> Capability:
+    """Return the capability by which a backend declares that it enforces a limit option."""
+    return Capability(LIMITS[limit].capability)
+
+
 def _asked(limits: ResourceLimits) -> Mapping[str, float | str]:
-    return {_CONTROLLERS[name][0]: getattr(limits, name) for name in limits.requested()}
+    return {str(_capability(name).controller): getattr(limits, name) for name in limits.requested()}

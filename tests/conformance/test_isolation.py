@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import containerkit as ck
-from containerkit.engine import CONTROLLERS
+from containerkit.backends.base import Capability
 from containerkit.errors import LimitNotEnforced
 from containerkit.isolation import IsolationReport, Status, evaluate, statements
 from containerkit.isolation.checks.limits import held_limits, kernel_limit
@@ -258,11 +258,11 @@ def test_limits_are_those_that_the_engine_declares(engine: Any) -> None:
 def test_the_kernels_word_on_limits_outweighs_the_engines(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that the probe saw not to hold is refused by run() afterwards, whatever the backend declared."""
     declared = engine._core.backend.capabilities
-    monkeypatch.setattr(engine._core.backend, "capabilities", declared | set(CONTROLLERS))
+    monkeypatch.setattr(engine._core.backend, "capabilities", declared | Capability.limits())
     report = engine.check(only="limits-enforced")
     assert set(report.limits) >= {"memory", "pids", "cpu"}
-    for capability, controller in CONTROLLERS.items():
-        assert (capability in engine.capabilities) == (report.limits.get(controller) is not False)
+    for capability in Capability.limits():
+        assert (capability in engine.capabilities) == (report.limits.get(str(capability.controller)) is not False)
     if report.limits["memory"] is False:
         with pytest.raises(LimitNotEnforced):
             engine.run("nowhere.test/none:1", "true", memory="64m", pull="never")
