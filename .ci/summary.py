@@ -1,6 +1,6 @@
-"""Sum up build/results: `python3 .ci/summary.py FOLDER NOX_STATUS`. The last line is the one a machine reads.
+"""Add up build/results: `python3 .ci/summary.py FOLDER NOX_STATUS`. The last line is for machines.
 
-Each test counts as one; a session without tests of its own (lint, types, package, demo) counts as one too.
+Each test counts as one. A session without tests (lint, types, package, demo, faults, mutants) counts as one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 
 def of_tests(report: Path) -> Counter[str]:
-    """Counts of one JUnit report; a test that fails and then errors in teardown is one failure."""
+    """Return the counts of a JUnit report; a test that fails and also errors in teardown is one failure."""
     counts: Counter[str] = Counter()
     for case in ElementTree.parse(report).iter("testcase"):
         kinds = {child.tag for child in case}

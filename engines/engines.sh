@@ -6,27 +6,27 @@
 #   engines.sh status [NAME]...        a table: state, version, storage, cgroups, socket
 #   engines.sh json [NAME]...          the running engines as a JSON list, for programs
 #   engines.sh env [NAME]...           the running engines as shell assignments
-#   engines.sh exec NAME -- CMD...     a command of this machine in the engine's network: published ports are on
-#                                      127.0.0.1 there, and DOCKER_HOST or CONTAINER_HOST points at the engine
-#   engines.sh in NAME -- CMD...       a command of the engine's own root: `docker` or `podman` of that very version
+#   engines.sh exec NAME -- CMD...     run a command of this machine in the engine's network namespace: published ports
+#                                      are on 127.0.0.1, and DOCKER_HOST or CONTAINER_HOST points to the engine
+#   engines.sh in NAME -- CMD...       run a command of the engine's root: `docker` or `podman` of that version
 #   engines.sh compose NAME -- ARGS    docker compose or podman-compose, whichever belongs to the engine
 #   engines.sh registry NAME [PORT] [noauth]   a registry on 127.0.0.1:PORT (5000) of the engine's network,
 #                                      user lab, password labpass
 #   engines.sh link A B                a cable between two engines: 10.231.90.1 and 10.231.90.2
 #   engines.sh reset NAME...           stop, forget images and containers, start again
-#   engines.sh list [NAME|GROUP]...    what there is to choose from
+#   engines.sh list [NAME|GROUP]...    list engines and groups
 #   engines.sh purge                   stop everything and delete the state folder's content
 #
 # Groups: base core vm extra all (`list` shows who is in them). The vm engines share one user-mode-Linux machine
 # with systemd and pure cgroup v2; to a client they are remote: CK_IP and CK_PUB say where to connect and publish.
 #
-# Needs root and apt. apt only fetches: no package is installed but the few tools of lib/host.sh, where they are
-# absent. Each engine lives in namespaces of its own; the host's mounts, network, users, firewall and cgroup
-# controllers stay as they are.
+# Needs root and apt. apt only downloads packages; of these, only missing tools of lib/host.sh are installed. Each
+# engine runs in namespaces of its own; the host's mounts, network, users, firewall and cgroup controllers are not
+# changed.
 #
 # Settings: ENGINES_STATE   where everything lives (at most 70 characters: unix socket paths are short)
-#           ENGINES_MIRROR  a Debian mirror, if not the one apt is set up with
-#           ENGINES_SHARE   host folders seen at the same path in every engine (a:b:c), for bind mounts
+#           ENGINES_MIRROR  a Debian mirror; default: the one that apt uses
+#           ENGINES_SHARE   host folders that every engine has at the same path (a:b:c), for bind mounts
 #           ENGINES_UID     uid of the rootless user inside the engines
 #           ENGINES_VM_MEM  memory of the vm
 set -u -o pipefail

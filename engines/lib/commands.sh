@@ -65,7 +65,7 @@ cmd_status() {
     fi
   done
 }
-# field JSON NAME: the first string of that name; enough for an engine's flat answers, and no jq to install
+# field JSON NAME: print the first string of that name; works for flat JSON, without jq
 field() { grep -o "\"$2\": *\"[^\"]*\"" <<<"$1" | head -n 1 | cut -d'"' -f4; }
 truth() { if "$@"; then echo true; else echo false; fi; }
 
@@ -85,7 +85,7 @@ cmd_json() {
   done
   printf '\n]\n'
 }
-# where a client connects to what a container publishes, and the address to publish it on
+# connect_ip, publish_ip: where clients connect to published ports, and the address to publish on
 connect_ip() { if is_vm "$1"; then echo "$VM_IP"; else echo 127.0.0.1; fi; }
 publish_ip() { if is_vm "$1"; then echo 0.0.0.0; else echo 127.0.0.1; fi; }
 
@@ -99,7 +99,7 @@ cmd_env() {
   done
 }
 expand_or() { local default; read -rd '' -a default <<<"$1"; shift; if [[ $# == 0 ]]; then printf '%s\n' "${default[@]}"; else expand "$@"; fi; }
-# seen NAME...: those; without a name, every engine that was ever started here
+# seen NAME...: print these names; without a name, every engine that was ever started here
 seen() { local name; for name in $(expand_or "$ORDER" "$@" || exit 1); do [[ $# -eq 0 && ! -d $(engine_dir "$name") ]] || echo "$name"; done; }
 
 cmd_exec() { # NAME [--] CMD...
@@ -123,7 +123,7 @@ cmd_in() { # NAME [--] CMD...
   known "$engine"
   is_vm "$engine" && die "no way into the vm but its engines' API"
   pid=$(pid_of "$engine") || die "$engine is down"
-  # its cgroups too, not only its namespaces: runc looks up its own group below the engine's root
+  # enter its cgroups too: runc looks up its own group below the engine's root
   cgroup_enter "$engine" 2>/dev/null
   if [[ $(kind_of "$engine") == docker ]]; then
     env+=(DOCKER_HOST=unix:///run/ck/docker.sock)
@@ -131,7 +131,7 @@ cmd_in() { # NAME [--] CMD...
     env+=(HOME=/home/lab XDG_RUNTIME_DIR="/run/user/$LAB_UID")
     user=(setpriv --reuid "$LAB_UID" --regid "$LAB_UID" --init-groups)
   fi
-  # the folder we are in, where the engine sees it too
+  # keep the current folder if the engine has it
   # shellcheck disable=SC2016
   inside "$pid" "${env[@]}" "${user[@]}" sh -c 'cd "$0" 2>/dev/null || cd "$HOME"; exec "$@"' "$PWD" "$@"
 }

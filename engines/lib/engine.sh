@@ -13,7 +13,7 @@ pid_of() {
   file=$(engine_dir "$1")/pid
   [[ -r $file ]] || return 1
   pid=$(<"$file")
-  # the number may be another process's by now
+  # another process may have this pid by now
   [[ -n $pid && -d /proc/$pid ]] && grep -qazE -- '^__(outside|inside|vm)$' "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
 }
 
@@ -40,7 +40,7 @@ launch() {
   local dir=$1 prepare=() outer inner try; shift
   while [[ $1 != -- ]]; do prepare+=("$1"); shift; done; shift
   (
-    # a daemon must not keep open the locks and pipes of whoever started it
+    # close the locks and pipes of the caller
     exec 9>&- 8>&- </dev/null >"$dir/log" 2>&1
     "${prepare[@]}"
     exec setsid unshare --mount --pid --net --ipc --uts --fork --kill-child=KILL bash "$HERE/engines.sh" "$@"
@@ -155,7 +155,7 @@ configure_podman() { # engine
   {
     # without CAP_SYS_RESOURCE nobody goes above this host's own limits, and Podman's defaults may be above them
     printf '[containers]\ndefault_ulimits = ["nofile=%s:%s", "nproc=%s:%s"]\n' "$(ulimit -Hn)" "$(ulimit -Hn)" "$(process_limit)" "$(process_limit)"
-    ! has "$1" v2 || echo 'pids_limit = 0'     # its default would be an error where there is no pids controller
+    ! has "$1" v2 || echo 'pids_limit = 0'     # the default fails without a pids controller
     [[ -x /usr/libexec/podman/catatonit || -x /usr/bin/catatonit ]] || echo 'init_path = "/usr/bin/tini"'
     printf '[engine]\nruntime = "%s"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' "$runtime"
   } >/etc/containers/containers.conf

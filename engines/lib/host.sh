@@ -3,11 +3,10 @@
 log() { printf '%s %s\n' "$(date +%T)" "$*" >&2; }
 die() { log "ERROR: $*"; exit 1; }
 
-# with_progress LABEL MEASURE CMD...: run CMD, and from the second second on say every two seconds where it stands,
-# in the words of the command MEASURE.
+# with_progress LABEL MEASURE CMD...: run CMD, and print the output of MEASURE every two seconds.
 with_progress() {
   local label=$1 measure=$2 ticker rc; shift 2
-  # the ticker holds no lock and none of our pipes: whoever waits for those must not wait for its last sleep
+  # the ticker holds no lock and no pipe: nobody waits for its last sleep
   ( exec {LOCK}>&-; while sleep 2 </dev/null >/dev/null 2>&1; do log "$label … $($measure)"; done ) &
   ticker=$!
   "$@"; rc=$?
@@ -24,15 +23,15 @@ seconds_since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b 
 
 need_root() { [[ $(id -u) == 0 ]] || die "engines.sh needs root: it makes namespaces, mounts and cgroups"; }
 
-# need_debian: apt and dpkg are the one thing that can't be fetched.
+# need_debian: fail without apt and dpkg, which cannot be downloaded.
 need_debian() {
   local tool
   for tool in apt-get apt-config dpkg-deb; do
-    command -v "$tool" >/dev/null || die "no $tool: this script runs on Debian and its kin. Docker or Podman already here need none of it"
+    command -v "$tool" >/dev/null || die "no $tool: this script needs Debian or a derivative; it is not needed for a Docker or Podman of your own"
   done
 }
 
-# need_tools: a plain Debian has most of these; what is absent is installed.
+# need_tools: install missing tools; a minimal Debian has most of them.
 need_tools() {
   local tool missing=() PATH=$PATH:/usr/sbin:/sbin
   local -A package=(
@@ -49,7 +48,7 @@ need_tools() {
     </dev/null >&2 || die "cannot install ${missing[*]}"
 }
 
-# mirror: the Debian mirror this host already uses. apt itself is asked: it knows every way a source can be written.
+# mirror: print the Debian mirror of this host, as apt reports it.
 mirror() {
   if [[ -n ${ENGINES_MIRROR:-} ]]; then echo "$ENGINES_MIRROR"; return; fi
   # shellcheck disable=SC2016  # apt's variables, not the shell's
@@ -57,7 +56,7 @@ mirror() {
     awk '$2 == "main" && $3 !~ /security|backports|updates/ && $1 ~ /debian\/?$/ { print $1; exit }'
 }
 
-# apt_settings DIR SUITE...: sources and settings for an apt of our own in DIR, blind to the host's packages.
+# apt_settings DIR SUITE...: write sources and settings for a private apt in DIR that ignores the host's packages.
 apt_settings() {
   local dir=$1 url trust suite; shift
   url=$(mirror)
@@ -68,7 +67,7 @@ apt_settings() {
   : >"$dir/status"
   for suite in "$@"; do echo "deb [$trust] $url $suite main"; done >"$dir/sources.list"
   {
-    # the host's proxy and certificates count here too; its hooks, pins and other settings don't
+    # keep the host's proxy and certificates; ignore its hooks, pins and other settings
     apt-config dump | grep '^Acquire::'
     cat <<CONF
 Dir::State "$dir"; Dir::State::lists "$dir/lists"; Dir::State::status "$dir/status"; Dir::Cache "$dir/cache";

@@ -1,4 +1,4 @@
-# Which engines there are, where each comes from, and the packages they are made of.
+# The engines, their Debian suites, and their packages.
 
 # name = kind:suite[:flag,...]
 #   rootless    run by the user `lab`, not by root          containerd  Docker's containerd image store
@@ -61,7 +61,7 @@ has() { local spec=${SPEC[$1]#*:}; [[ $spec == *:* && ,${spec#*:}, == *,$2,* ]];
 is_vm() { [[ $(suite_of "$1") == vm ]]; }
 is_rootless_docker() { [[ $(kind_of "$1") == docker ]] && has "$1" rootless; }
 
-# the folders of roots/ an engine is made of
+# roots_of ENGINE: the folders of roots/ that an engine needs
 roots_of() { if is_vm "$1"; then echo uml forkyvm; else suite_of "$1"; fi; }
 
 packages_of() { # root
@@ -80,7 +80,7 @@ packages_of() { # root
   esac
 }
 
-# packages fetched without what they depend on: a single program each, that needs libc at most
+# packages without their dependencies: single programs that need libc at most
 lone_packages_of() { # root
   case $1 in
     uml) echo user-mode-linux ;;

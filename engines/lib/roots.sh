@@ -1,6 +1,5 @@
-# Roots: one read-only Debian tree per suite, made of its packages. No maintainer script runs: what they would have
-# done and the engines need is done here by hand, which is three times as fast as a debootstrap and changes nothing
-# outside the tree.
+# Roots: one read-only Debian tree per suite. No maintainer script runs; this script does the few things that the
+# engines need. That is three times as fast as debootstrap and changes nothing outside the tree.
 
 UNWANTED=(doc man info locale zoneinfo perl bash-completion fish zsh)   # below /usr/share
 
@@ -75,7 +74,7 @@ root_configure() { # root's name, path
     ln -s ../libexec/podman/catatonit "$root/usr/bin/catatonit"
   mkdir -p "$root"/{proc,sys,dev,run,tmp,root,home/lab,srv,etc/docker,etc/containers,var/lib/docker,var/lib/containers,var/tmp}
   chmod 1777 "$root/tmp" "$root/var/tmp"
-  # /var/run on the tmpfs of /run: a docker.pid that outlives its daemon keeps the next one from starting
+  # /var/run is on the tmpfs of /run: a stale docker.pid would keep the next daemon from starting
   rm -rf "$root/var/run" "$root/var/lock"
   ln -s /run "$root/var/run"; ln -s /run/lock "$root/var/lock"
   chroot "$root" /sbin/ldconfig || die "$name: ldconfig failed"
