@@ -401,14 +401,24 @@ def disk_usage(raw: Raw) -> EngineDiskUsage:
     containers = [mapping(row) for row in sequence(raw.get("Containers"))]
     sizes = [_size(row.get("Size")) for row in images]
     total = _size(raw.get("LayersSize")) or (None if None in sizes else sum(filter(None, sizes)))
+    cache = [mapping(row) for row in sequence(raw.get("BuildCache"))]
     used = [row for row in images if (_size(row.get("Containers")) or 0) > 0]
     unique = sum((_size(row.get("Size")) or 0) - (_size(row.get("SharedSize")) or 0) for row in used)
     return EngineDiskUsage(
         images=total,
         containers=sum(_size(row.get("SizeRw")) or 0 for row in containers),  # Docker omits 0
         reclaimable=None if total is None else total - unique,
+        volumes=_volume_bytes(raw),
+        build_cache=sum(_size(row.get("Size")) or 0 for row in cache if not row.get("Shared")),
         raw=raw,
     )
+
+
+def _volume_bytes(raw: Raw) -> int | None:
+    """Return the size of all volumes: Docker has it in UsageData, libpod in Size. None if one is not known."""
+    rows = [mapping(row) for row in sequence(raw.get("Volumes"))]
+    sizes = [_size(row.get("Size", mapping(row.get("UsageData")).get("Size"))) for row in rows]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def _size(value: Any) -> int | None:

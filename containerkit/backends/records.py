@@ -400,12 +400,16 @@ class EngineDiskUsage(Value):
         images: all images.
         containers: the read-write layers of all containers.
         reclaimable: what the engine's command line reports as reclaimable from images.
+        volumes: all volumes.
+        build_cache: records of the build cache that no image shares.
         raw: the engine's own response.
     """
 
     images: int | None
     containers: int | None
     reclaimable: int | None
+    volumes: int | None = None
+    build_cache: int | None = None
     raw: Raw = field(default_factory=dict, repr=False)
 
 

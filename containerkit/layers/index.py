@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import EngineError, ImageNotFound, InvalidImage, InvalidOption
@@ -70,6 +71,7 @@ class Index:
         self.unknown: list[str] = []
         self._records: dict[str, ImageRecord] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
+        self._configs: dict[str, tuple[bytes, ImageConfig] | None] = {}
         self._read: dict[str, LayerContents] = {}
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, StreamReader] = {}
@@ -213,13 +215,11 @@ class Index:
     def config(self, record: ImageRecord) -> tuple[str, bytes, ImageConfig] | None:
         """Return (name, bytes, parsed) of the config file of an image in the store, or None."""
         path = self.store.configs.get(record.id) if self.store else None
-        try:
-            raw = path.read_bytes() if path else b""
-            config = ImageConfig.parse(raw) if path else None
-        except (OSError, ValueError):
+        if record.id not in self._configs:
+            self._configs[record.id] = _config(path) if path else None
+        if path is None or (known := self._configs[record.id]) is None:
             return None
-        if path is None or config is None:
-            return None
+        raw, config = known
         if record.complete and config.diff_ids != record.diff_ids:  # the config of another platform of the image
             return None
         return record.id if self.info.image_store == "graphdriver" else blob_name(path), raw, config
@@ -297,6 +297,14 @@ class Index:
             self.reason = f"the store has no layer {lost[7:19]} of image {self.name(record)}"
             return None
         return found
+
+
+def _config(path: Path) -> tuple[bytes, ImageConfig] | None:
+    try:
+        raw = path.read_bytes()
+        return raw, ImageConfig.parse(raw)
+    except (OSError, ValueError):  # removed meanwhile, or a document of another kind
+        return None
 
 
 def _disk(layers: Sequence[StoreLayer], number: int) -> int | None:

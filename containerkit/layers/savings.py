@@ -79,6 +79,8 @@ class Savings(Value):
             tree, and one more for each container with its read-write layer.
         shares_layers: True if the storage driver stores a shared layer once; False for vfs, where each is a full copy.
         unknown: what is unknown, and why.
+        build_cache_bytes: disk bytes of what only the build cache has; None if unknown or if `refs` were given.
+        volume_bytes: disk bytes of the volumes in the engine's own folder; None if unknown or if `refs` were given.
     """
 
     images: tuple[ImageCost, ...]
@@ -89,6 +91,8 @@ class Savings(Value):
     full_copies_bytes: int
     shares_layers: bool | None = None
     unknown: tuple[str, ...] = ()
+    build_cache_bytes: int | None = None
+    volume_bytes: int | None = None
 
     @property
     def ratio(self) -> float:
@@ -130,6 +134,8 @@ class Savings(Value):
             f"sum of the images {human_bytes(self.logical_bytes)}; distinct layers {distinct}",
             f"full copies {human_bytes(self.full_copies_bytes)}; on disk {disk}",
         ]
+        for what, size in (("build cache", self.build_cache_bytes), ("volumes", self.volume_bytes)):
+            notes += [f"{what} on disk: {human_bytes(size)}"] if size else []
         worth = [image for image in self.images if image.squash_saves > 0.1 * image.logical_bytes]
         notes += [f"flattening {image.ref} would save {human_bytes(image.squash_saves)}" for image in worth]
         if self.shares_layers is False:
@@ -176,6 +182,7 @@ def savings_of(index: Index, refs: Any = None, *, containers: bool = True) -> Sa
             total = None
         elif total is not None:
             total += sum(part for part in parts if part is not None)
+    cache, volumes = (None, None) if refs is not None else _beside(index, unknown)
     return Savings(
         images=images,
         containers=costs,
@@ -185,7 +192,22 @@ def savings_of(index: Index, refs: Any = None, *, containers: bool = True) -> Sa
         full_copies_bytes=sum(copies.values()) + sum(copies[cost.image_id] + (cost.layer_bytes or 0) for cost in costs),
         shares_layers=index.store.shares_layers if index.store else None,
         unknown=tuple(unknown),
+        build_cache_bytes=cache,
+        volume_bytes=volumes,
     )
+
+
+def _beside(index: Index, unknown: list[str]) -> tuple[int | None, int | None]:
+    """Return the disk bytes of the build cache and of the volumes; None, with a note, if they cannot be read."""
+    if index.store is None:
+        return None, None
+    cache = volumes = None
+    try:
+        cache = index.store.cache.disk
+        volumes = index.store.volumes_disk
+    except OSError as exc:
+        unknown.append(f"bytes on disk of {'volumes' if cache is not None else 'the build cache'}: {exc}")
+    return cache, volumes
 
 
 def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: Mapping[str, int]) -> ImageCost:

@@ -153,13 +153,18 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
             stays.update(index.store.under(row.id) if index.store else ())
             if row.image_id:  # a container made from a root folder has no image
                 kept.append((row.image_id, f"container {row.name} still has its layers"))
+    cached = index.store.cached if index.store else frozenset[str]()
+    counts = ((record.id, len(cached.intersection(index.stored(record)))) for record in going)
+    kept += [(identity, f"the build cache keeps {count} of its layers") for identity, count in counts if count]
+    stays |= cached
     content = index.content(index.readable(going, strict=refs is not None))
     gone = list(dict.fromkeys(chain for record in going for chain in index.chains(record) if chain not in stays))
     disk = index.disk(going)
     records_disk = index.image_disk(going)
     freed = None
     if disk is not None and records_disk is not None:
-        freed = sum(size for chain, size in disk.items() if chain not in stays) + records_disk
+        assert index.store is not None
+        freed = sum(index.store.removable_disk(chain) for chain in disk if chain not in stays) + records_disk
     size = sum(content.get(chain, 0) for chain in gone)
     return Reclaim(size, freed, tuple(r.id for r in going), tuple(gone), tuple(kept), tuple(index.unknown))
 

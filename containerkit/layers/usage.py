@@ -27,7 +27,7 @@ class DiskClaim(Value):
     """Disk usage of one kind of resource, as reported and as measured; in bytes, None if unknown.
 
     Attributes:
-        what: "images", "containers" or "reclaimable images".
+        what: "images", "containers", "reclaimable images", "build cache" or "volumes".
         engine_bytes: the engine's report.
         content_bytes: file content, each distinct layer once.
         disk_bytes: blocks in the store.
@@ -46,7 +46,7 @@ class DiskUsage(Value):
     """The engine's disk usage beside the measured one.
 
     Attributes:
-        claims: one each for images, containers, and what removing unused images would free.
+        claims: one each for images, containers, what removing unused images would free, build cache and volumes.
         unknown: what is unknown, and why.
     """
 
@@ -158,6 +158,7 @@ def engine_usage(backend: Backend) -> DiskUsage:
     sizes = [cost.disk_bytes for cost in saved.containers]
     in_containers = None if None in sizes else sum(size for size in sizes if size is not None)
     on_disk = None if saved.disk_bytes is None or in_containers is None else saved.disk_bytes - in_containers
+    cache, volumes = saved.build_cache_bytes, saved.volume_bytes
     claimed, written, reclaimable = said.images, said.containers, said.reclaimable
     reason = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes)
     return DiskUsage(
@@ -165,8 +166,10 @@ def engine_usage(backend: Backend) -> DiskUsage:
             DiskClaim("images", claimed, saved.unique_bytes, on_disk, reason),
             DiskClaim("containers", written, None, in_containers, _containers_differ(written, in_containers)),
             DiskClaim("reclaimable images", reclaimable, free.bytes, free.disk_bytes, _free(reclaimable, free.bytes)),
+            DiskClaim("build cache", said.build_cache, None, cache, _cache_differs(said.build_cache, cache)),
+            DiskClaim("volumes", said.volumes, None, volumes, _volumes_differ(said.volumes, volumes)),
         ),
-        saved.unknown,
+        tuple(dict.fromkeys((*saved.unknown, *free.unknown))),
     )
 
 
@@ -192,6 +195,20 @@ def _containers_differ(claimed: int | None, disk: int | None) -> str:
     if claimed > disk:
         return "the engine counts the length of sparse files, the disk only what is written"
     return "the engine leaves out logs, its own records, init layers and copies for user namespaces"
+
+
+def _cache_differs(claimed: int | None, disk: int | None) -> str:
+    if claimed is None or disk is None or _near(claimed, disk):
+        return ""
+    return "the engine counts file content, the disk also blocks, folders and the records of the cache"
+
+
+def _volumes_differ(claimed: int | None, disk: int | None) -> str:
+    if claimed is None or disk is None or _near(claimed, disk):
+        return ""
+    if claimed > disk:
+        return "the engine counts the length of sparse files, or volumes outside of its own folder"
+    return "the engine counts file content, the disk also blocks, folders and records"
 
 
 def _free(claimed: int | None, free: int) -> str:

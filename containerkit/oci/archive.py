@@ -91,7 +91,7 @@ def open_image(path: str | os.PathLike[str], *, ref: str | None = None, limits: 
         OSError: the path cannot be read.
     """
     limits = limits or Limits()
-    where = os.fspath(path)
+    where = os.path.expanduser(os.fspath(path))
     mode = os.stat(where).st_mode
     if stat.S_ISDIR(mode):
         members: Members = FolderMembers(where)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import os
 import platform
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..oci.digest import chain_ids, is_digest
 from .bolt import Bucket, open_bolt
+from .buildkit import containerd_cache
 from .graph import RwDir, Store, StoreLayer
 
 __all__ = ["containerd_store"]
@@ -77,7 +81,9 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
     for chain, (diff, blob) in diffs.items():
         if chain not in layers:  # of a platform that was not unpacked: the blob is all there is
             layers[chain] = StoreLayer(chain, diff, blob, blob, None, blob=blob)
-    return Store(docker, driver, True, layers, containers, images, configs, chains)
+    return Store(
+        docker, driver, True, layers, containers, images, configs, chains, containerd_cache(place, driver, snapshots)
+    )
 
 
 def _snapshots(folder: Path) -> dict[str, tuple[Path, str]]:
@@ -104,15 +110,15 @@ def _uvarint(data: bytes) -> int:
 def _documents(blobs: Path) -> dict[str, dict[str, Any]]:
     """Return digest -> document of every small blob that is a JSON document."""
     found = {}
-    for path in blobs.iterdir():
-        if path.stat().st_size > _SMALL:
-            continue
-        try:
-            document = json.loads(path.read_bytes())
-        except ValueError:
-            continue
-        if isinstance(document, dict):
-            found[f"sha256:{path.name}"] = document
+    with os.scandir(blobs) as entries:
+        for entry in entries:
+            if entry.stat().st_size > _SMALL:
+                continue
+            with open(entry.path, "rb") as file:
+                data = file.read(1)
+                data += file.read() if data == b"{" else b""
+            with contextlib.suppress(ValueError):
+                found[f"sha256:{entry.name}"] = msgspec.json.decode(data, type=dict[str, Any])
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..oci.digest import sha256
 from .beneath import open_beneath
+from .buildkit import BuildCache, docker_cache
 from .disk import disk_bytes
 
 __all__ = ["RwDir", "Store", "StoreLayer", "docker_store", "podman_store"]
@@ -129,6 +130,7 @@ class Store:
         images: image ID -> the engine's own records of it, and the full copies made of it for user namespaces.
         configs: image ID -> its config document, where the store has it as a file.
         chains: image ID -> chain IDs of the layers of all its platforms, where an image may have several.
+        cache: what the cache of a builder keeps.
     """
 
     root: Path
@@ -139,6 +141,7 @@ class Store:
     images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     configs: Mapping[str, Path] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cache: BuildCache = field(default_factory=BuildCache)
 
     def under(self, container: str) -> Iterator[str]:
         """Return the chain IDs of the layers below a container, the top one first."""
@@ -146,6 +149,28 @@ class Store:
         while at:
             yield at
             at = self.layers[at].parent if at in self.layers else ""
+
+    @cached_property
+    def cached(self) -> frozenset[str]:
+        """Return the chain IDs of the layers that the build cache keeps, with the layers below them."""
+        found: set[str] = set()
+        for chain in self.cache.chains:
+            while chain and chain not in found:
+                found.add(chain)
+                chain = self.layers[chain].parent if chain in self.layers else ""
+        return frozenset(found)
+
+    def removable_disk(self, chain: str) -> int:
+        """Return bytes on disk of a layer without the blob, if the build cache keeps the blob. Raises OSError."""
+        layer = self.layers[chain]
+        blob = layer.blob
+        kept = blob is not None and f"sha256:{blob.name}" in self.cache.blobs and blob.exists()
+        return layer.disk - (disk_bytes(blob) if kept and blob is not None else 0)
+
+    @cached_property
+    def volumes_disk(self) -> int:
+        """Return bytes on disk of the volumes that the engine keeps in its own folder. Raises OSError."""
+        return _disk((self.root / "volumes",))
 
     def image_disk(self, image_id: str) -> int:
         """Return bytes on disk of an image's own records and mapped copies, without its layers."""
@@ -190,7 +215,8 @@ def docker_store(root: Path, driver: str) -> Store:
     for file in content.iterdir() if content.is_dir() else ():
         configs[f"sha256:{file.name}"] = file
         images[f"sha256:{file.name}"] = (file, content.parents[1] / "metadata" / "sha256" / file.name)
-    return Store(root, driver, not vfs, layers, containers, images, configs)
+    cache = docker_cache(root, data, [layer.folder for layer in layers.values()])
+    return Store(root, driver, not vfs, layers, containers, images, configs, cache=cache)
 
 
 def _word(path: Path) -> str:
