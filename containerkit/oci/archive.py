@@ -20,7 +20,8 @@ from typing import Any
 from ..errors import InvalidImage, InvalidOption
 from .compression import Expanded, decompress, sniff
 from .config import ImageConfig
-from .image import ImageArchive, LayerBlob
+from .digest import sha256
+from .image import Document, ImageArchive, LayerBlob
 from .manifest import Descriptor, Index, Manifest, parse_document
 from .members import Catalog, FolderMembers, Members, index_tar
 from .problems import Limits, invalid
@@ -161,19 +162,22 @@ class _Finder:
         entries = parse_save_entries(self._document("manifest.json"))
         entry = entries[choose([(entry.config, entry.refs) for entry in entries], ref)]
         refs = tuple(dict.fromkeys(name for other in entries if other.config == entry.config for name in other.refs))
-        manifest = self._manifest_of(entry) if "index.json" in self._members else None
-        return self._build(refs, entry.config, list(entry.layers), manifest)
+        found = self._manifest_of(entry) if "index.json" in self._members else None
+        return self._build(refs, entry.config, list(entry.layers), found)
 
     def _from_layout(self, ref: str | None) -> ImageArchive:
-        found: list[tuple[Descriptor, Manifest, tuple[str, ...]]] = list(self._manifests("index.json", ()))
+        found = list(self._manifests("index.json", ()))
         if not found:
             raise invalid("archive", [*self._problems, "index.json leads to no image that is present"])
-        wanted = [item for item in found if _fits(item[0])] or found
-        _, manifest, _ = wanted[choose([(m.config.path, refs) for _, m, refs in wanted], ref)]
-        refs = tuple(dict.fromkeys(name for _, m, names in wanted if m.config == manifest.config for name in names))
-        return self._build(refs, manifest.config.path, [layer.path for layer in manifest.layers], manifest)
+        wanted = [item for item in found if _fits(item.documents[-1].descriptor)] or found
+        chosen = wanted[choose([(item.manifest.config.path, item.refs) for item in wanted], ref)]
+        manifest = chosen.manifest
+        same = (item for item in wanted if item.manifest.config == manifest.config)
+        refs = tuple(dict.fromkeys(name for item in same for name in item.refs))
+        return self._build(refs, manifest.config.path, [layer.path for layer in manifest.layers], chosen)
 
-    def _build(self, refs: tuple[str, ...], name: str, layers: list[str], manifest: Manifest | None) -> ImageArchive:
+    def _build(self, refs: tuple[str, ...], name: str, layers: list[str], listed: _Listed | None) -> ImageArchive:
+        manifest = listed.manifest if listed else None
         raw, config = b"", ImageConfig(())
         try:
             raw = self._document(name)
@@ -197,7 +201,8 @@ class _Finder:
                 diff_id = config.diff_ids[index] if index < len(config.diff_ids) else None
                 self._problems += layer_violations(index, blob, diff_id, limits=self._limits)
             raise invalid("archive", self._problems)
-        return ImageArchive(refs, raw, name, config, tuple(found.values()), manifest)
+        documents = listed.documents if listed else ()
+        return ImageArchive(refs, raw, name, config, tuple(found.values()), manifest, documents)
 
     def _document(self, name: str) -> bytes:
         extent = self._members.find(name)
@@ -207,23 +212,22 @@ class _Finder:
             raise invalid("archive", [*self._problems, f"{name!r} is a document of {extent.size} bytes"])
         return extent.read()
 
-    def _manifest_of(self, entry: SaveEntry) -> Manifest | None:
+    def _manifest_of(self, entry: SaveEntry) -> _Listed | None:
         """Return the manifest with the same config, which adds the blobs' stated sizes. A layout may lack it."""
         known = len(self._problems)
         try:
-            for _, manifest, _ in self._manifests("index.json", ()):
-                if manifest.config.path == entry.config and len(manifest.layers) == len(entry.layers):
-                    return manifest
+            for item in self._manifests("index.json", ()):
+                if item.manifest.config.path == entry.config and len(item.manifest.layers) == len(entry.layers):
+                    return item
         except InvalidImage as exc:
             self._problems += exc.violations
             return None
         del self._problems[known:]  # Manifests of other platforms may be absent; this image does not need them.
         return None
 
-    def _manifests(
-        self, name: str, refs: tuple[str, ...], seen: frozenset[str] = frozenset()
-    ) -> Iterator[tuple[Descriptor, Manifest, tuple[str, ...]]]:
-        """Return every image manifest that an index leads to, with the names given on the way down."""
+    def _manifests(self, name: str, refs: tuple[str, ...], above: tuple[Document, ...] = ()) -> Iterator[_Listed]:
+        """Yield every image manifest that an index leads to, with the names and documents on the way down."""
+        seen = {document.descriptor.path for document in above}
         for item in Index.from_document(parse_document(self._document(name), name)).manifests:
             names = refs + _names(item.annotations)
             if item.is_attestation or item.path in seen:
@@ -231,12 +235,23 @@ class _Finder:
             if item.path not in self._members:
                 self._problems.append(f"{item.path!r} is missing")
                 continue
-            document: Mapping[str, Any] = parse_document(self._document(item.path), item.path)
+            raw = self._document(item.path)
+            document: Mapping[str, Any] = parse_document(raw, item.path)
+            documents = (*above, Document(item, sha256(raw), len(raw)))
             if "manifests" in document:
-                yield from self._manifests(item.path, names, seen | {item.path})
-            else:
-                yield item, Manifest.from_document(document), names
+                yield from self._manifests(item.path, names, documents)
+            elif (manifest := Manifest.from_document(document)).is_image:
+                yield _Listed(manifest, names, documents)
                 self._problems = [problem for problem in self._problems if not problem.startswith("'blobs/")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An image manifest, with its names and every document that leads to it, itself included."""
+
+    manifest: Manifest
+    refs: tuple[str, ...]
+    documents: tuple[Document, ...]
 
 
 def _names(annotations: Mapping[str, str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from .members import Blob, Extent
 from .problems import Limits
 from .sources import StreamSource
 
-__all__ = ["ImageArchive", "LayerBlob", "blob_name"]
+__all__ = ["Document", "ImageArchive", "LayerBlob", "blob_name"]
 
 
 def blob_name(path: str | os.PathLike[str]) -> str:
@@ -81,6 +81,15 @@ class LayerBlob:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """An index or manifest as an archive holds it: what a descriptor states, and what was found."""
+
+    descriptor: Descriptor
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ImageArchive:
     """One image of an archive.
 
@@ -89,6 +98,7 @@ class ImageArchive:
         raw_config: the bytes whose digest is the image ID.
         config_name: the member that holds them.
         manifest: the manifest of an OCI layout, else None.
+        documents: of an OCI layout, the indexes and the manifest on the way to the image.
     """
 
     refs: tuple[str, ...]
@@ -97,3 +107,4 @@ class ImageArchive:
     config: ImageConfig
     layers: tuple[LayerBlob, ...]
     manifest: Manifest | None = None
+    documents: tuple[Document, ...] = ()

@@ -41,12 +41,22 @@ class Descriptor:
         )
 
 
+_IMAGE_CONFIGS = frozenset(
+    {"", "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """An image manifest: one config, and layers base first."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
+
+    @property
+    def is_image(self) -> bool:
+        """Return whether this describes an image and not another artifact, such as a signature or a chart."""
+        return self.config.media_type in _IMAGE_CONFIGS
 
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:

@@ -39,6 +39,12 @@ def check_config(image: ImageArchive) -> Iterator[str]:
     named = _NAMED_BY_DIGEST.fullmatch(image.config_name)
     if named and named[1] != hex_part(actual):
         yield f"config {image.config_name!r} has digest {actual}"
+    for document in image.documents:
+        stated = document.descriptor
+        if stated.digest != document.digest:
+            yield f"the index states document {stated.digest}, found {document.digest}"
+        if stated.size != document.size:
+            yield f"the index states a document of {stated.size} bytes, found {document.size}"
     if image.manifest is not None:
         stated = image.manifest.config
         if stated.digest != actual:

@@ -139,7 +139,7 @@ def test_reclaim_is_what_removal_frees(
 
 
 class SocketConnection(http.client.HTTPConnection):
-    """A plain HTTP connection to the engine's socket, for requests that the SDK has no method for."""
+    """An HTTP connection to the socket of the engine, for requests that the SDK has no method for."""
 
     def __init__(self, path: str) -> None:
         super().__init__("engine")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from containerkit.errors import InvalidOption
+from containerkit.errors import InvalidImage, InvalidOption
 from containerkit.layers.stack import open_archive
 from containerkit.oci.compression import Compression
+from containerkit.oci.digest import sha256
 from containerkit.oci.stream import scan_stream
-from containerkit.testing.archives import ImageBuilder, Layout, docker_archive, unpack_to
+from containerkit.testing.archives import ImageBuilder, Layout, docker_archive, pack, unpack_to
 
 BASE = ImageBuilder().layer(files={"etc/a": "one", "bin/b": 2000}).metadata("ENV A=1")
 IMAGE = BASE.layer(whiteouts=["etc/a"], created_by="RUN rm /etc/a").tag("registry.example/team/app:1")
@@ -94,3 +98,50 @@ def test_nothing_stays_open_and_change_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(BASE.layer(files={"z": 9}).to_docker_archive())
     with pytest.raises(InvalidImage, match="changed"):
         stack.files()
+
+
+def layout(index: Callable[[dict[str, Any]], None] | None = None, manifest: bytes = b"") -> bytes:
+    """Return an OCI layout whose index or manifest was changed after its digest was stated."""
+    members = ImageBuilder().layer(files={"a": 10}).tag("x:1").oci_members()
+    document = json.loads(members["index.json"])
+    path = "blobs/sha256/" + document["manifests"][0]["digest"].partition(":")[2]
+    members[path] += manifest
+    if index:
+        index(document)
+    members["index.json"] = json.dumps(document).encode()
+    return pack(members)
+
+
+def test_verify_checks_the_manifest_itself(tmp_path: Path) -> None:
+    """A manifest with other bytes than its descriptor states, or another size, is a violation."""
+    path = tmp_path / "image.tar"
+    path.write_bytes(layout())
+    open_archive(path).verify()
+    path.write_bytes(layout(manifest=b"\n"))
+    with pytest.raises(InvalidImage, match="document") as caught:
+        open_archive(path).verify()
+    assert len(caught.value.violations) == 2
+    path.write_bytes(layout(lambda document: document["manifests"][0].update(size=5)))
+    with pytest.raises(InvalidImage, match="states a document of 5 bytes"):
+        open_archive(path).verify()
+
+
+def test_artifacts_are_no_images(tmp_path: Path) -> None:
+    """A signature or chart in a layout is not offered as an image."""
+    members = ImageBuilder().layer(files={"a": 10}).tag("x:1").oci_members()
+    config = {"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": "sha256:" + "0" * 64, "size": 2}
+    chart = json.dumps({"schemaVersion": 2, "config": config, "layers": []}).encode()
+    document = json.loads(members["index.json"])
+    document["manifests"].append({"mediaType": "", "digest": sha256(chart), "size": len(chart)})
+    members["index.json"] = json.dumps(document).encode()
+    members["blobs/sha256/" + sha256(chart)[7:]] = chart
+    path = tmp_path / "image.tar"
+    path.write_bytes(pack({name: data for name, data in members.items() if name != "manifest.json"}))
+    assert len(open_archive(path)) == 1
+
+
+def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` in a path means the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.tar").write_bytes(layout())
+    assert len(open_archive("~/x.tar")) == 1
