@@ -69,13 +69,13 @@ class RegistryVerbs(HttpBackend):
         empty = True
         try:
             for row in _json.json_lines(response.chunks, doing):
-                empty = False
                 detail = row.get("errorDetail") or row.get("error")
                 if detail:
                     words = _json.text(detail.get("message") if isinstance(detail, dict) else detail).strip()
                     raise EngineError(f"{doing}: {words}", explanation=words)
                 found = _parse.progress(row)
                 if found != Progress():  # a line for programs, without progress
+                    empty = False
                     yield found
         finally:
             response.close()

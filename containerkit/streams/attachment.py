@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..errors import ContainerKitError, EngineTimeout, EngineUnavailable
+from .deadline import Deadline
 from .frames import Output, demultiplex
 from .stream import Closeable
 
@@ -24,16 +25,19 @@ class Attachment(Closeable):
     """A connection both ways to the standard streams of a process.
 
     Args:
-        sock: the socket that was taken over from HTTP.
-        early: bytes of the stream that had been read with the answer's header.
-        framed: stdout and stderr come in frames (they do without a terminal); else all is stdout.
+        sock: the socket of the upgraded HTTP connection.
+        early: bytes of the stream that arrived with the response header.
+        framed: stdout and stderr come in frames, as without a terminal; else everything is stdout.
+
+    Attributes:
+        reset: the engine reset the connection because input was left unread; all output has been read.
     """
 
     def __init__(
         self, sock: socket.socket, early: bytes = b"", *, framed: bool, on_close: Callable[[], None] | None = None
     ) -> None:
         super().__init__(on_close)
-        self.reset = False  # it ended so while there was input that nobody read; all output had been given
+        self.reset = False
         self._sock = sock
         self._early = early
         self._framed = framed
@@ -46,17 +50,18 @@ class Attachment(Closeable):
         on_idle: Callable[[], bool] | None = None,
         idle: float = 1.0,
     ) -> Iterator[Output]:
-        """Feed `data` to stdin, close it, and give out what is written until the other side ends.
+        """Send `data` to stdin, close stdin, and yield the output until the other side ends.
 
         Args:
-            data: for stdin; None leaves it alone, b"" closes it at once.
-            timeout: seconds for the whole exchange.
-            on_idle: asked whenever `idle` seconds passed without output; True ends the exchange.
+            data: for stdin; None leaves stdin open, b"" closes it at once.
+            timeout: seconds for the whole exchange; the current `Deadline` holds too.
+            on_idle: called whenever `idle` seconds passed without output; returning True ends the exchange.
 
         Raises:
-            EngineTimeout: the time ran out. EngineUnavailable: the connection was cut.
+            EngineTimeout: the time ran out.
+            EngineUnavailable: the connection was lost.
         """
-        chunks = self._pump(data, timeout, on_idle, idle)
+        chunks = self._pump(data, Deadline.after(timeout), on_idle, idle)
         outputs = demultiplex(chunks) if self._framed else (Output("stdout", chunk) for chunk in chunks)
         try:
             yield from outputs
@@ -69,11 +74,12 @@ class Attachment(Closeable):
     def _pump(
         self,
         data: bytes | Iterable[bytes] | None,
-        timeout: float | None,
+        deadline: Deadline,
         on_idle: Callable[[], bool] | None,
         idle: float,
     ) -> Any:
-        sock, deadline = self._sock, None if timeout is None else time.monotonic() + timeout
+        """Yield the bytes that arrive, while the input is sent."""
+        sock = self._sock
         source = None if data is None else iter((data,) if isinstance(data, (bytes, bytearray, memoryview)) else data)
         pending: memoryview | None = None
         sent = False
@@ -93,15 +99,16 @@ class Attachment(Closeable):
                     pending = memoryview(piece)
             try:
                 poll.register(sock, select.POLLIN | (select.POLLOUT if pending is not None else 0))
-                now = time.monotonic()
                 wait = idle if on_idle else 3600.0
-                if deadline is not None:
-                    wait = min(wait, max(0.0, deadline - now))
+                left = deadline.remaining()
+                if left is not None:
+                    wait = min(wait, left)
                 ready = poll.poll(wait * 1000)
             except (OSError, ValueError):
                 return  # closed from another thread
-            if deadline is not None and time.monotonic() >= deadline:
-                raise EngineTimeout(f"no end after {timeout:g} s", timeout=timeout or 0.0)
+            if deadline.expired:
+                limit = deadline.timeout or 0.0
+                raise EngineTimeout(f"the process still runs after {limit:g} s", timeout=limit)
             if not ready:
                 if on_idle and time.monotonic() - quiet_since >= idle:
                     if on_idle():
@@ -118,7 +125,7 @@ class Attachment(Closeable):
                 except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                     pass
                 except (BrokenPipeError, ConnectionResetError):
-                    # The process closed its stdin or ended: what it wrote still counts, the rest of ours is moot.
+                    # The process closed its stdin or ended. Its output is still read; the rest of the input is dropped.
                     pending = source = None
             if flags & (select.POLLIN | select.POLLHUP | select.POLLERR):
                 while True:  # a TLS socket may hold more than poll sees
@@ -127,15 +134,15 @@ class Attachment(Closeable):
                     except (BlockingIOError, ssl.SSLWantReadError):
                         break
                     except ssl.SSLZeroReturnError:
-                        return  # the other side's close_notify after ours: its proper end
+                        return  # the other side's close_notify after ours: a proper end
                     except OSError as exc:
-                        # Podman resets a connection of which input is left unread, when all output has been given.
+                        # After all output, Podman resets a connection whose input was left unread.
                         if sent and isinstance(exc, ConnectionResetError):
                             self.reset = True
                             return
                         if self.closed:
                             return
-                        raise EngineUnavailable(f"the connection to the process was cut: {exc}") from exc
+                        raise EngineUnavailable(f"the connection to the process was lost: {exc}") from exc
                     if not chunk:
                         return
                     quiet_since = time.monotonic()
@@ -144,7 +151,7 @@ class Attachment(Closeable):
                         break
 
     def _half_close(self) -> None:
-        """Tell the other side that no more input comes, while its output still may."""
+        """End the input; the output continues."""
         with self._lock, contextlib.suppress(OSError):
             if self._sock.fileno() < 0:
                 return  # closed from another thread
@@ -166,10 +173,10 @@ class Attachment(Closeable):
 
 
 def _send_close_notify(sock: ssl.SSLSocket) -> None:
-    """End our way of a TLS connection, and leave the other open.
+    """End the sending direction of a TLS connection, and leave the other direction open.
 
-    Python can only do both: unwrap() goes on to read the other side's end, and loses what output it meets instead. So
-    it is given a socket on which there is nothing to read, and what it wrote there is sent on.
+    Python can only end both: unwrap() also reads until the other side ends, and loses output. So unwrap() gets a socket
+    with nothing to read, and what it writes there is sent on.
     """
     number = sock.fileno()
     kept = os.dup(number)
