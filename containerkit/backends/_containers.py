@@ -192,7 +192,7 @@ class ContainerVerbs(ProcessVerbs, FileVerbs):
         doing = "listing containers"
         params = {"all": all, "filters": query_filters(filters)}
         rows = self._rows("GET", "/containers/json", doing, params=params)
-        return tuple(self._read(doing, self._summary, row) for row in rows)
+        return self._read(doing, lambda rows: tuple(map(self._summary, rows)), rows)
 
     def _summary(self, row: Raw) -> ContainerRecord:
         return _parse.container_summary({**row, "Image": self._familiar(_json.text(row.get("Image")))})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,19 @@ import docker
 import requests
 from docker.tls import TLSConfig
 
-from ..errors import AuthenticationFailed, EngineError, InvalidOption
+from ..errors import AuthenticationFailed, EngineError, InvalidOption, NotFound
 from ..reference import familiar, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
+from ..streams import ByteStream
 from . import _json
 from ._containers import ContainerVerbs
-from ._http import path, recast
+from ._http import path, recast, short
 from ._images import ImageVerbs
+from ._memory_files import MemoryFiles, memory_mount
 from ._render import ALL_SWAP, auth_header, endpoint_body
 from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
-from .base import Capability, EngineInfo, NetworkRecord, Raw
+from .base import Capability, EngineInfo, NetworkRecord, PathStat, Raw
 from .tls import TLS
 from .transport import Transport
 
@@ -212,6 +214,36 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     def _exec_started(self, raw: Raw) -> bool | None:
         """Return whether the process has a pid. The exit code does not tell: 126 may be the command's own."""
         return _json.number(raw.get("Pid")) != 0
+
+    # ---------------------------------------------------------------- files
+    def _memory_files(self, ref: str, path: str) -> MemoryFiles | None:
+        """Return the way to files in memory, if a path is below a tmpfs of the container."""
+        record = self.inspect_container(ref)
+        mount = memory_mount(record, path)
+        return MemoryFiles(self, record, mount) if mount else None
+
+    def put_archive(self, ref: str, path: str, data: bytes | Iterable[bytes]) -> None:
+        """Write below a tmpfs through the container: Docker would lose the files without an error."""
+        if files := self._memory_files(ref, path):
+            files.put(path, data, f"copying into container {short(ref)} at {path}")
+        else:
+            super().put_archive(ref, path, data)
+
+    def get_archive(self, ref: str, path: str) -> tuple[PathStat, ByteStream]:
+        """Read below a tmpfs through the container if Docker does not find the path."""
+        try:
+            return super().get_archive(ref, path)
+        except NotFound:
+            if files := self._memory_files(ref, path):
+                return files.get(path, f"copying {path} from container {short(ref)}")
+            raise
+
+    def stat_path(self, ref: str, path: str) -> PathStat | None:
+        """Look below a tmpfs through the container if Docker does not find the path."""
+        found = super().stat_path(ref, path)
+        if found is None and (files := self._memory_files(ref, path)):
+            return files.stat(path, f"looking at {path} in container {short(ref)}")
+        return found
 
     # ---------------------------------------------------------------- networks
     def _network(self, raw: Raw) -> NetworkRecord:

@@ -340,8 +340,8 @@ def _files(backend: Backend, step: Steps) -> None:
     step("stat of missing", lambda: backend.stat_path(box.id, "/none"))
     step("stat in missing", lambda: backend.stat_path("ckrecorded-none", "/b.txt"))
 
-    def fetch(path: str) -> Any:
-        found, stream = backend.get_archive(box.id, path)
+    def fetch(path: str, ref: str = "") -> Any:
+        found, stream = backend.get_archive(ref or box.id, path)
         with tarfile.open(fileobj=io.BytesIO(stream.read())) as tar:
             member = tar.extractfile("b.txt")
             return found.name, found.size, member.read().decode() if member else ""
@@ -349,6 +349,18 @@ def _files(backend: Backend, step: Steps) -> None:
     step("get", lambda: fetch("/b.txt"))
     step("get missing", lambda: fetch("/none"))
     step("get from missing", lambda: backend.get_archive("ckrecorded-none", "/b.txt"))
+    memory = ContainerSpec(
+        IMAGE, command=("sleep", "60"), name="ckrecorded-m", init=True, mounts=(Mount("tmpfs", "", "/m"),)
+    )
+    running = backend.create_container(memory)
+    step("put below tmpfs before start", lambda: backend.put_archive(running.id, "/m", tar_of({"b.txt": "b"})))
+    backend.start_container(running.id)
+    step("put below tmpfs", lambda: backend.put_archive(running.id, "/m", tar_of({"b.txt": "bbb\n"})))
+    step("get below tmpfs", lambda: fetch("/m/b.txt", running.id))
+    step("stat below tmpfs", lambda: getattr(backend.stat_path(running.id, "/m/b.txt"), "size", None))
+    step("stat of missing below tmpfs", lambda: backend.stat_path(running.id, "/m/none"))
+    step("get missing below tmpfs", lambda: fetch("/m/none", running.id))
+    backend.remove_container(running.id, force=True, volumes=True)
     step("changes", lambda: backend.diff_container(box.id))
     step("export", lambda: b"b.txt" in backend.export_container(box.id).read())
     step("export missing", lambda: backend.export_container("ckrecorded-none").read())

@@ -223,13 +223,14 @@ def test_reading_is_repeated(kind: Any, error: Exception, tries: int, monkeypatc
 def test_changing_is_not_repeated(kind: Any) -> None:
     """A POST, DELETE or PUT is sent once, whatever happens."""
     backend, transport = engine(kind, lost(CUT))
-    for call in (
+    calls: list[Callable[[], Any]] = [
         lambda: backend.start_container("x"),
         lambda: backend.kill_container("x", signal="KILL"),
         lambda: backend.remove_volume("x", force=True),
         lambda: backend.remove_container("x", force=True, volumes=True),
         lambda: backend.commit_container("x", image="", message="", author="", pause=True, changes=()),
-    ):
+    ]
+    for call in calls:
         transport.requests.clear()
         with pytest.raises(EngineUnavailable):
             call()
