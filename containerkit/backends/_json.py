@@ -121,7 +121,7 @@ def required(raw: Any, key: str, kind: type[T]) -> T:
     """
     value = raw.get(key)
     if value.__class__ is kind and value != "":  # not isinstance: True is no number
-        return value  # type: ignore[no-any-return]
+        return value
     raise ValueError(f"expected {key} ({kind.__name__}), got {_shown(value)}")
 
 
