@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
+
+import msgspec
 
 from ..errors import InvalidOption
 from ..oci.archive import open_image
@@ -174,6 +176,41 @@ class LayerStack(Sequence[Layer]):
         below = stack([layer.files() for layer in self.layers[:number]])
         return compare(below, self.tree(number), None if self._contents is None else self._contents.content_ids)
 
+    def compare(self, other: LayerStack, *, times: bool = True) -> Diff:
+        """Return what differs in the files of another image, seen from this image.
+
+        Either image may be of an engine or of an archive. The file contents are compared where both images name them
+        by the same algorithm: two archives (SHA-256), or two images in stores with tar-split records (CRC-64).
+        Otherwise a file of the same size and metadata in layers that are not shared counts as modified.
+
+        Args:
+            other: the image to compare with; what only it has is `added`.
+            times: False ignores modification times, as for reproducible builds.
+
+        Raises:
+            InvalidImage: a layer cannot be read.
+
+        Example:
+            >>> old, new = open_archive("old.tar"), open_archive("new.tar")  # doctest: +SKIP
+            >>> [change.path for change in old.compare(new).added]  # doctest: +SKIP
+        """
+        if not isinstance(other, LayerStack):
+            raise InvalidOption("other", other, "a LayerStack")
+        own, count = [layer.chain_id for layer in self.layers], len(self.layers)
+        theirs = [layer.chain_id for layer in other.layers]
+        shared = next((n for n, pair in enumerate(zip(own, theirs, strict=False)) if pair[0] != pair[1]), None)
+        shared = min(count, len(theirs)) if shared is None else shared
+        # Layers that are not shared get numbers of their own, so that each entry leads to the image it is from.
+        numbers = [n if n < shared else n + count for n in range(len(theirs))]
+
+        def content_ids(layer: int, paths: Collection[str]) -> Mapping[str, str]:
+            contents, number = (self._contents, layer) if layer < count else (other._contents, layer - count)
+            return {} if contents is None else contents.content_ids(number, paths)
+
+        before = stack([_entries(layer, times) for layer in self.layers])
+        after = stack([_entries(layer, times) for layer in other.layers], numbers)
+        return compare(before, after, content_ids)
+
     def verify(self) -> Verification:
         """Check the image's bytes against all its digests and sizes, and every entry of every layer.
 
@@ -241,6 +278,11 @@ def build_stack(
         for index, (diff_id, chain_id) in enumerate(zip(diff_ids, chain_ids(diff_ids), strict=True))
     )
     return LayerStack(ref, image_id, config_digest, layers, tuple(history), config, contents)
+
+
+def _entries(layer: Layer, times: bool) -> Sequence[FileEntry]:
+    """Return the entries of a layer; with time 0 if `times` is False."""
+    return layer.files() if times else [msgspec.structs.replace(entry, mtime=0) for entry in layer.files()]
 
 
 def _instruction(history: Sequence[History], line: int | None) -> str | None:

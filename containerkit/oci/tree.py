@@ -266,10 +266,10 @@ def visible_bytes(root: Node) -> int:
     return total
 
 
-def stack(layers: Sequence[Iterable[FileEntry]]) -> Tree:
-    """Return the tree of these layers, base first."""
+def stack(layers: Sequence[Iterable[FileEntry]], numbers: Sequence[int] | None = None) -> Tree:
+    """Return the tree of these layers, base first; `numbers` are their indexes if not 0, 1, 2, …"""
     built = Stack()
-    for index, entries in enumerate(layers):
+    for index, entries in zip(numbers or range(len(layers)), layers, strict=True):
         built.apply(entries, index)
     return Tree(len(layers), visible_bytes(built.root), built.root, sum(1 for _ in walk(built.root)))
 
