@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..errors import InvalidOption
 from ..spec import Mount
 from .groups import parse_items, parse_keys, parse_scalar, parse_values
 from .names import parse_container_path, parse_host_path, parse_name
@@ -168,7 +169,7 @@ def _mount_line(name: str, line: str) -> Mount:
     try:
         (fields,) = csv.reader([line], strict=True)
     except (csv.Error, ValueError) as exc:
-        raise fail(name, line, f"comma-separated key=value ({exc})") from exc
+        raise InvalidOption(name, line, f"comma-separated key=value ({exc})") from exc
     parts: dict[str, object] = {}
     for field in fields:
         key, equals, setting = field.partition("=")

@@ -57,7 +57,8 @@ def parse_networks(name: str, value: object) -> tuple[str | None, tuple[NetworkA
     if isinstance(value, Mapping):
         settings = dict(value)
     else:
-        for item in parse_items(name, value, "a network's name, a list of names, or a mapping of names to settings"):
+        expected = "a network's name, a list of names, or a mapping of names to settings"
+        for item in (value,) if isinstance(value, NetworkAttachment) else parse_items(name, value, expected):
             key, inline = (
                 (item.name, item)
                 if isinstance(item, NetworkAttachment)

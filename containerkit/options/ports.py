@@ -23,7 +23,7 @@ def parse_publish(name: str, value: object) -> tuple[PortBinding, ...]:
             for host in hosts if isinstance(hosts, (list, set, frozenset)) else (hosts,):
                 found += _bindings(name, key, host)
     else:
-        for item in parse_items(name, value, _FORMS):
+        for item in (value,) if isinstance(value, PortBinding) else parse_items(name, value, _FORMS):
             found += [_copy_binding(name, item)] if isinstance(item, PortBinding) else _bindings_of_line(name, item)
     taken: dict[tuple[str, int, str], PortBinding] = {}
     for binding in found:

@@ -18,9 +18,17 @@ Command = str | Sequence[PathStr]
 Volumes = Mapping[str, Any] | Mapping[Any, Any] | Iterable[PathStr | Mount | Mapping[str, Any]] | PathStr
 Mounts = str | Mount | Mapping[str, Any] | Iterable[str | Mount | Mapping[str, Any]]
 Tmpfs = str | Mapping[str, Any] | Iterable[str]
-Ports = Mapping[int, Any] | Mapping[str, Any] | Mapping[int | str, Any] | Iterable[int | str | PortBinding] | int | str
+Ports = (
+    Mapping[int, Any]
+    | Mapping[str, Any]
+    | Mapping[int | str, Any]
+    | Iterable[int | str | PortBinding]
+    | PortBinding
+    | int
+    | str
+)
 Expose = int | str | Iterable[int | str]
-Networks = str | Mapping[str, Any] | Iterable[str | NetworkAttachment]
+Networks = str | NetworkAttachment | Mapping[str, Any] | Iterable[str | NetworkAttachment]
 Hosts = Mapping[str, str] | Iterable[str] | str
 Ulimits = Mapping[str, Any] | Ulimit | Iterable[str | Ulimit | Mapping[str, Any]] | str
 Devices = PathStr | DeviceSpec | Mapping[str, Any] | Iterable[PathStr | DeviceSpec | Mapping[str, Any]]

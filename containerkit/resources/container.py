@@ -34,8 +34,15 @@ from .session import LABEL
 
 if TYPE_CHECKING:
     import os
+    import sys
+
+    if sys.version_info >= (3, 12):
+        from typing import Unpack
+    else:
+        from typing_extensions import Unpack
 
     from ..layers import RwLayer
+    from ..options import ExecOptions, LimitOptions
     from .core import Core
     from .image import Image
     from .wait import Strategy
@@ -215,7 +222,7 @@ class Container:
         self._record = None
 
     @with_options(UPDATE)
-    def update(self, *, restart: str | None = None, **new_limits: Any) -> tuple[str, ...]:
+    def update(self, *, restart: str | None = None, **new_limits: Unpack[LimitOptions]) -> tuple[str, ...]:
         """Change limits or the restart policy of the container.
 
         If memory alone is given, swap stays as it is: unlimited swap stays unlimited, and a limit on memory and swap
@@ -315,7 +322,7 @@ class Container:
         timeout: float | None = None,
         input: str | bytes | None = None,
         on_output: Callable[[Any], object] | None = None,
-        **options: Any,
+        **options: Unpack[ExecOptions],
     ) -> ExecResult:
         """Run a command in the running container, to its end.
 

@@ -149,7 +149,7 @@ BODY: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
     "storage_opt": [([{"size": "1g"}, ["size=1g"], "size=1g"], {"HostConfig.StorageOpt": {"size": "1g"}})],
     "publish": [
         (
-            [{80: 8080}, {"80/tcp": "8080"}, "8080:80", ["8080:80/tcp"], [PortBinding(80, host_port=8080)]],
+            [{80: 8080}, {"80/tcp": "8080"}, "8080:80", ["8080:80/tcp"], PortBinding(80, host_port=8080)],
             {"ExposedPorts": {"80/tcp": {}},
              "HostConfig.PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}},
         ),
@@ -180,7 +180,7 @@ BODY: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
     "network": [
         (["host"], {"HostConfig.NetworkMode": "host"}),
         (["container:db", ["container:db"]], {"HostConfig.NetworkMode": "container:db"}),
-        (["default", "lab", ["a", "b"], {"lab": None}, [NetworkAttachment("lab")]], {}),
+        (["default", "lab", ["a", "b"], {"lab": None}, NetworkAttachment("lab")], {}),
     ],
     "dns": [(["192.0.2.53", ["192.0.2.53"]], {"HostConfig.Dns": ["192.0.2.53"]})],
     "dns_search": [(["lab.example", ["lab.example"]], {"HostConfig.DnsSearch": ["lab.example"]}),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from containerkit import options
 from containerkit.errors import ContainerNotFound, InvalidOption
 from containerkit.options import groups, names, primitives
-from containerkit.options.table import CREATE
+from containerkit.options.table import CREATE, RUN
 from containerkit.spec import ContainerSpec, HealthCheck, Mount, NetworkAttachment, PortBinding, Ulimit
 from containerkit.testing import FakeBackend
 
@@ -167,7 +167,9 @@ def test_a_duration_in_milliseconds_is_that_many_thousandths(count: int) -> None
         ("name", ["ab", "x" * 255], ["a", "x" * 256]),
         ("hostname", ["a" * 64, ".".join(["a" * 60] * 4) + ".bb"], ["a" * 65, ".".join(["a" * 60] * 5), "-a", "a-"]),
         ("platform", ["linux", "linux/arm/v7"], ["linux/arm/v7/x", "linux/", "Linux/arm"]),
-        ("publish", [1, 65535, "1-3:1-3"], [0, 65536, "1-3:1-2", "3-1:80"]),
+        ("publish", [1, 65535, "1-3:1-3", "1-65535:80", [PortBinding(80, host_port=5, host_port_last=6)]],
+         [0, 65536, "1-3:1-2", "3-1:80", "127.0.0.1:x:80", PortBinding(80, host_port=5, host_port_last=5),
+          PortBinding(80, host_port_last=5), PortBinding(80, host_port=5, host_port_last=65536)]),
         ("expose", ["8000-8002"], ["8002-8000", "80/icmp"]),
         ("dns_search", [".", "a.b"], ["", "-"]),
         ("volumes_from", ["a:ro", "a:rw", "a:z", "a:Z", "a"], ["a:rx", "a:", ":ro"]),
@@ -186,8 +188,10 @@ def test_a_duration_in_milliseconds_is_that_many_thousandths(count: int) -> None
         ("ipc", ["shareable", "container:a"], ["container", "auto"]),
         ("tmpfs", ["/t:size=50%", "/t:mode=07777", "/t:nr_inodes=5"],
          ["/t:size=5%%", "/t:mode=77777", "/t:nr_inodes=", "/t:ro,rw"]),
-        ("mounts", ["type=volume,src=ab,dst=/b,z", "type=tmpfs,dst=/t,tmpfs-mode=0o700"],
-         ["type=bind,src=/a,dst=/b,z,relabel=Z", "type=tmpfs,dst=/t,z", "type=bind,src=/a,dst=/b,ro,rw",
+        ("mounts", ["type=volume,src=ab,dst=/b,z", "type=tmpfs,dst=/t,tmpfs-mode=0o700",
+          {"type": "tmpfs", "target": "/t", "tmpfs_mode": 0}, {"type": "tmpfs", "target": "/t", "tmpfs_mode": 0o7777}],
+         ["type=bind,src=/a,dst=/b,z,relabel=Z", "type=volume,src=,dst=/b", {"target": "/t", "source": True},
+          {"type": "tmpfs", "target": "/t", "tmpfs_mode": -1}, {"type": "tmpfs", "target": "/t", "tmpfs_mode": 0o10000}, "type=tmpfs,dst=/t,z", "type=bind,src=/a,dst=/b,ro,rw",
           "type=bind,src=/a,dst=/b,readonly,rw=false", "type=volume,src=ab,dst=/b,bind-propagation=shared",
           {"type": "tmpfs", "target": "/t", "tmpfs_options": ["noexec,x"]},
           {"type": "tmpfs", "source": "x", "target": "/t"}]),
@@ -420,3 +424,17 @@ def test_networks_of_both_versions() -> None:
 def test_every_option_is_none_by_default() -> None:
     """No row of a container has a default of its own: the engine's applies."""
     assert {row.default for row in CREATE.values()} == {None}
+
+
+def test_the_options_of_run_alone_have_parsers() -> None:
+    """check, timeout, input, on_output, pull and limits accept what their types say."""
+    accepted: dict[str, list[Any]] = {
+        "check": [True], "timeout": [5, "1m"], "input": ["x", b"x"], "on_output": [print],
+        "pull": ["missing", "always", "never"], "limits": ["enforce", "best-effort"],
+    }  # fmt: skip
+    assert set(accepted) == set(RUN) - set(CREATE)
+    for name, values in accepted.items():
+        for value in values:
+            assert RUN[name].parse(name, value) is not None
+        with pytest.raises(InvalidOption, match=f"^{name}="):
+            RUN[name].parse(name, 7.5 if name != "timeout" else -1)
