@@ -14,13 +14,13 @@ from .options import parse_timeout
 from .resources.liveness import Creator, Liveness
 from .resources.session import judge_session
 from .resources.sweep import Labelled, find_labelled, remove_labelled
-from .values import Value
+from .values import PrintedValue
 
 __all__ = ["Cleaned", "cleanup"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned(Value):
+class Cleaned(PrintedValue):
     """Result of a cleanup: what it removed, and what it kept.
 
     Its length is the number of removed things.

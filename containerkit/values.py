@@ -1,58 +1,59 @@
-"""Value: base of the frozen dataclasses that users receive, and their JSON form."""
+"""Value: base of the frozen dataclasses that users receive, and how they show themselves in a notebook."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from datetime import date
-from enum import Enum
-from os import PathLike, fspath
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Value", "json_ready"]
+from ._json import fields_json, json_ready
+
+__all__ = ["PrintedValue", "Shown", "Value", "ValueList", "ValueTuple", "json_ready"]
+
+T = TypeVar("T")
 
 
-class Value:
+class Shown:
+    """Mixin of what a notebook shows as tables."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from .display import html_of
+
+        return html_of(self)
+
+
+class Value(Shown):
     """Base of the frozen dataclasses that users receive."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready types, without those that the repr omits (raw responses, secrets)."""
-        return _fields(self)
+        return fields_json(self)
 
 
-def json_ready(value: object) -> Any:
-    """Return the value in JSON's own types. NaN and infinities, which JSON cannot hold, become None."""
-    if isinstance(value, Enum):
-        return json_ready(value.value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()  # file names may hold any bytes
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, PathLike):
-        return json_ready(fspath(value))
-    if isinstance(value, Mapping):
-        return {str(json_ready(key)): json_ready(item) for key, item in value.items()}
-    if isinstance(value, AbstractSet):
-        return [json_ready(item) for item in sorted(value, key=str)]
-    if isinstance(value, (list, tuple)):
-        return [json_ready(item) for item in value]
-    to_dict = getattr(value, "to_dict", None)
-    if callable(to_dict):
-        return json_ready(to_dict())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _fields(value)
-    return str(value)
+class _Printed:
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        from .display import text_of
+
+        return text_of(self)
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: json_ready(getattr(value, field.name)) for field in dataclasses.fields(value) if field.repr}
+class PrintedValue(_Printed, Value):
+    """A Value that print() shows as tables."""
+
+    __slots__ = ()
+
+
+class ValueList(_Printed, list[T], Shown):
+    """A list that print() and a notebook show as a table."""
+
+    __slots__ = ()
+
+
+class ValueTuple(_Printed, tuple[T, ...], Shown):
+    """A tuple that print() and a notebook show as a table."""
+
+    __slots__ = ()

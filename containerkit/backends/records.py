@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from ..spec import REQUEST_LABEL
-from ..values import Value
+from ..values import PrintedValue, Value
 
 __all__ = [
     "REQUEST_LABEL",
@@ -77,7 +77,7 @@ class Capability(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class EngineInfo(Value):
+class EngineInfo(PrintedValue):
     """Facts about an engine, in one vocabulary for all engines.
 
     Attributes:
@@ -340,7 +340,7 @@ class PathStat(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Stats(Value):
+class Stats(PrintedValue):
     """Resource usage of a container at one moment.
 
     Attributes:
@@ -365,7 +365,7 @@ class Stats(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Processes(Value):
+class Processes(PrintedValue):
     """The processes of a container: the column titles of ps, and one row for each process."""
 
     titles: tuple[str, ...]

@@ -1,15 +1,16 @@
-"""Show values as text, HTML, Markdown and SVG. The only room that escapes. Imports errors and values."""
+"""Show values as text, HTML, Markdown and SVG. The only room that escapes. Imports errors. Start at table.py."""
 
 from __future__ import annotations
 
-from ..values import json_ready
+from .._json import json_ready
 from .bars import Bar, BarChart
+from .output import output_html
 from .plot import Plot
 from .sharing_graph import ChainLayer, SharingGraph
 from .table import Cell, Table, Tabular, bytes_cell, percent_cell, seconds_cell
 from .treemap import Treemap
 from .units import human_bytes, human_seconds
-from .values import tables_of
+from .values import html_of, tables_of, text_of
 
 __all__ = [
     "Bar",
@@ -22,10 +23,13 @@ __all__ = [
     "Tabular",
     "Treemap",
     "bytes_cell",
+    "html_of",
     "human_bytes",
     "human_seconds",
     "json_ready",
+    "output_html",
     "percent_cell",
     "seconds_cell",
     "tables_of",
+    "text_of",
 ]

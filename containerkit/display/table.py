@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
-from ..values import json_ready
+from .._json import json_ready
 from .escape import markdown_text, visible
 from .units import UNKNOWN, human_bytes, human_number, human_seconds
 

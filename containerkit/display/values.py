@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ..values import json_ready
-from .table import Cell, Table, bytes_cell, percent_cell, seconds_cell
+from .._json import json_ready
+from .table import Cell, Table, bytes_cell, percent_cell, seconds_cell, terminal_width
 
-__all__ = ["tables_of"]
+__all__ = ["html_of", "tables_of", "text_of"]
 
 _MOMENTS = frozenset({"created", "started", "modified", "time"})
-_SECONDS = frozenset({"duration", "timeout"})
+_SECONDS = frozenset({"duration", "timeout", "cpu_total"})
 _SHARES = frozenset({"efficiency", "dive_efficiency"})
-_BYTES = frozenset({"size", "memory", "bytes", "content", "tar", "compressed", "disk"})
+_BYTES = frozenset(
+    {"size", "memory", "memory_limit", "bytes", "content", "tar", "compressed", "disk"}
+    | {"network_rx", "network_tx", "block_read", "block_write"}
+)
+_IDS = frozenset({"id", "image_id", "chain_id", "diff_id"})
+_FULL_ID = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]{52}")
 
 
 def tables_of(value: object, title: str = "") -> tuple[Table, ...]:
-    """Return the value's own table; or one of its plain fields, and one for each list in it."""
+    """Return the value's own table; or a table of its plain fields, and one for each list in it."""
     own = getattr(value, "table", None)
     if callable(own):
         return (own(),)
-    told = json_ready(value)
-    if not isinstance(told, Mapping):
-        return _of_list(title, told if isinstance(told, Sequence) and not isinstance(told, str) else [told])
+    if isinstance(value, (list, tuple)):
+        value = [each.summary() if hasattr(each, "summary") else each for each in value]
+    data = json_ready(value)
+    if not isinstance(data, Mapping):
+        return _of_list(title, data if isinstance(data, Sequence) and not isinstance(data, str) else [data])
+    if data.keys() == {"titles", "rows"}:
+        return (Table(title, data["titles"], data["rows"]),)
     facts: list[tuple[object, object]] = []
     lists: list[Table] = []
-    for key, item in told.items():
+    for key, item in data.items():
         if isinstance(item, Mapping) and item:
             facts += [(f"{_words(key)}: {name}", _cell(str(name), each)) for name, each in item.items()]
         elif isinstance(item, list) and item and isinstance(item[0], (Mapping, list)):
             lists += _of_list(_words(key), item)
         else:
             facts.append((_words(key), _cell(key, item)))
-    head = [Table(title, ("fact", "value"), facts)] if facts else []
+    head = [Table(title, ("field", "value"), facts)] if facts else []
     return (*head, *lists)
+
+
+def html_of(value: object) -> str:
+    """Return the value's tables as HTML."""
+    return "".join(table.to_html() for table in tables_of(value, _title(value)))
+
+
+def text_of(value: object) -> str:
+    """Return the value's tables as text, as wide as the terminal."""
+    return "\n".join(table.to_text(terminal_width()) for table in tables_of(value, _title(value))).rstrip("\n")
+
+
+def _title(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"{len(value)} {type(value[0]).__name__.lower()}{'s' * (len(value) != 1)}" if value else "empty list"
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(value).__name__)
+    return words[:1] + words[1:].lower()
 
 
 def _of_list(title: str, items: Sequence[Any]) -> tuple[Table, ...]:
@@ -53,7 +80,9 @@ def _words(key: str) -> str:
 
 
 def _cell(key: str, value: object) -> object:
-    """Return a value as a cell that suits the field's name."""
+    """Return the cell of a value, with the unit that its name implies."""
+    if key in _IDS and isinstance(value, str) and (full := _FULL_ID.fullmatch(value)):
+        return Cell(value, full[1])
     number = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
     if number and (key in _BYTES or key.endswith("_bytes")):
         return bytes_cell(value)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from .index import Index, steady
 
 if TYPE_CHECKING:
     from ..backends.base import Backend, ImageRecord
-    from ..display import Table
+    from ..display import BarChart, Table
 
 __all__ = ["ContainerCost", "ImageCost", "Savings", "image_savings", "savings_of"]
 
@@ -147,8 +147,20 @@ class Savings(Value):
     def __str__(self) -> str:
         return self.table().to_text()
 
+    def picture(self) -> BarChart:
+        """Return the four sums as bars on one scale."""
+        from ..display import BarChart
+
+        bars = [
+            ("sum of the images", self.logical_bytes),
+            ("distinct layers", self.unique_bytes),
+            ("on disk", self.disk_bytes),
+            ("full copies", self.full_copies_bytes),
+        ]
+        return BarChart("Savings by shared layers", bars)
+
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return self.picture().to_html() + self.table().to_html()
 
 
 def image_savings(backend: Backend, refs: Any = None, *, containers: bool = True) -> Savings:

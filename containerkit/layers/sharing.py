@@ -13,7 +13,7 @@ from .index import Index, steady
 
 if TYPE_CHECKING:
     from ..backends.base import Backend, ImageRecord
-    from ..display import Table
+    from ..display import SharingGraph, Table
 
 __all__ = ["Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing", "reclaim_of"]
 
@@ -61,6 +61,19 @@ class Sharing(Value):
         ]
         return Table("Layers, most shared first", ("chain_id", "images", "names"), rows)
 
+    def picture(self) -> SharingGraph:
+        """Return the images as branches of a tree of layers."""
+        from ..display import ChainLayer, SharingGraph
+
+        images: dict[str, list[ChainLayer | tuple[str, int | None]]] = {}
+        for layer in self.layers:
+            for image in layer.images:
+                images.setdefault(self._name(image), []).append(ChainLayer(layer.chain_id, None))
+        containers: dict[str, list[str]] = {}
+        for name, image in self.containers.items():
+            containers.setdefault(self._name(image), []).append(name)
+        return SharingGraph("Images and the layers they share", images, containers)
+
     def _name(self, image: str) -> str:
         return ", ".join(self.refs.get(image) or (image[:19],))
 
@@ -68,7 +81,7 @@ class Sharing(Value):
         return self.table().to_text()
 
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return self.picture().to_html() + self.table().to_html()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from ..oci.tree import Cause, ContentIds, Node, Stack, visible_bytes
 from .dive import dive_numbers
 
 if TYPE_CHECKING:
-    from ..display import Table
+    from ..display import Table, Treemap
 
 __all__ = ["Waste", "WasteCause", "WasteItem", "find_waste"]
 
@@ -124,8 +124,17 @@ class Waste:
     def __str__(self) -> str:
         return self.table().to_text()
 
+    def picture(self) -> Treemap:
+        """Return the wasted files as areas, by folder."""
+        from ..display import Treemap
+
+        sizes: dict[str, float] = {}
+        for item in self.items:
+            sizes[item.path] = sizes.get(item.path, 0) + item.bytes
+        return Treemap("Wasted bytes by folder", sizes)
+
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return (self.picture().to_html() if self.items else "") + self.table().to_html()
 
     def __repr__(self) -> str:
         return (

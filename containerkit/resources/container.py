@@ -26,6 +26,7 @@ from ..options import (
 )
 from ..options.table import EXEC, UPDATE
 from ..streams import ByteStream, OutputStream, Stream
+from ..values import Shown, ValueTuple
 from .copying import copy_from_container, copy_to_container, read_file, write_file
 from .execute import execute
 from .logs import Logs, open_logs, read_logs
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["Container"]
 
 
-class Container:
+class Container(Shown):
     """One container. Thread-safe. Leaving its `with` block removes it.
 
     Properties show the state as of the last refresh(). Methods that change the container refresh it.
@@ -162,6 +163,16 @@ class Container:
             "ports": {key: [str(address) for address in found] for key, found in self.ports.items()},
             "networks": {name: asdict(endpoint) for name, endpoint in record.networks.items()},
             "mounts": [asdict(mount) for mount in record.mounts],
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the columns of a list as JSON-ready types, without a request if the object comes from a list."""
+        record = self.record
+        return {
+            "id": record.id,
+            "name": record.name,
+            "image": record.image,
+            "status": record.status,
         }
 
     def inspect(self) -> Mapping[str, Any]:
@@ -474,7 +485,7 @@ class Container:
 
     def diff(self) -> tuple[Change, ...]:
         """Return the paths that the container's read-write layer adds, modifies or deletes."""
-        return self._core.backend.diff_container(self._id)
+        return ValueTuple(self._core.backend.diff_container(self._id))
 
     def commit(
         self,

@@ -11,6 +11,7 @@ from ..options import container_spec, parse_filters, parse_flag, parse_object, w
 from ..options.table import START
 from ..spec import ContainerSpec
 from ..streams import Deadline
+from ..values import ValueList
 from .container import Container
 from .create import Policy, create, take_policy
 from .pruned import Pruned
@@ -74,7 +75,7 @@ class Containers:
         records = self._core.backend.list_containers(
             all=parse_flag("all", all), filters=parse_filters("filters", filters)
         )
-        return [Container(self._core, record.id, record=record) for record in records]
+        return ValueList(Container(self._core, record.id, record=record) for record in records)
 
     def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         """Remove a container by name or ID. Raises WrongState, ContainerNotFound. See :meth:`Container.remove`."""

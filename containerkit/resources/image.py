@@ -9,6 +9,7 @@ from ..backends.base import HistoryEntry, ImageRecord
 from ..errors import InUse, InvalidOption
 from ..options import parse_flag
 from ..reference import parse
+from ..values import Shown
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Image", "is_for"]
 
 
-class Image:
+class Image(Shown):
     """One image. Properties show the state as of the last refresh()."""
 
     def __init__(self, core: Core, id: str, *, record: ImageRecord | None = None) -> None:
@@ -119,6 +120,16 @@ class Image:
             "arch": record.arch,
             "labels": dict(record.labels),
             "diff_ids": list(record.diff_ids),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the columns of a list as JSON-ready types, without a request if the object comes from a list."""
+        record = self.record
+        return {
+            "refs": list(record.refs),
+            "id": record.id,
+            "created": record.created,
+            "size": record.size,
         }
 
     def inspect(self) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from ..options import build_spec, parse_filters, parse_flag, parse_image, parse_
 from ..options.table import BUILD
 from ..reference import parse
 from ..spec import BuildSpec, RegistryAuth
+from ..values import ValueList
 from .base_images import base_images, dockerfile_text
 from .context import build_context
 from .image import Image, is_for
@@ -69,7 +70,7 @@ class Images:
         """
         parse_flag("all", all)
         records = self._core.backend.list_images(all=all, filters=parse_filters("filters", filters))
-        return [Image(self._core, record.id, record=record) for record in records]
+        return ValueList(Image(self._core, record.id, record=record) for record in records)
 
     def pull(
         self,

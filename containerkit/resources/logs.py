@@ -43,6 +43,11 @@ class Logs:
     def __str__(self) -> str:
         return printable(self.text)
 
+    def _repr_html_(self) -> str:
+        from ..display import output_html
+
+        return output_html({"": self.text}, "" if self.text else "no output")
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over the lines of both streams, in the engine's order."""
         return iter(self.text.splitlines())

@@ -12,6 +12,7 @@ from ..backends.base import ContainerRef, NetworkRecord
 from ..errors import Conflict, NetworkNotFound
 from ..options import network_spec, parse_attachment, parse_filters, parse_flag, parse_object, with_options
 from ..options.table import NETWORK
+from ..values import Shown, ValueList
 from .addresses import check_addresses
 from .container import Container
 from .pruned import Pruned
@@ -33,7 +34,7 @@ __all__ = ["Network", "Networks"]
 _BUILT_IN = frozenset({"bridge", "host", "none", "podman"})
 
 
-class Network:
+class Network(Shown):
     """One network. Properties show the state as of the last refresh(). Leaving its `with` block removes it."""
 
     def __init__(self, core: Core, record: NetworkRecord) -> None:
@@ -106,6 +107,10 @@ class Network:
             "labels": dict(record.labels),
             "options": dict(record.options),
         }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the columns of a list as JSON-ready types, without a request."""
+        return {"id": self.id, "name": self.name, "driver": self.driver, "subnet": self.subnet}
 
     def inspect(self) -> Mapping[str, Any]:
         """Return the engine's own inspect response, requested now."""
@@ -197,7 +202,7 @@ class Networks:
     def list(self, *, filters: Mapping[str, Any] | None = None) -> list[Network]:
         """Return all networks, in one request. Filters are those of `docker network ls --filter`."""
         records = self._core.backend.list_networks(filters=parse_filters("filters", filters))
-        return [Network(self._core, record) for record in records]
+        return ValueList(Network(self._core, record) for record in records)
 
     def remove(self, ref: str) -> None:
         """Remove a network by name or ID. Raises InUse while a container is on it, NetworkNotFound."""

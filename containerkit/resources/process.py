@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from .._text import printable
 from ..errors import CommandFailed, EngineTimeout, InvalidOption, NotFound
 from ..options import parse_bytes
 from ..streams import Attachment, Output
@@ -66,6 +67,16 @@ class CommandResult:
         output = f"exit_code={self.exit_code}, stdout={short(self.stdout)}, stderr={short(self.stderr)}"
         warnings = f", warnings={self.warnings!r}" if self.warnings else ""
         return f"{type(self).__name__}({output}, duration={self.duration:.3f}{warnings})"
+
+    def __str__(self) -> str:
+        note = f"exit code {self.exit_code}" if self.exit_code else ""
+        return "\n".join(part.rstrip("\n") for part in (printable(self.stdout), printable(self.stderr), note) if part)
+
+    def _repr_html_(self) -> str:
+        from ..display import human_seconds, output_html
+
+        note = "; ".join((f"exit code {self.exit_code}", human_seconds(self.duration), *self.warnings))
+        return output_html({"": self.stdout, "stderr": self.stderr}, note)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready types."""

@@ -13,6 +13,7 @@ from ..backends.base import VolumeRecord
 from ..errors import InUse, VolumeNotFound
 from ..options import parse_filters, parse_flag, parse_object, volume_spec, with_options
 from ..options.table import VOLUME
+from ..values import Shown, ValueList
 from .pruned import Pruned
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = ["Volume", "Volumes"]
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 
-class Volume:
+class Volume(Shown):
     """One volume. Properties show the state as of the last refresh(). Leaving its `with` block removes it."""
 
     def __init__(self, core: Core, record: VolumeRecord) -> None:
@@ -100,6 +101,10 @@ class Volume:
             "created": record.created,
         }
 
+    def summary(self) -> dict[str, Any]:
+        """Return the columns of a list as JSON-ready types, without a request."""
+        return {"name": self.name, "driver": self.driver, "created": self.created}
+
     def inspect(self) -> Mapping[str, Any]:
         """Return the engine's own inspect response, requested now."""
         return self.refresh().record.raw
@@ -162,7 +167,7 @@ class Volumes:
     def list(self, *, filters: Mapping[str, Any] | None = None) -> list[Volume]:
         """Return all volumes, in one request. Filters are those of `docker volume ls --filter`."""
         records = self._core.backend.list_volumes(filters=parse_filters("filters", filters))
-        return [Volume(self._core, record) for record in records]
+        return ValueList(Volume(self._core, record) for record in records)
 
     def remove(self, name: str) -> None:
         """Remove a volume and its data. Raises InUse while a container, running or not, uses it; VolumeNotFound."""
