@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
-from .app import Settings, engine_option, open_engine
-from .show import cell, form_options, show, table, working
+from .app import Settings, docker_exit_codes, engine_option, open_engine
+from .show import cell, form_options, pass_on, show, table, working
 
 __all__ = ["COMMANDS"]
 
@@ -109,13 +109,17 @@ def run(
     timeout: str | None,
     **given: Any,
 ) -> None:
-    """Run COMMAND in a new container of IMAGE, and exit with its exit code. Options as in docker and podman."""
+    """Run COMMAND in a new container of IMAGE, and exit with its exit code. Options as in docker and podman.
+
+    Exit code: that of the command; 125 for an error of the engine or of containerkit, 126 if the command cannot be
+    executed, 127 if it is not found.
+    """
     options: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value
     }
     if detach and (interactive or timeout or rm):
         raise click.UsageError("--detach leaves the container running: no --interactive, --timeout or --rm with it")
-    with open_engine(ctx) as engine:
+    with docker_exit_codes(125), open_engine(ctx) as engine:
         if detach:
             click.echo(engine.start(image, list(command) or None, keep=True, **options).id)
             return
@@ -123,30 +127,28 @@ def run(
             options["timeout"] = timeout
         if interactive:
             options["input"] = sys.stdin.buffer.read()
-        result = engine.run(image, list(command) or None, check=False, on_output=_pass_on, **options)
+        result = engine.run(image, list(command) or None, check=False, on_output=pass_on, **options)
     for warning in result.warnings:
         click.echo(f"containerkit: {warning}", err=True)
     ctx.exit(result.exit_code)
 
 
-def _pass_on(output: Any) -> None:
-    """Write output to the byte and at once."""
-    stream: BinaryIO = getattr(sys, output.stream).buffer
-    stream.write(output.data)
-    stream.flush()
-
-
 @click.command()
 @click.option("--all", "-a", "everything", is_flag=True, help="Those that do not run, too.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the IDs.")
 @click.option("--filter", "-f", "filters", metavar="KEY=VALUE", multiple=True, help="As docker ps --filter.")
 @engine_option
 @form_options
 @click.pass_context
-def ps(ctx: click.Context, everything: bool, filters: tuple[str, ...], form: str) -> None:
+def ps(ctx: click.Context, everything: bool, quiet: bool, filters: tuple[str, ...], form: str) -> None:
     """List containers."""
     import containerkit as ck
 
     with open_engine(ctx) as engine:
+        if quiet:
+            for container in engine.containers.list(all=everything, filters=_filters(filters)):
+                click.echo(container.short_id)
+            return
         found: list[dict[str, Any]] = []
         for container in engine.containers.list(all=everything, filters=_filters(filters)):
             with contextlib.suppress(ck.NotFound):  # removed since the list was made
@@ -160,16 +162,21 @@ def ps(ctx: click.Context, everything: bool, filters: tuple[str, ...], form: str
         show(found, form, tables=[table(f"Containers of {engine.kind}", columns, rows)])
 
 
-@click.command(short_help="The images.")
+@click.command(short_help="List images.")
 @click.option("--all", "-a", "everything", is_flag=True, help="Those in between, too.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the IDs.")
 @click.option("--filter", "-f", "filters", metavar="KEY=VALUE", multiple=True, help="As docker images --filter.")
 @engine_option
 @form_options
 @click.pass_context
-def images(ctx: click.Context, everything: bool, filters: tuple[str, ...], form: str) -> None:
+def images(ctx: click.Context, everything: bool, quiet: bool, filters: tuple[str, ...], form: str) -> None:
     """List images. Sizes are the engine's own; see `layers` and `savings` for measured ones."""
     with open_engine(ctx) as engine:
         found = engine.images.list(all=everything, filters=_filters(filters))
+        if quiet:
+            for image in found:
+                click.echo(image.short_id)
+            return
         if form == "json":
             show(found, form)
             return

@@ -16,7 +16,16 @@ import click
 if TYPE_CHECKING:
     from containerkit import Engine
 
-__all__ = ["Settings", "app", "check_failed", "engine_option", "open_engine", "say_error"]
+__all__ = [
+    "CommandError",
+    "Settings",
+    "app",
+    "check_failed",
+    "docker_exit_codes",
+    "engine_option",
+    "open_engine",
+    "say_error",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,17 +42,27 @@ class Settings:
     timeout: float = 60.0
 
 
+class CommandError(click.ClickException):
+    """An error of the library that ends the command with an exit code other than 1."""
+
+    def __init__(self, exc: Exception, exit_code: int) -> None:
+        super().__init__(_in_one_line(exc))
+        self.__dict__["exit_code"] = exit_code  # click types it as a class variable
+
+
 class App(click.Group):
-    """A group of commands that reports errors in one line on stderr, never as a traceback."""
+    """A group of commands that reports errors in one line on stderr; with --debug as a traceback."""
+
+    debug = False
 
     def main(self, args: Sequence[str] | None = None, *given: Any, **extra: Any) -> NoReturn:
         """Run, and exit with 0, 1 for an error, 2 for wrong usage, or 130 after Ctrl-C."""
         extra["standalone_mode"] = False
         extra.setdefault("prog_name", "containerkit")
-        sys.exit(_ending(lambda: super(App, self).main(args, *given, **extra)))
+        sys.exit(_ending(self, lambda: super(App, self).main(args, *given, **extra)))
 
 
-def _ending(body: Callable[[], Any]) -> int:
+def _ending(group: App, body: Callable[[], Any]) -> int:
     """Return the exit code for any ending of the command."""
     _prepare()
     try:
@@ -52,6 +71,8 @@ def _ending(body: Callable[[], Any]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except click.ClickException as exc:
+        if group.debug and exc.__cause__ is not None:
+            raise
         if not exc.format_message().strip() or isinstance(exc, getattr(click.exceptions, "NoArgsIsHelpError", ())):
             exc.show()  # no command: the help, as usual
         elif isinstance(exc, click.UsageError):
@@ -65,7 +86,7 @@ def _ending(body: Callable[[], Any]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1  # as click ends if a write fails
     except Exception as exc:
-        if os.environ.get("CONTAINERKIT_TRACEBACK"):
+        if group.debug:
             raise
         say_error(_in_one_line(exc))
         return 1
@@ -96,7 +117,7 @@ def _in_one_line(exc: Exception) -> str:
         return str(exc) or type(exc).__name__
     if isinstance(exc, OSError):
         return str(exc)
-    return f"{type(exc).__name__}: {exc} (CONTAINERKIT_TRACEBACK=1 shows where)"
+    return f"{type(exc).__name__}: {exc} (`containerkit --debug` shows where)"
 
 
 def say_error(message: str) -> None:
@@ -127,10 +148,12 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="SECONDS",
     help="How long each call to the engine may take to answer.",
 )  # fmt: skip
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 @click.pass_context
-def app(ctx: click.Context, engine: str | None, timeout: float) -> None:
+def app(ctx: click.Context, engine: str | None, timeout: float, debug: bool) -> None:
     """Run containers, inspect image layers and check isolation, with Docker and Podman alike."""
+    App.debug = debug
     ctx.obj = Settings(engine, timeout)
 
 
@@ -142,6 +165,23 @@ def _set_engine(ctx: click.Context, param: click.Parameter, value: str | None) -
 def engine_option(command: F) -> F:
     """Accept --engine also after the command's name."""
     return click.option("--engine", metavar="TARGET", expose_value=False, callback=_set_engine, help=_TARGET)(command)
+
+
+@contextlib.contextmanager
+def docker_exit_codes(other: int) -> Iterator[None]:
+    """Exit as docker does: 127 command not found, 126 not executable, ``other`` for any other error."""
+    import containerkit as ck
+
+    try:
+        yield
+    except ck.ContainerKitError as exc:
+        words = str(exc).lower() if isinstance(exc, ck.StartFailed) else ""
+        code = other
+        if "permission denied" in words or "is a directory" in words:
+            code = 126
+        elif "not found" in words or "no such file" in words:
+            code = 127
+        raise CommandError(exc, code) from exc
 
 
 @contextlib.contextmanager

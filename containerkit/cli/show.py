@@ -11,11 +11,11 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
-__all__ = ["form_options", "show", "table", "working"]
+__all__ = ["cell", "columns_text", "form_options", "pass_on", "show", "table", "working"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,6 +67,24 @@ def show(value: object, form: str, *, title: str = "", tables: Sequence[Any] | N
     width = shutil.get_terminal_size().columns if terminal else None
     color = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     click.echo("\n".join(each.to_text(width=width, color=color) for each in shown), nl=False, color=color)
+
+
+def columns_text(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return plain columns as the docker command line prints them: a title line; columns are 10 or more wide."""
+    lines = [[_one_line(cell) for cell in row] for row in (titles, *rows)]
+    widths = [max(10, 3 + max(map(len, column))) for column in zip(*lines, strict=True)]
+    return "\n".join("".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def pass_on(output: Any) -> None:
+    """Write a piece of a container's output to the same stream of this process, to the byte and at once."""
+    stream: BinaryIO = getattr(sys, output.stream).buffer
+    stream.write(output.data)
+    stream.flush()
 
 
 @contextlib.contextmanager

@@ -55,7 +55,8 @@ def test_a_list_is_a_table_and_stays_a_list() -> None:
 def test_a_tuple_of_changes_is_a_table_and_stays_a_tuple() -> None:
     """One row per change, in the singular for one."""
     changes = ValueTuple((Change("/etc/hosts", "modified"),))
-    assert changes == (Change("/etc/hosts", "modified"),)
+    assert isinstance(changes, tuple)
+    assert list(changes) == [Change("/etc/hosts", "modified")]
     assert "1 change" in str(changes)
     assert "1 changes" not in str(changes)
     assert "/etc/hosts" in changes._repr_html_()

@@ -1,0 +1,261 @@
+"""Commands on containers, with the names, options and output of the docker command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .app import check_failed, docker_exit_codes, engine_option, open_engine
+from .show import columns_text, pass_on
+
+if TYPE_CHECKING:
+    from containerkit import Container, Engine
+
+__all__ = ["COMMANDS", "each_name"]
+
+_CHANGES = {"added": "A", "modified": "C", "deleted": "D"}
+
+
+def each_name(
+    ctx: click.Context, names: tuple[str, ...], act: Callable[[Engine, str], object], *, missing_ok: bool = False
+) -> None:
+    """Act on each name and print the name or the result. The exit code is 1 if any failed.
+
+    Args:
+        missing_ok: a missing name is reported and does not count as a failure.
+    """
+    import containerkit as ck
+
+    failed = False
+    with open_engine(ctx) as engine:
+        for name in names:
+            try:
+                result = act(engine, name)
+            except ck.ContainerKitError as exc:  # noqa: PERF203  one name must not stop the others
+                check_failed(exc)
+                failed = failed or not (missing_ok and isinstance(exc, ck.NotFound))
+            else:
+                click.echo(name if result is None else result)
+    ctx.exit(1 if failed else 0)
+
+
+def _act(name: str, text: str, act: Callable[..., object], *options: Any) -> click.Command:
+    """Return a command that calls one method on each container named."""
+
+    @click.pass_context
+    def body(ctx: click.Context, /, names: tuple[str, ...], **given: Any) -> None:
+        each_name(
+            ctx,
+            names,
+            lambda engine, ref: act(engine.containers.get(ref), **given),
+            missing_ok=given.get("force", False),
+        )
+
+    decorators = [engine_option, click.argument("names", nargs=-1, required=True, metavar="CONTAINER..."), *options]
+    for decorate in decorators:
+        body = decorate(body)
+    return click.command(name, help=text)(body)
+
+
+_TIME = click.option("--time", "-t", type=int, metavar="SECONDS", help="Time before the container is killed.")
+
+
+def _start(container: Container) -> None:
+    container.start()
+
+
+def _stop(container: Container, time: int | None) -> None:
+    container.stop(timeout=time)
+
+
+def _restart(container: Container, time: int | None) -> None:
+    container.restart(timeout=time)
+
+
+def _kill(container: Container, signal: str) -> None:
+    container.kill(int(signal) if signal.isdigit() else signal)
+
+
+def _remove(container: Container, force: bool, volumes: bool) -> None:
+    container.remove(force=force, volumes=volumes)
+
+
+_ACTS = (
+    _act("start", "Start stopped containers.", _start),
+    _act("stop", "Stop containers.", _stop, _TIME),
+    _act("restart", "Restart containers.", _restart, _TIME),
+    _act(
+        "kill",
+        "Send a signal to containers.",
+        _kill,
+        click.option("--signal", "-s", default="SIGKILL", show_default=True, metavar="SIGNAL", help="Signal to send."),
+    ),
+    _act("pause", "Pause containers.", lambda container: container.pause()),
+    _act("unpause", "Resume paused containers.", lambda container: container.unpause()),
+    _act("wait", "Wait until containers exit, and print their exit codes.", lambda container: container.wait()),
+    _act(
+        "rm",
+        "Remove containers.",
+        _remove,
+        click.option("--force", "-f", is_flag=True, help="Remove running containers."),
+        click.option("--volumes", "-v", is_flag=True, help="Remove their anonymous volumes."),
+    ),
+)
+
+
+@click.command()
+@engine_option
+@click.argument("container")
+@click.argument("name")
+@click.pass_context
+def rename(ctx: click.Context, container: str, name: str) -> None:
+    """Rename a container."""
+    with open_engine(ctx) as engine:
+        engine.containers.get(container).rename(name)
+
+
+@click.command()
+@click.option("--follow", "-f", is_flag=True, help="Print new output until the container exits.")
+@click.option("--tail", "-n", metavar="NUMBER", default="all", show_default=True, help="Lines from the end.")
+@click.option("--timestamps", "-t", is_flag=True, help="Prefix each line with its time.")
+@engine_option
+@click.argument("container")
+@click.pass_context
+def logs(ctx: click.Context, container: str, follow: bool, tail: str, timestamps: bool) -> None:
+    """Print the output of a container."""
+    if tail != "all" and not tail.isdigit():
+        raise click.BadParameter(f"{tail!r} is not a number of lines or all", param_hint="--tail")
+    lines = None if tail == "all" else int(tail)
+    with open_engine(ctx) as engine:
+        found = engine.containers.get(container)
+        with found.stream_logs(follow=follow, tail=lines, timestamps=timestamps) as outputs:
+            for output in outputs:
+                pass_on(output)
+
+
+@click.command("exec", context_settings={"allow_interspersed_args": False})
+@click.option("--env", "-e", metavar="NAME=VALUE", multiple=True, help="Set an environment variable.")
+@click.option("--user", "-u", metavar="USER[:GROUP]", help="User that runs the command.")
+@click.option("--workdir", "-w", metavar="FOLDER", help="Folder in which the command starts.")
+@click.option("--interactive", "-i", is_flag=True, help="Send stdin to the command.")
+@engine_option
+@click.argument("container")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def exec_(ctx: click.Context, /, container: str, command: tuple[str, ...], interactive: bool, **given: Any) -> None:
+    """Run COMMAND in a running container. Its exit code is the exit code of this command."""
+    options: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value
+    }
+    if interactive:
+        options["input"] = sys.stdin.buffer.read()
+    with docker_exit_codes(1), open_engine(ctx) as engine:
+        result = engine.containers.get(container).exec(list(command), on_output=pass_on, **options)
+    ctx.exit(result.exit_code)
+
+
+@click.command()
+@engine_option
+@click.argument("source")
+@click.argument("target")
+@click.pass_context
+def cp(ctx: click.Context, source: str, target: str) -> None:
+    """Copy files out of a container (CONTAINER:PATH PATH) or into it (PATH CONTAINER:PATH)."""
+    outside, inside = _split(source), _split(target)
+    if (outside is None) == (inside is None):
+        raise click.UsageError("exactly one of SOURCE and TARGET is CONTAINER:PATH")
+    with open_engine(ctx) as engine:
+        if outside is not None:
+            engine.containers.get(outside[0]).copy_from(outside[1], target)
+        elif inside is not None:
+            engine.containers.get(inside[0]).copy_to(source, inside[1])
+
+
+def _split(path: str) -> tuple[str, str] | None:
+    """Return (container, path) of CONTAINER:PATH; None for a path of this machine."""
+    name, colon, inside = path.partition(":")
+    return (name, inside) if colon and name and not name.startswith((".", "/")) else None
+
+
+@click.command()
+@engine_option
+@click.argument("container")
+@click.pass_context
+def diff(ctx: click.Context, container: str) -> None:
+    """List the paths that a container changed: A added, C changed, D deleted."""
+    with open_engine(ctx) as engine:
+        for change in engine.containers.get(container).diff():
+            click.echo(f"{_CHANGES[change.kind]} {change.path}")
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@engine_option
+@click.argument("container")
+@click.argument("ps_args", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def top(ctx: click.Context, container: str, ps_args: tuple[str, ...]) -> None:
+    """List the processes of a container. PS_ARGS are options of ps."""
+    with open_engine(ctx) as engine:
+        found = engine.containers.get(container).top(" ".join(ps_args) or None)
+    click.echo(columns_text(found.titles, found.rows))
+
+
+@click.command()
+@engine_option
+@click.argument("container")
+@click.argument("port", required=False)
+@click.pass_context
+def port(ctx: click.Context, container: str, port: str | None) -> None:
+    """List the published ports of a container, or the addresses of one (80, 53/udp)."""
+    with open_engine(ctx) as engine:
+        found = engine.containers.get(container)
+        if port is None:
+            for key, addresses in found.ports.items():
+                for address in addresses:
+                    click.echo(f"{key} -> {address}")
+            return
+        key = port if "/" in port else f"{port}/tcp"
+        if not found.ports.get(key):
+            raise click.ClickException(f"container {found.name} publishes no port {key}")
+        for address in found.ports[key]:
+            click.echo(str(address))
+
+
+@click.command()
+@click.option("--message", "-m", default="", metavar="TEXT", help="Message in the image's history.")
+@click.option("--author", "-a", default="", metavar="TEXT", help="Author of the image.")
+@click.option("--change", "-c", "changes", multiple=True, metavar="INSTRUCTION", help="Dockerfile instruction.")
+@click.option("--no-pause", is_flag=True, help="Do not pause the container while it is read.")
+@engine_option
+@click.argument("container")
+@click.argument("ref", required=False)
+@click.pass_context
+def commit(ctx: click.Context, /, container: str, ref: str | None, no_pause: bool, **given: Any) -> None:
+    """Create an image from a container, and print its ID."""
+    with open_engine(ctx) as engine:
+        click.echo(engine.containers.get(container).commit(ref, pause=not no_pause, **given).id)
+
+
+@click.command()
+@engine_option
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.pass_context
+def inspect(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Print what the engine knows about containers or images, as JSON in the engine's own form."""
+    import containerkit as ck
+
+    found = []
+    with open_engine(ctx) as engine:
+        for name in names:
+            try:
+                found.append(engine.containers.get(name).inspect())
+            except ck.ContainerNotFound:  # noqa: PERF203  the name may be an image's
+                found.append(engine.images.get(name).inspect())
+    click.echo(json.dumps(found, indent=4, default=str))
+
+
+COMMANDS = (*_ACTS, rename, logs, exec_, cp, diff, top, port, commit, inspect)

@@ -1,0 +1,178 @@
+"""The docker command line's verbs, on the engine in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import containerkit as ck
+from containerkit.cli import app
+from containerkit.cli.container import _split
+from containerkit.cli.show import columns_text
+from containerkit.testing import FakeBackend
+from containerkit.testing.archives import ImageBuilder
+
+
+class Open:
+    """An engine that stays open when a command closes it."""
+
+    def __init__(self, engine: ck.Engine) -> None:
+        self.engine = engine
+
+    def __enter__(self) -> ck.Engine:
+        return self.engine
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[ck.Engine]:
+    with ck.connect(FakeBackend(images=["app:1"])) as opened:
+        monkeypatch.setattr(ck, "connect", lambda target=None, *, timeout: Open(opened))
+        yield opened
+
+
+def call(*args: str) -> Result:
+    return CliRunner().invoke(app, list(args))
+
+
+def test_stop_start_restart_kill_and_rm_print_each_name(engine: ck.Engine) -> None:
+    """Each verb changes the state and prints the name that was typed."""
+    container = engine.start("app:1", name="web")
+    for verb, status in (("pause", "paused"), ("unpause", "running"), ("restart", "running"), ("stop", "exited"),
+                         ("start", "running"), ("kill", "exited")):  # fmt: skip
+        result = call(verb, "web")
+        assert (result.exit_code, result.stdout) == (0, "web\n"), result.output
+        assert container.refresh().status == status
+    assert call("rm", "web").stdout == "web\n"
+    assert not engine.containers.exists("web")
+
+
+def test_rm_force_removes_a_running_container(engine: ck.Engine) -> None:
+    """Without --force the error is one line and the exit code is 1."""
+    engine.start("app:1", name="web")
+    refused = call("rm", "web")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert call("rm", "-fv", "web").exit_code == 0
+
+
+def test_a_missing_name_does_not_stop_the_others(engine: ck.Engine) -> None:
+    """The error goes to stderr, the other container is stopped, and the exit code is 1."""
+    engine.start("app:1", name="web")
+    result = call("stop", "missing", "web")
+    assert (result.exit_code, result.stdout) == (1, "web\n")
+    assert "missing" in result.stderr
+    assert engine.containers.get("web").status == "exited"
+
+
+def test_rm_force_ignores_a_missing_container(engine: ck.Engine) -> None:
+    """The exit code is 0, as with docker rm -f."""
+    result = call("rm", "-f", "missing")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_rename_and_quiet_lists(engine: ck.Engine) -> None:
+    """ps -q and images -q print only IDs of 12 digits."""
+    container = engine.start("app:1", name="web")
+    assert call("rename", "web", "site").exit_code == 0
+    assert container.refresh().name == "site"
+    assert call("ps", "-q").stdout == f"{container.short_id}\n"
+    assert call("images", "-q").stdout == f"{engine.images.get('app:1').short_id}\n"
+
+
+def test_tag_and_rmi(engine: ck.Engine) -> None:
+    """A tag is a second name; rmi removes one name."""
+    assert call("tag", "app:1", "app:2").exit_code == 0
+    assert engine.images.exists("app:2")
+    assert call("rmi", "app:2").stdout == "app:2\n"
+    assert engine.images.exists("app:1")
+    assert not engine.images.exists("app:2")
+
+
+def test_save_and_load(engine: ck.Engine, tmp_path: Path) -> None:
+    """load prints the name of what it loaded."""
+    path = tmp_path / "in.tar"
+    path.write_bytes(ImageBuilder().layer(files={"/a": b"x"}).tag("new:1").to_docker_archive())
+    assert call("load", "-i", str(path)).stdout == "Loaded image: new:1\n"
+    assert call("save", "-o", str(tmp_path / "out.tar"), "new:1").exit_code == 0
+    assert (tmp_path / "out.tar").stat().st_size > 0
+
+
+@pytest.mark.parametrize("group", ["network", "volume"])
+def test_networks_and_volumes(group: str, engine: ck.Engine) -> None:
+    """create keeps it, ls names it, inspect is a JSON array, rm removes it."""
+    assert call(group, "create", "--label", "a=b", "data").exit_code == 0
+    assert "data" in call(group, "ls").stdout
+    assert call(group, "ls").stdout.startswith("NETWORK ID" if group == "network" else "DRIVER")
+    assert isinstance(json.loads(call(group, "inspect", "data").stdout), list)
+    assert call(group, "rm", "data").stdout == "data\n"
+    assert "data" not in call(group, "ls").stdout
+
+
+def test_inspect_takes_containers_and_images(engine: ck.Engine) -> None:
+    """A name that is no container is an image."""
+    engine.start("app:1", name="web")
+    assert len(json.loads(call("inspect", "web", "app:1").stdout)) == 2
+    assert call("inspect", "missing").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ck.StartFailed("exec: sh: executable file not found in $PATH"), 127),
+        (ck.StartFailed("exec /x: permission denied"), 126),
+        (ck.StartFailed("a mount failed"), 125),
+        (ck.ImageNotFound("image not found"), 125),
+    ],
+)
+def test_exit_codes_of_run_are_those_of_docker(error: ck.ContainerKitError, code: int, monkeypatch: Any) -> None:
+    """127 not found, 126 not executable, 125 everything else that is not the command's own exit code."""
+
+    def run(*args: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(ck, "connect", lambda target=None, *, timeout: Open(SimpleNamespace(run=run)))  # type: ignore[arg-type]
+    result = call("run", "app:1", "x")
+    assert result.exit_code == code
+    assert result.stderr == f"containerkit: {error}\n"
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --debug an error is one line; with it the exception leaves the program."""
+
+    def connect(target: object = None, *, timeout: float) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(ck, "connect", connect)
+    assert "--debug" in call("info").stderr
+    assert isinstance(call("--debug", "info").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("web:/etc", ("web", "/etc")), ("./a:b", None), ("/a:b", None), ("plain", None), (":x", None)],
+)
+def test_a_path_in_a_container_has_a_name_and_a_colon(path: str, found: object) -> None:
+    """A path that starts with . or / is of this machine."""
+    assert _split(path) == found
+
+
+@pytest.mark.parametrize("paths", [("a", "b"), ("x:/a", "y:/b")])
+def test_cp_needs_exactly_one_path_in_a_container(paths: tuple[str, str], engine: ck.Engine) -> None:
+    """Two paths of this machine, or two of containers, are wrong usage."""
+    assert call("cp", *paths).exit_code == 2
+
+
+def test_columns_are_aligned_and_free_of_control_characters() -> None:
+    """Three spaces follow the widest cell, a column has at least 10 characters, and lines end without spaces."""
+    rows = [("a longer word", "x"), ("\x1b", "yy")]
+    assert columns_text(("A", "B"), rows) == f"{'A':16}B\na longer word   x\n{'':16}yy"
+    assert columns_text(("A", "B"), []) == "A         B"
