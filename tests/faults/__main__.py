@@ -117,6 +117,7 @@ def main() -> int:
     began = time.monotonic()
     world, subjects = record(url, args.image, args.only)
     others = [exchange for subject in subjects for exchange in subject.exchanges]
+    lost = 0
     for subject in subjects:
         if subject.skipped:
             print(f"left out: {subject.operation.name}: {subject.skipped}")
@@ -127,6 +128,7 @@ def main() -> int:
         if error is not None:
             print(f"cannot be replayed: {subject.operation.name}:", *traceback.format_exception(error))
             subject.cases = []
+            lost += 1
     pairs = chosen(subjects, args.cases, args.seed)
     print(f"recorded {len(subjects)} operations in {time.monotonic() - began:.0f} s; {len(pairs)} cases")
     verdicts = [v for v in try_all(pairs, world, others) if v.outcome != "not met"]
@@ -135,7 +137,7 @@ def main() -> int:
     print(f"{len(verdicts)} cases in {time.monotonic() - began:.0f} s with a timeout of {TIMEOUT:g} s")
     sys.stdout.flush()
     bad = sum(verdict.outcome in FAULTS for verdict in verdicts)
-    os._exit(1 if bad else 0)  # threads of cases that hang are left
+    os._exit(1 if bad or lost else 0)  # threads of cases that hang are left
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import contextlib
 import io
 import socket
 import threading
+import time
 from collections import Counter
 
 from .exchange import Exchange, Request, Response, framing_of, header, read_chunk, read_head, read_request
@@ -29,6 +30,9 @@ class Recorder(Server):
 
     @property
     def exchanges(self) -> list[Exchange]:
+        ends = time.monotonic() + 2
+        while any(response is None for _, response in self._kept) and time.monotonic() < ends:
+            time.sleep(0.01)  # the client has the last response a moment before it is kept
         turns: Counter[str] = Counter()
         found = []
         for request, response in self._kept:
