@@ -1,4 +1,4 @@
-"""A proxy between a client and an engine or a registry, which cuts connections at a byte that a test names."""
+"""A proxy between a client and an engine or a registry that cuts connections at a byte chosen by the test."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Literal
 
 Way = Literal["up", "down"]
-#: Asked of every piece, with its way ("down" is from the server), the bytes that went that way before it, and the
-#: number of the connection: how many bytes of it may pass. Less than all of them cuts the connection after them.
+#: Returns how many bytes of a piece may pass; fewer than all cut the connection after them. Arguments: the direction
+#: ("down" is from the server), the piece, the bytes that went in that direction before, the number of the connection.
 Rule = Callable[[Way, bytes, int, int], int]
 
 
@@ -24,15 +24,15 @@ def everything(_way: Way, data: bytes, _before: int, _line: int) -> int:
 
 
 class Proxy:
-    """Listens beside a target ("unix:///path" or "host:port") and carries bytes both ways; `with` ends it.
+    """Listens beside a target ("unix:///path" or "host:port") and forwards bytes both ways; `with` ends it.
 
     Args:
-        tcp: listen on 127.0.0.1, whatever the target is.
+        tcp: listen on 127.0.0.1, for a unix socket too.
 
     Attributes:
         rule: may be changed at any time.
         cuts: how many connections were cut.
-        reset: cut with RST where the socket has one (a machine that died), not with FIN.
+        reset: cut TCP connections with RST, as a machine that died, not with FIN.
     """
 
     def __init__(self, target: str, *, rule: Rule = everything, tcp: bool = False, reset: bool = False) -> None:
@@ -55,7 +55,7 @@ class Proxy:
             self._server = socket.create_server(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
             self.url = f"tcp://{self.address}"
-        self._server.settimeout(0.1)  # closing a socket wakes no accept() that waits on it
+        self._server.settimeout(0.1)  # closing a socket does not wake its accept()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -113,14 +113,14 @@ class Proxy:
             item.close()
 
     def cut(self) -> None:
-        """Cut every connection that is open; new ones are taken."""
+        """Cut all open connections; accept new ones."""
         with self._lock:
             sockets, self._open = self._open, set()
         self.cuts += len(sockets) // 2
         self._cut(*sockets)
 
     def stop(self) -> None:
-        """Cut every connection, and take no new ones."""
+        """Cut all connections and accept no new ones."""
         self._stopped.set()
         self._server.close()
         self.cut()
@@ -138,7 +138,7 @@ class Proxy:
 
 
 def budget(way: Way, limit: int) -> Rule:
-    """All connections together may carry `limit` bytes that way; from there on none carries anything."""
+    """Return a rule by which all connections together forward `limit` bytes in one direction, then nothing."""
     left = limit
     lock = threading.Lock()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..errors import EngineError, EngineUnavailable, StartFailed
 from ..spec import ExecSpec
-from ..streams import Attachment, OutputStream, Stream
+from ..streams import Attachment, OutputStream, Stream, whole_characters
 from . import _json, _parse
 from ._http import path, recast, short
 from ._lifecycle import LifecycleVerbs
@@ -72,7 +72,8 @@ class ProcessVerbs(LifecycleVerbs):
         tty: bool,
     ) -> OutputStream:
         query = LogQuery(stdout, stderr, follow, since, until, tail, timestamps, tty)
-        return read_log(query, lambda asked: self._open_log(ref, asked), self._tail_unit())
+        log = read_log(query, lambda asked: self._open_log(ref, asked), self._tail_unit())
+        return OutputStream(whole_characters(log), on_close=log.close)
 
     def _tail_unit(self) -> TailUnit:
         """Return what the engine's own `tail` counts."""

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from .attachment import Attachment
 from .deadline import Deadline
-from .frames import Output, demultiplex
+from .frames import Output, demultiplex, whole_characters
 from .stream import ByteStream, OutputStream, Stream
 
-__all__ = ["Attachment", "ByteStream", "Deadline", "Output", "OutputStream", "Stream", "demultiplex"]
+__all__ = [
+    "Attachment",
+    "ByteStream",
+    "Deadline",
+    "Output",
+    "OutputStream",
+    "Stream",
+    "demultiplex",
+    "whole_characters",
+]

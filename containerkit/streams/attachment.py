@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ContainerKitError, EngineTimeout, EngineUnavailable
 from .deadline import Deadline
-from .frames import Output, demultiplex
+from .frames import Output, demultiplex, whole_characters
 from .stream import Closeable
 
 __all__ = ["Attachment"]
@@ -64,7 +64,7 @@ class Attachment(Closeable):
         chunks = self._pump(data, Deadline.after(timeout), on_idle, idle)
         outputs = demultiplex(chunks) if self._framed else (Output("stdout", chunk) for chunk in chunks)
         try:
-            yield from outputs
+            yield from whole_characters(outputs)
         except ContainerKitError:
             if not self.closed:
                 raise

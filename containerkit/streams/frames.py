@@ -9,7 +9,7 @@ from typing import Literal
 from ..errors import EngineUnavailable
 from ..values import Value
 
-__all__ = ["Output", "demultiplex"]
+__all__ = ["Output", "demultiplex", "whole_characters"]
 
 #: A frame's header: 1 byte for the stream, 3 zero bytes, 4 bytes for the length (big-endian).
 _HEADER = 8
@@ -76,3 +76,32 @@ def demultiplex(chunks: Iterable[bytes], *, whole: bool = False) -> Iterator[Out
             yield Output(name, piece)
     if buffer or left:
         raise EngineUnavailable("the connection was lost in the middle of an output frame")
+
+
+def whole_characters(outputs: Iterable[Output]) -> Iterator[Output]:
+    """Yield the same bytes in pieces that do not end inside a UTF-8 character, so that each piece has its own text.
+
+    At most 3 bytes of each stream are held back until the next piece, or the end.
+    """
+    held: dict[Literal["stdout", "stderr"], bytes] = {"stdout": b"", "stderr": b""}
+    for output in outputs:
+        data = held[output.stream] + output.data
+        end = len(data) - _unfinished(data)
+        held[output.stream] = data[end:]
+        if end:
+            yield Output(output.stream, data[:end])
+    for name, rest in held.items():
+        if rest:
+            yield Output(name, rest)
+
+
+def _unfinished(data: bytes) -> int:
+    """Return how many bytes at the end begin a UTF-8 character that is not complete."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:  # the first byte of a character of 2, 3 or 4 bytes
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return back if length > back else 0
+        if byte < 0x80:
+            return 0
+    return 0

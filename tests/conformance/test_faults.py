@@ -1,4 +1,4 @@
-"""Cut lines, a dead engine, Ctrl-C, a full disk: a typed error each time, and nothing left that cleanup misses."""
+"""Lost connections, a dead engine, Ctrl-C, a full disk: a typed error each time, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unique(word: str) -> str:
 
 @pytest.fixture
 def proxy(engine: ck.Engine) -> Iterator[Proxy]:
-    """A way to the engine that can be cut."""
+    """A proxy before the engine that can cut connections."""
     if not engine.url.startswith("unix://"):
         pytest.skip(f"the engine is at {engine.url}, and these tests stand before its socket")
     with Proxy(engine.url) as proxy:
@@ -38,14 +38,14 @@ def proxy(engine: ck.Engine) -> Iterator[Proxy]:
 
 @pytest.fixture
 def far(proxy: Proxy) -> Iterator[ck.Engine]:
-    """The engine, by that way."""
+    """The engine, reached through the proxy."""
     with ck.connect(proxy.url, timeout=20) as far:
         yield far
 
 
 @pytest.fixture
 def box(engine: ck.Engine, shell_image: str) -> Iterator[ck.Container]:
-    """A container that writes a line each 50 ms, seen by the way that is not cut."""
+    """A container that writes a line each 50 ms, reached without the proxy."""
     with engine.start(shell_image, ["sh", "-c", f"{SECONDS}; sleep 600"]) as box:
         yield box
 
@@ -55,7 +55,7 @@ def ours(engine: ck.Engine, session: str) -> list[ck.Container]:
 
 
 class Cut:
-    """A rule that cuts the connection on which a request was seen, at a byte of what comes back on it."""
+    """A rule that cuts the connection of a request at a byte of its response."""
 
     def __init__(self, request: bytes, *, after: int = 0, times: int = 1, way: Way = "down") -> None:
         self.request, self.after, self.times, self.way = request, after, times, way
@@ -93,7 +93,7 @@ CREATES: dict[str, tuple[bytes, Callable[[ck.Engine, str, str], Any]]] = {
 def test_a_create_whose_answer_is_lost_is_not_made_twice(
     engine: ck.Engine, far: ck.Engine, proxy: Proxy, shell_image: str, what: str, way: Way
 ) -> None:
-    """Made and not answered ("down"), or not arrived at all ("up"): it comes out once, and is the session's."""
+    """A create whose response ("down") or request ("up") is lost creates one thing, owned by the session."""
     request, act = CREATES[what]
     proxy.rule = Cut(request, way=way)
     made = act(far, shell_image, unique("lost"))
@@ -185,7 +185,7 @@ BYTES = range(300, 315)
 
 @pytest.mark.parametrize("what", STREAMS)
 def test_a_cut_is_no_end(far: ck.Engine, proxy: Proxy, box: ck.Container, what: str) -> None:
-    """A stream whose connection is cut is EngineUnavailable, never a shorter answer."""
+    """A stream whose connection is lost raises EngineUnavailable; it never ends early."""
     request, after, act = STREAMS[what]
     if what == "wait":
         box.kill()
@@ -202,7 +202,7 @@ def test_a_cut_is_no_end(far: ck.Engine, proxy: Proxy, box: ck.Container, what: 
 def test_a_run_that_is_cut_at_any_byte(
     engine: ck.Engine, far: ck.Engine, proxy: Proxy, shell_image: str, after: int
 ) -> None:
-    """Wherever the cut falls, run() raises or has everything; the container is removed."""
+    """run() raises, wherever the connection is cut, and removes the container."""
     script = "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); sleep 0.05; done"
     proxy.rule = Cut(b"/attach", after=after)
     with pytest.raises(ck.EngineUnavailable):
@@ -211,7 +211,7 @@ def test_a_run_that_is_cut_at_any_byte(
 
 
 def test_a_process_that_closes_its_output_is_not_cut(engine: ck.Engine, shell_image: str) -> None:
-    """The end of the output is not the end of the process, and no fault."""
+    """A process may close its output before it ends."""
     result = engine.run(shell_image, ["sh", "-c", "echo all; exec >&- 2>&-; sleep 3; exit 5"])
     assert (result.exit_code, result.stdout) == (5, "all\n")
 
@@ -221,7 +221,7 @@ def test_a_process_that_closes_its_output_is_not_cut(engine: ck.Engine, shell_im
 
 @pytest.mark.parametrize("what", ["logs", "exec", "run", "build", "wait"])
 def test_an_engine_that_dies(engine: ck.Engine, proxy: Proxy, box: ck.Container, what: str) -> None:
-    """In the middle of anything: EngineUnavailable, at once; what was made is found by the next cleanup's labels."""
+    """An engine that dies raises EngineUnavailable at once; cleanup() finds what the session created."""
     far = ck.connect(proxy.url, timeout=20)
     request, after, act = STREAMS[what]
     if what == "wait":
@@ -239,7 +239,7 @@ def test_an_engine_that_dies(engine: ck.Engine, proxy: Proxy, box: ck.Container,
         act(far, box)
     with pytest.raises(ck.EngineUnavailable):
         far.info()
-    far.close()  # says in the log what it could not remove, and raises nothing
+    far.close()  # logs what it could not remove, and raises nothing
     left = ours(engine, far._core.session.id)
     assert len(left) == (what == "run")
     cleaned = ck.cleanup(engine)
@@ -249,7 +249,7 @@ def test_an_engine_that_dies(engine: ck.Engine, proxy: Proxy, box: ck.Container,
 
 # ---------------------------------------------------------------- files
 def test_a_save_that_is_cut(far: ck.Engine, proxy: Proxy, shell_image: str, tmp_path: Path) -> None:
-    """No half archive, and what was there before still is."""
+    """A save that is cut leaves no partial archive and keeps the old file."""
     (tmp_path / "image.tar").write_text("before")
     proxy.rule = Cut(b"/images/get", after=200_000)
     with pytest.raises(ck.EngineUnavailable):
@@ -259,7 +259,7 @@ def test_a_save_that_is_cut(far: ck.Engine, proxy: Proxy, shell_image: str, tmp_
 
 
 def test_a_copy_that_is_cut(far: ck.Engine, proxy: Proxy, box: ck.Container, tmp_path: Path) -> None:
-    """No half file."""
+    """A copy that is cut leaves no partial file."""
     proxy.rule = Cut(b"/archive", after=200_000)
     there = far.containers.get(box.id)
     there.refresh()
@@ -294,7 +294,7 @@ print("held")
 
 
 def test_a_full_disk(engine: ck.Engine, shell_image: str, tmp_path: Path) -> None:
-    """A disk that is full is an OSError that names the file; no half file is left, and an old one stays."""
+    """A full disk raises OSError that names the file, leaves no partial file and keeps the old one."""
     inside = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--user", "--map-root-user"]
     if subprocess.run([*inside, "true"], capture_output=True).returncode:
         pytest.skip("no mount namespace to be had here")
@@ -304,7 +304,7 @@ def test_a_full_disk(engine: ck.Engine, shell_image: str, tmp_path: Path) -> Non
 
 
 def test_a_file_that_cannot_be_read_is_no_fault_of_the_engine(box: ck.Container, tmp_path: Path) -> None:
-    """An error of this machine's disk while something is sent is told as it is."""
+    """An error of the local disk while something is sent is raised as it is."""
     (tmp_path / "a").write_text("x")
     opened = Path.open
 
@@ -348,7 +348,7 @@ with ck.connect(sys.argv[1]) as engine:
 
 @pytest.mark.parametrize("what", INTERRUPTED)
 def test_ctrl_c(engine: ck.Engine, shell_image: str, tmp_path: Path, what: str) -> None:
-    """Ctrl-C comes through as KeyboardInterrupt, and `with` leaves nothing."""
+    """Ctrl-C raises KeyboardInterrupt, and `with` leaves nothing behind."""
     command = [sys.executable, "-c", SCRIPT, engine.url, shell_image, str(tmp_path / "copy"), INTERRUPTED[what]]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as script:
         assert script.stdout is not None
