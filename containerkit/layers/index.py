@@ -202,6 +202,7 @@ class Index:
                     rebuild=lambda number: known[number].rebuilt(),
                     whole=self.stream(record),
                     disk=disk,
+                    compressed=[layer.compressed_bytes for layer in known],
                 )
             elif whole and len(blobs) == len(known) and all(os.access(blob, os.R_OK) for blob in blobs):
                 layers = tuple(LayerBlob.at(blob) for blob in blobs)

@@ -138,6 +138,7 @@ class RecordReader(_Layerwise):
         rebuild: Callable[[int], str] | None = None,
         whole: StreamReader | None = None,
         disk: Callable[[int], int | None] | None = None,
+        compressed: Sequence[int | None] = (),
     ) -> None:
         super().__init__(name, disk)
         self._headers = name
@@ -145,6 +146,10 @@ class RecordReader(_Layerwise):
         self._image = image
         self._rebuild = rebuild
         self._whole = whole
+        self._blobs = tuple(compressed)
+
+    def _compressed(self, index: int) -> int | None:
+        return self._blobs[index] if index < len(self._blobs) else None
 
     def _load(self, index: int) -> LayerContents:
         return self._records[index]()

@@ -35,6 +35,7 @@ class StoreLayer:
         blob: the blob that it was unpacked from, if the store keeps it.
         tar_bytes: length of its uncompressed tar, if the store states it.
         parent: chain ID of the layer below; "" for a base.
+        compressed_bytes: length of the blob that it was pulled as, where the store records it.
     """
 
     chain_id: str
@@ -46,6 +47,7 @@ class StoreLayer:
     tar_bytes: int | None = None
     blob: Path | None = None
     parent: str = ""
+    compressed_bytes: int | None = None
 
     @cached_property
     def disk(self) -> int:
@@ -253,6 +255,7 @@ def podman_store(root: Path, driver: str) -> Store:
             split if split.is_file() else None,
             beside=(split,),
             tar_bytes=row.get("diff-size"),
+            compressed_bytes=row.get("compressed-size") or None,
             parent=chains.get(row.get("parent", ""), ""),
         )
         layers.setdefault(chain, found)

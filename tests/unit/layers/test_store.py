@@ -78,7 +78,7 @@ def test_a_dockers_container_with_what_it_hides(tmp_path: Path) -> None:
 
 def podman(root: Path, driver: str) -> Path:
     layers = [
-        {"id": "l0", "diff-digest": DIFFS[0], "diff-size": 10_240},
+        {"id": "l0", "diff-digest": DIFFS[0], "diff-size": 10_240, "compressed-size": 5000},
         {"id": "l1", "parent": "l0", "diff-digest": DIFFS[1], "diff-size": 20_480},
         {"id": "mapped", "parent": "l0", "diff-digest": DIFFS[1], "diff-size": 20_480},
         {"id": "rw", "parent": "mapped"},
@@ -104,6 +104,7 @@ def test_podmans_layers_by_their_parents(tmp_path: Path, driver: str) -> None:
     assert store.layers[CHAINS[1]].folder.name == "l1"
     assert store.layers[CHAINS[0]].tar_split is not None
     assert store.layers[CHAINS[1]].tar_split is None
+    assert [store.layers[chain].compressed_bytes for chain in CHAINS] == [5000, None]
     copy = disk_bytes(store.layers[CHAINS[1]].folder.with_name("mapped"))
     assert store.image_disk("sha256:i") == copy + disk_bytes(tmp_path / f"{driver}-images" / "i")
     own = store.containers["c"]
