@@ -268,7 +268,8 @@ def test_a_lost_create(kind: Any, made: bool) -> None:
 @KINDS
 def test_an_error_of_the_callers_data(kind: Any) -> None:
     """An error while the caller's data is read is raised as it is, not as an error of the engine."""
-    backend, transport = engine(kind, lambda request: Response(200, {"x-docker-container-path-stat": STAT}, b""))
+    box = b'{"Id": "x", "Name": "/x", "State": {"Status": "created"}}'
+    backend, transport = engine(kind, lambda request: Response(200, {"x-docker-container-path-stat": STAT}, box))
     boom = OSError(5, "broken disk")
 
     def data() -> Iterator[bytes]:
