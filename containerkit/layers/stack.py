@@ -190,9 +190,10 @@ class LayerStack(Sequence[Layer]):
         Raises:
             InvalidImage: a layer cannot be read.
 
-        Example:
-            >>> old, new = open_archive("old.tar"), open_archive("new.tar")  # doctest: +SKIP
-            >>> [change.path for change in old.compare(new).added]  # doctest: +SKIP
+        Example::
+
+            old, new = open_archive("old.tar"), open_archive("new.tar")
+            print([change.path for change in old.compare(new).added])
         """
         if not isinstance(other, LayerStack):
             raise InvalidOption("other", other, "a LayerStack")

@@ -22,7 +22,7 @@ __all__ = ["BuildCache", "containerd_cache", "docker_cache"]
 
 @dataclass(frozen=True)
 class BuildCache:
-    """What a build cache keeps.
+    """Contents of a build cache.
 
     Attributes:
         chains: chain IDs of image layers that stay as long as the cache keeps them.
