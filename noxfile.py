@@ -5,10 +5,10 @@ Sessions and what they need:
     lint          ruff                                            nothing
     types         mypy --strict                                   nothing
     tests         unit tests, with the coverage gate              nothing
-    mutants       mutation tests; a sample in CI                  nothing
+    mutants       mutation tests, by hand or weekly               nothing
     package       build, install bare, type-check a script        nothing
     conformance   the suite that every engine passes              engines
-    kill          programs killed at random moments              engines
+    kill          programs killed at random moments, by hand      engines
     faults        recorded answers replayed with a fault each     engines
     examples      scripts, notebooks, blocks of the pages         engines
     demo          ten images on real input                        engines; starts some if none runs
@@ -39,7 +39,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.reuse_existing_virtualenvs = True
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
-EVERYTHING = ["lint", "types", "tests", "conformance", "faults", "kill", "examples", "demo", "package", "mutants"]
+EVERYTHING = ["lint", "types", "tests", "conformance", "faults", "examples", "demo", "package"]
 nox.options.sessions = EVERYTHING if CI else ["lint", "types", "tests"]
 
 HERE = Path(__file__).resolve().parent
@@ -261,12 +261,11 @@ def tests(session: nox.Session) -> None:
 @nox.session
 @recorded
 def mutants(session: nox.Session) -> None:
-    """Change the code in small ways, and count the changes that a test notices. All modules: hours; CI: a sample."""
+    """Change the code in small ways, and count the changes that a test notices. `-- --sample 8` takes minutes."""
     session.install("-e", ".", *groups("tests", "mutants"))
     folder = Path(session.create_tmp()).resolve() / "work"
     shutil.rmtree(folder, ignore_errors=True)
-    sample = ["--sample", "8"] if CI else []
-    session.run("python", "-m", "tests.mutants", str(folder), *sample, *session.posargs)
+    session.run("python", "-m", "tests.mutants", str(folder), *session.posargs)
 
 
 @nox.session
@@ -304,10 +303,10 @@ def faults(session: nox.Session) -> None:
 @nox.session
 @recorded
 def kill(session: nox.Session) -> None:
-    """Kill programs at random moments on each engine: 100 cases, a sample of 20 in CI."""
+    """Kill programs at random moments on each engine: 100 cases, or `-- --cases 20`."""
     session.install("-e", ".", *groups("tests"))
     with engines(session) as running:
-        each_engine(session, running, "-m", "tests.kill", "--cases", "20" if CI else "100", *pytest_args(session))
+        each_engine(session, running, "-m", "tests.kill", "--cases", "100", *pytest_args(session))
 
 
 @nox.session

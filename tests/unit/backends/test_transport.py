@@ -108,7 +108,7 @@ def test_any_status_is_returned(connect: Connect, method: str, answer: bytes, st
 
 def test_a_body_is_sent(connect: Connect) -> None:
     """Bytes are sent with a length, an iterator in chunks."""
-    with Server(sized(b"")) as server:
+    with Server(sized(b""), keep=True) as server:
         transport = connect(server)
         for body in (b"abc", iter([b"ab", b"c"])):
             transport.send(Request("POST", "/x", "x", {}, body, silence=2.0, body_silence=2.0), NEVER)
