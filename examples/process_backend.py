@@ -226,7 +226,9 @@ class ProcessBackend(Backend):
             raise ck.NotFound(f"no folder {path}", status=404)
         content = data if isinstance(data, bytes) else b"".join(data)
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            tar.extractall(folder, filter="data")
+            if hasattr(tarfile, "data_filter"):  # Python 3.10.12, 3.11.4 and later
+                tar.extraction_filter = tarfile.data_filter
+            tar.extractall(folder)
 
     def get_archive(self, ref: str, path: str) -> tuple[PathStat, ByteStream]:
         found = self.stat_path(ref, path)
