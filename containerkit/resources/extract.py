@@ -37,7 +37,7 @@ def extract(archive: tarfile.TarFile, parent: Path, name: str) -> None:
     parent_fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with staged_folder(parent_fd, name or parent.name) as staging:
-            folders = _unpack(archive, staging)
+            folders = _unpack(archive, staging, parent / name)
             with _full_paths(parent):
                 if name:
                     _merge(staging, "root", parent_fd, name)
@@ -58,6 +58,15 @@ def _full_paths(parent: Path) -> Iterator[None]:
         raise OSError(exc.errno, exc.strerror, str(parent / str(exc.filename2 or exc.filename or ""))) from exc
 
 
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Make an OSError name the path."""
+    try:
+        yield
+    except OSError as exc:
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
+
+
 def _parts(name: str, what: str) -> tuple[str, ...]:
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if ".." in parts:
@@ -65,8 +74,11 @@ def _parts(name: str, what: str) -> tuple[str, ...]:
     return parts
 
 
-def _unpack(archive: tarfile.TarFile, staging: int) -> list[tuple[tuple[str, ...], tarfile.TarInfo]]:
-    """Unpack every member below staging/root; return the folders, whose modes and times are set at the end."""
+def _unpack(archive: tarfile.TarFile, staging: int, place: Path) -> list[tuple[tuple[str, ...], tarfile.TarInfo]]:
+    """Unpack every member below staging/root; return the folders, whose modes and times are set at the end.
+
+    An OSError names the path that the member would have had below `place`.
+    """
     folders: list[tuple[tuple[str, ...], tarfile.TarInfo]] = []
     root: str | None = None
 
@@ -79,7 +91,7 @@ def _unpack(archive: tarfile.TarFile, staging: int) -> list[tuple[tuple[str, ...
         if root is None:
             root = parts[0] if parts else ""
         parts = relative(member.name, "an entry")
-        with _folder_of(staging, ("root", *parts), member.name) as (folder, name):
+        with _named(place.joinpath(*parts)), _folder_of(staging, ("root", *parts), member.name) as (folder, name):
             if member.isdir():
                 folders.append((parts, member))
                 _make_folder(folder, name)

@@ -81,12 +81,26 @@ def _run(
         ended = IdleCheck(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created"))
         stdout, stderr = collect(stream, data, timeout=deadline.remaining(), on_output=on_output, ended=ended)
         exit_code = _exit_code(container, deadline, received=len(stdout) + len(stderr))
-        if stream.reset:  # Podman mixes an error of its own into the output; its log tells the streams apart
+        if stream.reset:  # the streams may be mixed up; the log tells them apart
             with contextlib.suppress(EngineError):
                 logs = container.logs()
                 stdout, stderr = logs.stdout_bytes, logs.stderr_bytes
+        elif data and stderr:
+            stderr = _without_engine_error(container, stdout, stderr)
     duration = time.monotonic() - started
     return RunResult(exit_code, stdout, stderr, duration, container.warnings, spec.command or ())
+
+
+def _without_engine_error(container: Container, stdout: bytes, stderr: bytes) -> bytes:
+    """Return stderr without the error that Podman adds to it if the process did not read all of its input.
+
+    The log holds what the process wrote, and nothing else.
+    """
+    with contextlib.suppress(EngineError):
+        logs = container.logs()
+        if logs.stdout_bytes == stdout and len(logs.stderr_bytes) < len(stderr):
+            return logs.stderr_bytes
+    return stderr
 
 
 def _exit_code(container: Container, deadline: Deadline, *, received: int) -> int:

@@ -29,7 +29,7 @@ def test_a_notebook_runs_to_its_end(path: Path, monkeypatch: pytest.MonkeyPatch)
     NotebookClient(notebook, timeout=180, kernel_name="python3").execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     shown = [output.data.get("text/html", "") for output in outputs if "data" in output]
-    assert sum("<svg" in html for html in shown) == 4
+    assert sum("<svg" in html for html in shown) == 6
     assert sum("<table" in html for html in shown) >= 3
     told = "".join(output.text for output in outputs if output.output_type == "stream")
     says, measured = re.findall(r"(\d+\.\d+)", told)[:2]
