@@ -24,6 +24,7 @@ __all__ = [
     "number",
     "object_",
     "objects",
+    "present",
     "required",
     "sequence",
     "text",
@@ -121,6 +122,18 @@ def required(raw: Any, key: str, kind: type[T]) -> T:
     """
     value = raw.get(key)
     if value.__class__ is kind and value != "":  # not isinstance: True is no number
+        return value
+    raise ValueError(f"expected {key} ({kind.__name__}), got {_shown(value)}")
+
+
+def present(raw: Any, key: str, kind: type[T]) -> T:
+    """Return a field that the response must have, and that may be an empty string.
+
+    Raises:
+        ValueError: the field is missing or has another type.
+    """
+    value = raw.get(key)
+    if value.__class__ is kind:
         return value
     raise ValueError(f"expected {key} ({kind.__name__}), got {_shown(value)}")
 

@@ -12,7 +12,21 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from ._json import Raw, decode, integer, labels, mapping, number, object_, objects, required, sequence, text, texts
+from ._json import (
+    Raw,
+    decode,
+    integer,
+    labels,
+    mapping,
+    number,
+    object_,
+    objects,
+    present,
+    required,
+    sequence,
+    text,
+    texts,
+)
 from .base import (
     Address,
     Change,
@@ -227,11 +241,11 @@ def history(rows: Any) -> tuple[HistoryEntry, ...]:
     """Parse an image's history, newest first, into entries, oldest first."""
     return tuple(
         HistoryEntry(
-            created_by=text(row.get("CreatedBy")),
-            created=timestamp(row.get("Created")) or None,
-            size=integer(row.get("Size")),
-            comment=text(row.get("Comment")),
-            image_id="" if text(row.get("Id")) == "<missing>" else image_id(row.get("Id")),
+            created_by=present(row, "CreatedBy", str),
+            created=timestamp(present(row, "Created", int)) or None,
+            size=present(row, "Size", int),
+            comment=present(row, "Comment", str),
+            image_id="" if required(row, "Id", str) == "<missing>" else image_id(row["Id"]),
         )
         for row in reversed(objects(rows))
     )

@@ -109,3 +109,14 @@ def test_processor_time_is_a_percentage_of_one_processor(cpu: dict[str, Any], pe
     assert found.cpu_percent == pytest.approx(percent)
     assert (found.memory, found.memory_limit, found.pids) == (300, 1000, 3)
     assert (found.network_rx, found.network_tx, found.block_read, found.block_write) == (11, 22, 5, 7)
+
+
+ROW = {"Id": "<missing>", "Created": 1, "CreatedBy": "", "Size": 5, "Comment": "", "Tags": None}
+
+
+@pytest.mark.parametrize("key", ["Id", "Created", "CreatedBy", "Size", "Comment"])
+def test_a_null_in_the_history_is_no_default(key: str) -> None:
+    """Each field of a history entry has to be there; empty strings are values."""
+    assert _parse.history([ROW])[0].size == 5
+    with pytest.raises(ValueError, match=key):
+        _parse.history([{**ROW, key: None}])
