@@ -65,19 +65,19 @@ def pytest_args(session: nox.Session) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------------------- results
-# Each session leaves NAME.json and JUnit files in build/results; .ci/summary.py adds them up.
+# Each session leaves NAME.session.json and JUnit files in build/results; .ci/summary.py adds them up.
 
 
 def record(session: nox.Session, outcome: str, reason: str = "") -> None:
     """Write the outcome of a session: "passed", "failed" or "skipped"."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     document = {"session": session.name, "outcome": outcome, "reason": reason}
-    (RESULTS / f"{session.name}.json").write_text(json.dumps(document) + "\n")
+    (RESULTS / f"{session.name}.session.json").write_text(json.dumps(document) + "\n")
 
 
 def outcome_of(session: nox.Session) -> str:
     """Return the outcome that was written last."""
-    return str(json.loads((RESULTS / f"{session.name}.json").read_text())["outcome"])
+    return str(json.loads((RESULTS / f"{session.name}.session.json").read_text())["outcome"])
 
 
 def recorded(function: Callable[[nox.Session], None]) -> Callable[[nox.Session], None]:

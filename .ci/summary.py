@@ -23,7 +23,7 @@ def of_tests(report: Path) -> Counter[str]:
 
 def main(folder: Path, nox_status: int) -> int:
     total: Counter[str] = Counter()
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.session.json")):
         said = json.loads(path.read_text())
         reports = {r.stem.partition("-")[2]: of_tests(r) for r in sorted(folder.glob(f"{said['session']}-*.xml"))}
         counts = sum(reports.values(), Counter())
