@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import about_engine, about_isolation, about_layers, container, image
+from . import container, engine, image, isolation, layers
 from .app import app
 
 __all__ = ["app", "main"]
 
-for _room in (about_engine, container, image, about_layers, about_isolation):
+for _room in (engine, container, image, layers, isolation):
     for _command in _room.COMMANDS:
         app.add_command(_command)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .app import check_failed, docker_exit_codes, engine_option, open_engine
-from .show import columns_text, pass_on
+from .output import columns_text, pass_on
 
 if TYPE_CHECKING:
     from containerkit import Container, Engine

@@ -10,7 +10,7 @@ import click
 
 from .app import engine_option, open_engine
 from .container import each_name
-from .show import columns_text
+from .output import columns_text
 
 __all__ = ["COMMANDS", "GROUPS"]
 

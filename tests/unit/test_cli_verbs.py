@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 import containerkit as ck
 from containerkit.cli import app
 from containerkit.cli.container import _split
-from containerkit.cli.show import columns_text
+from containerkit.cli.output import columns_text
 from containerkit.testing import FakeBackend
 from containerkit.testing.archives import ImageBuilder
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .app import Settings, check_failed, engine_option
-from .show import form_options, show, table, working
+from .output import form_options, show, table, working
 
 if TYPE_CHECKING:
     from containerkit import IsolationReport

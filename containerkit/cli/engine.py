@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .app import Settings, docker_exit_codes, engine_option, open_engine
-from .show import cell, form_options, pass_on, show, table, working
+from .output import cell, form_options, pass_on, show, table, working
 
 __all__ = ["COMMANDS"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .app import engine_option, open_engine
-from .show import cell, form_options, show, table, working
+from .output import cell, form_options, show, table, working
 
 if TYPE_CHECKING:
     from containerkit import LayerStack
