@@ -24,8 +24,8 @@ _COULD_NOT = 2
 def _threshold(command: F) -> F:
     """Add --fail-on and --min-severity: which results set exit code 1."""
     fail_on = click.option(
-        "--fail-on", type=click.Choice(["fail", "warn", "never"]), default="fail", show_default=True,
-        help="The status from which on the exit code is 1.",
+        "--fail-on", type=click.Choice(["fail", "warn", "unknown", "never"]), default="fail", show_default=True,
+        help="The status from which on the exit code is 1; unknown: also for what could not be found out.",
     )  # fmt: skip
     severity = click.option(
         "--min-severity", type=click.Choice(_SEVERITIES), default="low", show_default=True,
@@ -53,7 +53,8 @@ def check(
 ) -> None:
     """Check an engine: is it rootless, who is root in its containers, which limits are enforced.
 
-    Exit code: 0 no result at or above the threshold, 1 at least one, 2 a check could not be made.
+    Exit code: 0 no result at or above the threshold; 1 at least one; 2 no container could be examined (as with
+    --no-probe), so that checks which need one are unknown, or the engine does not answer.
     """
     if everywhere and ctx.ensure_object(Settings).engine is not None:
         raise click.UsageError("--all and --engine: one of them")
@@ -142,12 +143,16 @@ def _tables(report: IsolationReport) -> tuple[Any, ...]:
 
 
 def _exit_code(reports: Sequence[IsolationReport], fail_on: str, min_severity: str) -> int:
-    """Return 1 for a result at or above the threshold; 2 if no check could be answered."""
-    statuses = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
+    """Return 1 for a result at or above the threshold; 2 if checks lack a probe, or none could be answered."""
+    statuses = {"fail": ("fail",), "warn": ("fail", "warn"), "unknown": ("fail", "warn", "unknown"), "never": ()}[
+        fail_on
+    ]
     counted = _SEVERITIES[_SEVERITIES.index(min_severity) :]
     results = [result for report in reports for result in report]
     if any(str(result.status) in statuses and str(result.severity) in counted for result in results):
         return 1
+    if any(report.gates.get("probe") for report in reports):
+        return _COULD_NOT
     return _COULD_NOT if all(str(result.status) == "unknown" for result in results) else 0
 
 

@@ -97,6 +97,7 @@ def parse_engine(raw: Mapping[str, object], *, url: str, asked_as: str) -> Engin
         mount_program=_mount_program(libpod.raw),
         network_helper=_network_helper(libpod, components),
         seccomp_profile=_seccomp_profile(info, libpod),
+        authorization=info.strings("Plugins.Authorization") or (),
         apparmor=libpod.get("host.security.apparmorEnabled", bool),
         selinux=libpod.get("host.security.selinuxEnabled", bool),
     )

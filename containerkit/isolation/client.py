@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..backends._peer import engine_peer
+from .accounts import Accounts
 from .facts import ClientFacts, FolderFacts, PeerFacts, SocketFacts
-from .host import parse_group, parse_passwd, read
+from .host import read
 from .procfs import parse_status
 
 __all__ = ["collect_client", "collect_peer", "collect_socket", "docker_command", "socket_path"]
@@ -40,6 +42,7 @@ def collect_client(url: str | None, *, environ: Mapping[str, str] | None = None,
         docker_is=kind,
         docker_how=how,
         uid=os.getuid(),
+        user=Accounts().user(os.getuid()),
         groups=tuple(sorted({os.getegid(), *os.getgroups()})),
     )
 
@@ -114,22 +117,17 @@ def _runs_podman(script: str) -> bool:
     return any(os.path.basename(word.strip("\"'")) == "podman" for line in words for word in line)
 
 
-def collect_peer(path: str | None) -> PeerFacts | None:
-    """Return who created the socket, as the kernel tells every client (SO_PEERCRED); None if unknown."""
-    if path is None:
+def collect_peer(url: str | None) -> PeerFacts | None:
+    """Return who created the socket at a URL, as the kernel tells every client; None if unknown."""
+    peer = engine_peer(url or "")
+    if peer is None:
         return None
-    try:
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(2)
-            sock.connect(path)
-            pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    except (OSError, AttributeError):  # AttributeError: a client that is not Linux
-        return None
+    pid = peer.pid
     status = parse_status(read(Path(f"/proc/{pid}/status"))) if pid else {}
     levels = status.get("NSpid", "").split()
     own = parse_status(read(Path("/proc/self/status"))).get("NSpid", "").split()
     nested = len(levels) > len(own) if levels and own else None
-    return PeerFacts(pid, uid, gid, read(Path(f"/proc/{pid}/comm")) if pid else None, nested, _network(pid))
+    return PeerFacts(*peer, read(Path(f"/proc/{pid}/comm")) if pid else None, nested, _network(pid))
 
 
 def _network(pid: int) -> str | None:
@@ -158,26 +156,26 @@ def collect_socket(path: str | None, *, root: Path = Path("/")) -> SocketFacts |
         )
     except OSError:
         return None
-    users, groups = parse_passwd(read(root / "etc/passwd")), parse_group(read(root / "etc/group"))
-    name, listed = groups.get(found.st_gid, (None, ()))
-    primary = tuple(user for user, (_, gid) in users.items() if gid == found.st_gid)
+    accounts = Accounts(root)
+    name, listed = accounts.group(found.st_gid)
+    primary = accounts.with_primary_group(found.st_gid)
     return SocketFacts(
         path=path,
         real_path=real,
         mode=stat.S_IMODE(found.st_mode),
         uid=found.st_uid,
         gid=found.st_gid,
-        owner=next((user for user, (uid, _) in users.items() if uid == found.st_uid), None),
+        owner=accounts.user(found.st_uid),
         group=name,
-        group_members=tuple(sorted({*listed, *primary})) if groups else None,
+        group_members=tuple(sorted({*listed, *primary})) if accounts.known else None,
+        primary_members=primary,
+        unlisted=accounts.unlisted,
         folders=folders,
-        acl=_access_list(real, {uid: user for user, (uid, _) in users.items()}, groups),
+        acl=_access_list(real, accounts),
     )
 
 
-def _access_list(
-    path: str, users: Mapping[int, str], groups: Mapping[int, tuple[str, tuple[str, ...]]]
-) -> tuple[str, ...]:
+def _access_list(path: str, accounts: Accounts) -> tuple[str, ...]:
     """Return the named users and groups that an ACL lets write (posix_acl_xattr: a version, then tag, bits, id)."""
     try:
         data = os.getxattr(path, "system.posix_acl_access")
@@ -188,7 +186,7 @@ def _access_list(
     named = []
     for tag, bits, number in entries:
         if bits & mask & 2 and tag == 0x02:
-            named.append(f"user {users.get(number, number)}")
+            named.append(f"user {accounts.user(number) or number}")
         elif bits & mask & 2 and tag == 0x08:
-            named.append(f"group {groups.get(number, (str(number), ()))[0]}")
+            named.append(f"group {accounts.group(number)[0] or number}")
     return tuple(named)

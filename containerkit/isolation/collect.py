@@ -46,14 +46,14 @@ def collect(backend: Backend, labels: Mapping[str, str], *, probe: bool, audit: 
         return replace(facts, unreached=first_line(exc))
     engine = parse_engine(info.raw, url=backend.url, asked_as=backend.kind)
     engine = replace(engine, version=engine.version or info.version, arch=engine.arch or info.arch)
-    peer = collect_peer(path)
+    peer = collect_peer(backend.url)
     facts = replace(facts, engine=engine, peer=peer, socket=collect_socket(path), host=_host(peer))
     if audit:
         containers, problem = _audit(backend)
         facts = replace(facts, containers=containers, containers_problem=problem)
     if probe:
         found, limits = Probes(backend, engine, labels, facts.host.boot_id if facts.host else None).run()
-        facts = replace(facts, probe=found, limits=limits)
+        facts = replace(facts, probe=replace(found, store_disk=_store_disk(peer, engine.root_dir)), limits=limits)
     return facts
 
 
@@ -65,6 +65,18 @@ def _host(peer: PeerFacts | None) -> HostFacts:
     arch = platform.machine()
     host = collect_host(account_of(uid, files or Path("/")), files=files, environ=environ, arch=arch)
     return host if files is not None else replace(host, subuid=None, subgid=None, helpers=())
+
+
+def _store_disk(peer: PeerFacts | None, root_dir: str | None) -> int | None:
+    """Return the bytes of the file system that holds the engine's store; None if this host does not see it."""
+    files = engine_root(peer.pid, nested=peer.nested) if peer is not None else None
+    if files is None or not root_dir:
+        return None
+    try:
+        found = os.statvfs(files / root_dir.lstrip("/"))
+    except OSError:
+        return None
+    return found.f_blocks * found.f_bsize
 
 
 def _audit(backend: Backend) -> tuple[tuple[AuditedContainer, ...] | None, str | None]:

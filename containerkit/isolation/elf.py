@@ -70,17 +70,19 @@ class Child:
 
 _X86_64: Mapping[str, int] = {
     "read": 0, "write": 1, "close": 3, "nanosleep": 35, "socket": 41, "clone": 56, "setgroups": 116, "setresuid": 117,
-    "setresgid": 119, "prctl": 157, "settimeofday": 164, "mount": 165, "init_module": 175, "getdents64": 217,
+    "setresgid": 119, "prctl": 157, "settimeofday": 164, "mount": 165, "umount2": 166, "init_module": 175,
+    "quotactl": 179, "getdents64": 217,
     "exit_group": 231, "kexec_load": 246, "add_key": 248, "keyctl": 250, "openat": 257, "mknodat": 259,
     "readlinkat": 267, "unshare": 272, "perf_event_open": 298, "open_by_handle_at": 304, "bpf": 321,
-    "userfaultfd": 323, "statx": 332, "io_uring_setup": 425,
+    "userfaultfd": 323, "setns": 308, "statx": 332, "io_uring_setup": 425, "statfs": 137,
 }  # fmt: skip
 _AARCH64: Mapping[str, int] = {
     "read": 63, "write": 64, "close": 57, "nanosleep": 101, "socket": 198, "clone": 220, "setgroups": 159,
-    "setresuid": 147, "setresgid": 149, "prctl": 167, "settimeofday": 170, "mount": 40, "init_module": 105,
+    "setresuid": 147, "setresgid": 149, "prctl": 167, "settimeofday": 170, "mount": 40, "umount2": 39,
+    "init_module": 105, "quotactl": 60,
     "getdents64": 61, "exit_group": 94, "kexec_load": 104, "add_key": 217, "keyctl": 219, "openat": 56, "mknodat": 33,
     "readlinkat": 78, "unshare": 97, "perf_event_open": 241, "open_by_handle_at": 265, "bpf": 280,
-    "userfaultfd": 282, "statx": 291, "io_uring_setup": 425,
+    "userfaultfd": 282, "setns": 268, "statx": 291, "io_uring_setup": 425, "statfs": 43,
 }  # fmt: skip
 
 

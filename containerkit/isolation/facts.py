@@ -60,6 +60,7 @@ class EngineFacts:
         controllers: cgroup controllers that libpod reports.
         mount_program: mount program of the storage driver (fuse-overlayfs), "" for none.
         network_helper: network helper of a rootless engine, as the engine names it.
+        authorization: plugins that decide who may send which request.
         malformed: fields with a wrong type.
     """
 
@@ -88,6 +89,7 @@ class EngineFacts:
     mount_program: str = ""
     network_helper: str | None = None
     seccomp_profile: str | None = None
+    authorization: tuple[str, ...] = ()
     apparmor: bool | None = None
     selinux: bool | None = None
     malformed: tuple[str, ...] = ()
@@ -123,7 +125,13 @@ class FolderFacts:
 
 @dataclass(frozen=True, slots=True)
 class SocketFacts:
-    """The engine's socket in the file system, and every folder that leads to it, root first."""
+    """The engine's socket in the file system, and every folder that leads to it, root first.
+
+    Attributes:
+        group_members: accounts of the group, those included that have it as their primary group; None if unknown.
+        primary_members: those of them that have it as their primary group.
+        unlisted: name services beside this host's files whose accounts may be missing in the list ("sss", "ldap").
+    """
 
     path: str
     real_path: str
@@ -135,6 +143,8 @@ class SocketFacts:
     group_members: tuple[str, ...] | None = None
     folders: tuple[FolderFacts, ...] = ()
     acl: tuple[str, ...] = ()
+    primary_members: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +175,7 @@ class ProbeFacts:
     root_file: bool = False  # whether the root-only file could be mounted
     apparmor_profile: str | None = None
     process_label: str | None = None
+    store_disk: int | None = None  # bytes of the file system that holds the engine's store, as this host sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +288,7 @@ class ClientFacts:
         sockets: well-known sockets that exist -> whether this process can connect.
         docker_path, docker_is: path of the `docker` program, and what it is ("docker", "podman", None).
         docker_how: evidence for docker_is ("symlink", "script", "version").
+        uid, user: account of this process, by number and name.
         groups: numbers of the groups that this process has now.
     """
 
@@ -288,6 +300,7 @@ class ClientFacts:
     docker_is: str | None = None
     docker_how: str | None = None
     uid: int = -1
+    user: str | None = None
     groups: tuple[int, ...] = ()
 
 

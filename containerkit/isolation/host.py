@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from .accounts import Accounts, parse_passwd
 from .elf import Address, Call, Child, Data, Slot, assemble, machine_of
 from .facts import AccountFacts, HelperFacts, HostFacts, SubordinateRange
 from .procfs import WHOLE, parse_id_map
@@ -21,8 +22,6 @@ __all__ = [
     "account_of",
     "collect_host",
     "engine_root",
-    "parse_group",
-    "parse_passwd",
     "parse_subordinate",
     "try_userns",
 ]
@@ -46,18 +45,6 @@ def read(path: Path) -> str | None:
         return None
 
 
-def parse_passwd(content: str | None) -> Mapping[str, tuple[int, int]]:
-    """Return name -> (uid, primary gid)."""
-    rows = (line.split(":") for line in (content or "").splitlines())
-    return {r[0]: (int(r[2]), int(r[3])) for r in rows if len(r) >= 4 and r[2].isdecimal() and r[3].isdecimal()}
-
-
-def parse_group(content: str | None) -> Mapping[int, tuple[str, tuple[str, ...]]]:
-    """Return gid -> (name, listed members; accounts with this primary group are not listed)."""
-    rows = (line.split(":") for line in (content or "").splitlines())
-    return {int(r[2]): (r[0], tuple(filter(None, r[3].split(",")))) for r in rows if len(r) >= 4 and r[2].isdecimal()}
-
-
 def parse_subordinate(content: str | None) -> tuple[SubordinateRange, ...] | None:
     """Return the ranges of /etc/subuid or /etc/subgid without malformed lines; None if the file is missing."""
     if content is None:
@@ -72,8 +59,7 @@ def parse_subordinate(content: str | None) -> tuple[SubordinateRange, ...] | Non
 
 def account_of(uid: int, root: Path = Path("/")) -> AccountFacts:
     """Return an account by number; without a name, its name is the number."""
-    users = parse_passwd(read(root / "etc/passwd"))
-    return AccountFacts(next((name for name, (number, _) in users.items() if number == uid), str(uid)), uid)
+    return AccountFacts(Accounts(root).user(uid) or str(uid), uid)
 
 
 def engine_root(pid: int, *, nested: bool | None) -> Path | None:

@@ -15,6 +15,7 @@ from .collect import collect, collect_for_host
 from .facts import Facts
 from .gates import host_view, same_kernel
 from .report import IsolationReport
+from .values import CheckResult, Status
 
 if TYPE_CHECKING:
     from ..backends.base import Backend
@@ -60,9 +61,22 @@ def evaluate(facts: Facts, only: str | Iterable[str] | None = None, *, started: 
         name = f"{kind_by_answers(engine) or engine.asked_as} {engine.version}".strip()
     elif facts.unreached is not None:
         name = "engine that does not answer"
-    gates = {"same-kernel": same_kernel(facts).reason, "same-host-view": host_view(facts).reason}
+    gates = {
+        "same-kernel": same_kernel(facts).reason,
+        "same-host-view": host_view(facts).reason,
+        "probe": _unprobed(facts, results),
+    }
     duration = time.time() - started if started else 0.0
     return IsolationReport(name, facts.client.url, results, gates, started, duration, limits_known(facts))
+
+
+def _unprobed(facts: Facts, results: Iterable[CheckResult]) -> str | None:
+    """Return why there is no probe, if a check is unknown for that."""
+    probed = {check.id for check in CATALOGUE if set(check.needs) & set("PL")}
+    if facts.engine is None or (facts.probe is not None and facts.probe.answers is not None):
+        return None
+    lost = any(result.status is Status.UNKNOWN and result.id in probed for result in results)
+    return ((facts.probe.problem if facts.probe else None) or "the probe was switched off") if lost else None
 
 
 def check_engine(

@@ -16,6 +16,7 @@ from .elf import BUFFER_SIZE, Address, Buffer, Call, Child, Data, Slot, assemble
 
 __all__ = [
     "CGROUP_FILES",
+    "FILTERED",
     "FORKS",
     "LINGER",
     "ROOT_ONLY_SOURCE",
@@ -84,6 +85,10 @@ _SYSCALLS: Mapping[str, Call] = {
     "io_uring_setup": Call("io_uring_setup", (1, 0)),
     "init_module": Call("init_module", (0, 0, 0)),
     "settimeofday": Call("settimeofday", (0, 0)),  # without anything to set, the call only checks the permission
+    # Next three: the kernel looks at the arguments before it looks at capabilities, so EPERM is the filter's.
+    "setns": Call("setns", (_MINUS_ONE, 0)),
+    "umount2": Call("umount2", (0, 0x7FFF0000)),  # flags that no kernel accepts
+    "quotactl": Call("quotactl", (0xFF, 0, 0, 0)),  # a type of quota that no kernel has
     "mount": Call("mount", (0, Data(b"/\0"), 0, 0, 0)),
     "kexec_load": Call("kexec_load", (0, 0, 0, _MINUS_ONE)),  # flags that no kernel accepts
     "bpf": Call("bpf", (_MINUS_ONE, 0, 0)),
@@ -94,6 +99,8 @@ _SYSCALLS: Mapping[str, Call] = {
     "socket_raw": Call("socket", (2, 3, 1)),  # AF_INET, SOCK_RAW, IPPROTO_ICMP
     "socket_ping": Call("socket", (2, 2, 1)),  # AF_INET, SOCK_DGRAM, IPPROTO_ICMP
 }
+#: Calls whose EPERM or ENOSYS in a default container comes from the filter of system calls, not from a capability.
+FILTERED = ("add_key", "perf_event_open", "setns", "umount2", "quotactl")
 
 _RESULT, _FD, _FORKED, _SLOTS = 0, 1, 2, 3
 _Step = Call | Child
@@ -135,6 +142,9 @@ def _steps(nonce: bytes) -> Iterator[_Step]:
     yield Call("statx", (_AT_FDCWD, Data(ROOT_ONLY_TARGET.encode() + b"\0"), 0, 0x7FF, Buffer()))
     yield _tell()
     yield Call("write", (1, Buffer(), 256), _SLOTS - 1)
+    yield Call("statfs", (Data(b"/\0"), Buffer()))
+    yield _tell()
+    yield Call("write", (1, Buffer(), 120), _SLOTS - 1)
     for call in _SYSCALLS.values():
         yield call
         yield _tell()
@@ -170,6 +180,7 @@ class Answers:
         root_only_mode: (permission bits, uid) of the root-only file as seen inside, or None.
         syscalls: name -> 0 or an errno.
         forks: number of children that could be forked.
+        disk: bytes of the file system that holds the container's root, as the container sees it; None if unknown.
     """
 
     files: Mapping[str, bytes | int]
@@ -179,6 +190,7 @@ class Answers:
     root_only_mode: tuple[int, int] | None
     syscalls: Mapping[str, int]
     forks: int
+    disk: int | None = None
 
 
 class _Reader:
@@ -232,13 +244,15 @@ def decode(data: bytes, nonce: bytes) -> Answers:
         if not statx
         else None
     )
+    failed, statfs = reader.result(), reader.take(120)
+    disk = None if failed else int.from_bytes(statfs[8:16], "little") * int.from_bytes(statfs[16:24], "little")
     syscalls = {name: -min(0, reader.result()) for name in _SYSCALLS}
     forked, unshared = reader.result(), reader.result()
     syscalls["unshare_user"] = -min(0, unshared) if forked > 0 else -min(0, forked) or errno.EAGAIN
     forks = sum(reader.result() > 0 for _ in range(FORKS))
     if reader.take(len(end_marker(nonce))) != end_marker(nonce) or reader.at != len(data):
         raise ValueError("the answer does not end with this probe's nonce")
-    return Answers(files, folders, links, opened, mode, syscalls, forks)
+    return Answers(files, folders, links, opened, mode, syscalls, forks, disk)
 
 
 def _names(entries: bytes | int) -> tuple[str, ...] | int:

@@ -27,7 +27,8 @@ class IsolationReport:
         engine: its kind and version ("docker 28.5.2"); "host" for a report without an engine.
         endpoint: address of the engine; None without an engine.
         results: in the order of the catalogue.
-        gates: gate -> None if open, else the reason why this host's facts do not count for the engine.
+        gates: "same-kernel", "same-host-view" -> why this host's facts do not count for the engine; "probe" -> why no
+            container was examined; None if open.
         duration: seconds.
         started: seconds since the epoch.
         limits: controller ("memory", "cpu", "cpuset", "pids") -> whether the kernel enforces such a limit; None if
@@ -131,7 +132,7 @@ class IsolationReport:
 
     def _preface(self) -> list[str]:
         counts = ", ".join(f"{number} {status}" for status, number in self.counts.items() if number)
-        closed = sorted({reason for reason in self.gates.values() if reason})
+        closed = sorted({reason for gate, reason in self.gates.items() if reason and gate != "probe"})
         return [f"{counts or 'nothing asked'}; {self.duration:.1f} s"] + [
             f"Facts of this host do not count: {r}." for r in closed
         ]

@@ -43,6 +43,7 @@ ORACLE: dict[str, dict[str, str]] = {
         "userns-shared": "warn",
         "limits-enforced": "pass",
         "limits-honest": "pass",
+        "default-limits": "warn",
         "default-pids-limit": "warn",
         "seccomp": "pass",
         "no-new-privileges": "warn",
@@ -104,7 +105,6 @@ del ORACLE["podman4r"]["limits-honest"]
 # A rootful daemon with userns-remap: its containers get a user namespace each, all with the same range.
 ORACLE["docker20-remap"] = {
     **ORACLE["docker20"],
-    "root-equivalence": "pass",
     "container-root-uid": "pass",
     "userns-active": "pass",
     "userns-remap": "pass",
@@ -309,6 +309,23 @@ def test_a_container_without_seccomp(engine: Any) -> None:
     report = evaluate(flipped(engine, security_opt=("seccomp=unconfined",)), ["seccomp", "keyring"])
     assert report.get("seccomp").status is Status.FAIL
     assert report.get("keyring").status is (Status.FAIL if root_of_the_host(engine) else Status.PASS)
+
+
+def test_a_filter_that_lets_everything_through(engine: Any, tmp_path: Path) -> None:
+    """The kernel reports a filter; the calls that pass it show that it is none."""
+    profile = '{"defaultAction": "SCMP_ACT_ALLOW"}'
+    path = tmp_path / "allow.json"
+    path.write_text(profile)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    option = profile if engine.kind == "docker" else str(path)
+    try:
+        found = flipped(engine, security_opt=(f"seccomp={option}",))
+    except ck.ContainerKitError as exc:
+        pytest.skip(f"the engine does not read the profile from here: {exc}")
+    result = evaluate(found, "seccomp").get("seccomp")
+    assert result.status is Status.FAIL, result
+    assert result.evidence[0].value == "2"
 
 
 def test_a_container_without_new_privileges(engine: Any) -> None:

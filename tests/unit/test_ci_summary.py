@@ -13,7 +13,9 @@ SUMMARY = Path(__file__).resolve().parents[2] / ".ci" / "summary.py"
 
 
 def closing_line(folder: Path, nox_status: int = 0) -> tuple[int, str]:
-    done = subprocess.run([sys.executable, SUMMARY, folder, str(nox_status)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, SUMMARY, folder, str(nox_status)], capture_output=True, text=True, check=False
+    )
     assert not done.stderr
     return done.returncode, done.stdout.splitlines()[-1]
 

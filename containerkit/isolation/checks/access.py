@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..advice import go_rootless, leave_group
 from ..check import (
     Check,
     Finding,
-    answers_of,
     engine_of,
     engine_says,
     failed,
@@ -29,10 +29,6 @@ from ..values import Evidence, Remediation, Severity
 
 __all__ = ["CHECKS", "engine_sockets"]
 
-_GO_ROOTLESS = Remediation(
-    "Run a rootless engine as an ordinary user and address its socket.",
-    ("dockerd-rootless-setuptool.sh install", "systemctl --user enable --now podman.socket"),
-)
 _EACCES, _EPERM = 13, 1
 
 
@@ -58,7 +54,9 @@ def _rootless(facts: Facts) -> Finding:
         evidence.append(kernel_says("SO_PEERCRED uid", owner))
     if said is None:
         if owner == 0:
-            return failed("the engine's socket is root's; the engine itself does not say", *evidence, fix=_GO_ROOTLESS)
+            return failed(
+                "the engine's socket is root's; the engine itself does not say", *evidence, fix=go_rootless(facts)
+            )
         return unknown("the engine does not say in a form that can be read", *evidence)
     conflicts = []
     if owner is not None and said != (owner != 0):
@@ -69,7 +67,7 @@ def _rootless(facts: Facts) -> Finding:
         return warned("the evidence disagrees on whether the engine is rootless", *evidence, conflicts=conflicts)
     if said:
         return passed("the engine runs without root", *evidence)
-    return failed("the engine runs as root", *evidence, fix=_GO_ROOTLESS)
+    return failed("the engine runs as root", *evidence, fix=go_rootless(facts))
 
 
 def _daemonless(facts: Facts) -> Finding:
@@ -114,10 +112,16 @@ def _socket_permissions(facts: Facts) -> Finding:
         return failed(f"every user of this host can command the engine ({bits})", *evidence, fix=fix, severity=severity)
     if sock.acl:
         return warned(f"an access list lets {', '.join(sock.acl)} command the engine", *evidence)
-    if group and sock.group is not None and (sock.gid != 0 or (sock.uid == 0 and sock.group != "root")):
+    if group and sock.gid == 0:  # root's own group: the members that are not root count
+        members = [name for name in _in_group(facts, sock) if name not in ("root", sock.owner)]
+        if members:
+            return warned(f"{', '.join(members)}, of group root, can command the engine ({bits})", *evidence)
+    elif group and sock.group is not None:
         return warned(f"every member of group {sock.group} can command the engine ({bits})", *evidence)
     if group and sock.group is None and not _owners_own(facts, sock.gid):
         return warned(f"gid {sock.gid}, which has no name here, can command the engine ({bits})", *evidence)
+    if facts.client.uid not in (-1, 0, sock.uid):
+        return warned(f"{_me(facts)} can command the engine, though it is not its owner ({bits})", *evidence)
     owner = sock.owner or f"uid {sock.uid}"
     who = "root" if owner == "root" else f"{owner} and root"
     where = f", behind {closed[-1].path} with mode {closed[-1].mode:04o}" if closed else ""
@@ -134,49 +138,91 @@ def _owners_own(facts: Facts, gid: int) -> bool:
     )
 
 
+def _me(facts: Facts) -> str:
+    return facts.client.user or f"uid {facts.client.uid}"
+
+
+def _in_group(facts: Facts, sock: SocketFacts) -> tuple[str, ...]:
+    """Return the members of the socket's group; this process's account counts if the process has the group."""
+    mine = {_me(facts)} if sock.gid in facts.client.groups and facts.client.uid > 0 else set()
+    return tuple(sorted({*(sock.group_members or ()), *mine} - {"root"}))
+
+
 def _group_members(facts: Facts) -> Finding:
     sock = socket_of(facts)
     if owner_uid(facts) != 0:
         return inapplicable("the engine is not root's: its socket's group gives nobody root")
-    if not sock.mode & 0o020 or sock.gid == 0:
-        return inapplicable("no group but root's may write to the socket")
-    name = sock.group or f"gid {sock.gid}"
-    members = sock.group_members
-    active = sock.gid in facts.client.groups
+    if not sock.mode & 0o020:
+        return inapplicable("no group may write to the socket")
+    name, members = sock.group or f"gid {sock.gid}", _in_group(facts, sock)
     evidence = [
-        host_says(f"members of {name}, primary ones included", list(members) if members is not None else None),
-        this_process("os.getgroups()", list(facts.client.groups)),
+        host_says(f"members of {name}", list(sock.group_members) if sock.group_members is not None else None),
+        host_says(f"accounts with {name} as their primary group", list(sock.primary_members)),
+        host_says("name services that need not list their accounts", list(sock.unlisted)),
+        this_process("uid, os.getgroups()", [facts.client.uid, *facts.client.groups]),
     ]
-    if members is None:
+    if members:
+        mine = "; this process has the group" if sock.gid in facts.client.groups and facts.client.uid > 0 else ""
+        return warned(
+            f"{', '.join(members)} can be root through group {name}{mine}",
+            *evidence,
+            fix=leave_group(name, [m for m in members if m not in sock.primary_members], sock.primary_members),
+        )
+    if sock.group_members is None:
         return unknown(f"the members of {name} cannot be listed", *evidence)
-    others = tuple(member for member in members if member != "root")
-    if not others:
-        return passed(f"group {name} has no members", *evidence)
-    fix = Remediation(
-        "Each of these accounts can be root through the socket: treat them as root, or take them out.",
-        tuple(f"gpasswd -d {member} {name}" for member in others),
-        needs_root=True,
-    )
-    mine = "; this process has the group" if active else ""
-    return warned(f"{', '.join(others)} can be root through group {name}{mine}", *evidence, fix=fix)
+    if sock.unlisted:
+        services = ", ".join(sock.unlisted)
+        return unknown(f"group {name} has no member in this host's files; {services} need not list all", *evidence)
+    return passed(f"group {name} has no member but root", *evidence)
 
 
 def _root_equivalence(facts: Facts) -> Finding:
-    probe, answers = facts.probe, answers_of(facts)
-    if probe is None or not probe.root_file:
-        return unknown(f"{ROOT_ONLY_SOURCE} of the engine's host could not be mounted into a container")
-    code, mode = answers.opened.get(ROOT_ONLY_TARGET), answers.root_only_mode
+    engine, rootless, owner = engine_of(facts), reported_rootless(facts), owner_uid(facts)
+    evidence = [engine_says("the engine reports that it is rootless", rootless)]
+    if owner is not None:
+        evidence.append(kernel_says("SO_PEERCRED uid", owner))
+    opened, seen = _opened_root_file(facts)
+    evidence += seen
+    if opened is True:
+        return failed("whoever commands this engine can open root's own files", *evidence, fix=go_rootless(facts))
+    if rootless is False or owner == 0:
+        if engine.authorization:
+            evidence.append(engine_says("GET /info Plugins.Authorization", list(engine.authorization)))
+            plugins = ", ".join(engine.authorization)
+            return warned(
+                f"the engine runs as root; the plugin {plugins} decides which requests it accepts",
+                *evidence,
+                conflicts=["the engine reports that it is rootless"] if rootless else [],
+            )
+        how = "" if opened is None else ": --userns=host switches the mapping off"
+        return failed(
+            f"the engine runs as root, so whoever commands it can open root's files{how}",
+            *evidence,
+            conflicts=["the engine reports that it is rootless"] if rootless else [],
+            fix=go_rootless(facts),
+        )
+    if opened is None:
+        return unknown("no container showed whether root's files can be opened", *evidence)
+    if rootless is None:
+        return unknown("a default container cannot; whether another can depends on the engine's account", *evidence)
+    return passed("the engine has no root to give: a container cannot open a file of the host's root", *evidence)
+
+
+def _opened_root_file(facts: Facts) -> tuple[bool | None, list[Evidence]]:
+    """Return whether the probe could open a file that only the host's root may open, and what was seen."""
+    probe = facts.probe
+    if probe is None or probe.answers is None:
+        return None, []
+    if not probe.root_file:
+        return None, [probe_says(f"mount of {ROOT_ONLY_SOURCE}", "refused")]
+    code, mode = probe.answers.opened.get(ROOT_ONLY_TARGET), probe.answers.root_only_mode
     evidence = [
         probe_says(f"open {ROOT_ONLY_SOURCE}, mounted read-only", "opened" if code == 0 else code),
         probe_says("its mode and uid as seen inside", {"mode": f"{mode[0]:04o}", "uid": mode[1]} if mode else None),
     ]
-    if mode is None or mode[0] & 0o077:
-        return unknown("the file that was mounted is not, or not provably, closed to everybody but root", *evidence)
-    if code == 0:
-        return failed("whoever commands this engine can open root's own files", *evidence, fix=_GO_ROOTLESS)
-    if code in (_EACCES, _EPERM):
-        return passed("a container's root cannot open a file of the host's root", *evidence)
-    return unknown(f"opening it ended with errno {code}", *evidence)
+    if mode is None or mode[0] & 0o077 or code not in (0, _EACCES, _EPERM):
+        return None, evidence
+    return code == 0, evidence
 
 
 _HTTP = ("API is accessible on http://",)
@@ -248,7 +294,7 @@ CHECKS: tuple[Check, ...] = (
     Check("socket-permissions", "Who may write to the engine's socket", "B", Severity.HIGH, "ES", _socket_permissions),
     Check("docker-group", "Who is in the group of a root engine's socket", "B", Severity.HIGH, "ES", _group_members),
     Check(
-        "root-equivalence", "Can who commands the engine open root's files", "B", Severity.HIGH, "EP", _root_equivalence
+        "root-equivalence", "Can who commands the engine open root's files", "B", Severity.HIGH, "E", _root_equivalence
     ),
     Check("tcp-exposed", "Can the engine be commanded over the network", "B", Severity.CRITICAL, "E", _tcp_exposed),
     Check("client-transport", "Is this connection private", "B", Severity.CRITICAL, "E", _transport),

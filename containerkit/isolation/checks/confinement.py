@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from ..advice import run_with
 from ..check import (
     Check,
     Finding,
@@ -20,6 +21,7 @@ from ..check import (
 from ..facts import Facts
 from ..gates import probe_map
 from ..procfs import WHOLE, capability_names, parse_mountinfo, parse_status, text
+from ..program import FILTERED
 from ..values import Evidence, Remediation, Severity
 
 __all__ = ["CHECKS", "errno_name"]
@@ -31,6 +33,8 @@ _DANGEROUS = frozenset(
         *("DAC_READ_SEARCH", "BPF", "PERFMON", "MAC_ADMIN", "MAC_OVERRIDE", "CHECKPOINT_RESTORE", "LINUX_IMMUTABLE"),
     )
 )
+_STOPPED = (errno.EPERM, errno.ENOSYS, errno.EACCES)
+_LOOSE = 2  # Podman's own profile lets two of these calls through
 _DOUBTFUL = frozenset(("NET_RAW", "MKNOD"))
 
 
@@ -45,9 +49,22 @@ def _status(facts: Facts, field: str) -> str | None:
 
 def _seccomp(facts: Facts) -> Finding:
     mode, profile = _status(facts, "Seccomp"), engine_of(facts).seccomp_profile
-    evidence = [probe_says("/proc/self/status Seccomp", mode), engine_says("seccomp profile", profile)]
+    calls = {name: answers_of(facts).syscalls.get(name) for name in FILTERED}
+    evidence = [
+        probe_says("/proc/self/status Seccomp", mode),
+        engine_says("seccomp profile", profile),
+        probe_says("calls that a default profile stops", {name: errno_name(code) for name, code in calls.items()}),
+    ]
+    fix = Remediation("Remove the setting that names this profile, so that the engine uses its own.")
     if mode == "2":
         conflicts = ["the engine says unconfined, the kernel filters"] if profile in ("", "unconfined") else []
+        through = [name for name, code in calls.items() if code not in (None, *_STOPPED)]
+        if through and len(through) == sum(code is not None for code in calls.values()):
+            return failed(
+                f"a filter is installed and lets everything through: {', '.join(through)}", *evidence, fix=fix
+            )
+        if len(through) > _LOOSE:
+            return warned(f"the filter lets {', '.join(through)} through", *evidence, conflicts=conflicts, fix=fix)
         return passed("system calls are filtered", *evidence, conflicts=conflicts)
     if mode == "0":
         conflicts = (
@@ -55,9 +72,8 @@ def _seccomp(facts: Facts) -> Finding:
             if profile not in (None, "", "unconfined")
             else []
         )
-        fix = Remediation("Do not run the engine with seccomp unconfined.")
         return failed("system calls are not filtered", *evidence, conflicts=conflicts, fix=fix)
-    return unknown(f"the kernel tells Seccomp {mode}", *evidence)
+    return unknown(f"the kernel reports Seccomp {mode}", *evidence)
 
 
 def _no_new_privileges(facts: Facts) -> Finding:
@@ -70,7 +86,8 @@ def _no_new_privileges(facts: Facts) -> Finding:
         return passed("setuid programs give nothing", *evidence)
     if value == "0":
         fix = Remediation(
-            "Ask for it where a container needs no setuid program.", ("docker run --security-opt no-new-privileges …",)
+            "Ask for it where a container needs no setuid program.",
+            (run_with(facts, "--security-opt no-new-privileges"),),
         )
         conflicts = ["the engine lists no-new-privileges"] if "name=no-new-privileges" in (options or ()) else []
         return warned("setuid programs in a container give privileges", *evidence, conflicts=conflicts, fix=fix)
@@ -90,6 +107,11 @@ def _mac(facts: Facts) -> Finding:
         engine_says("AppArmorProfile, ProcessLabel", [probe.apparmor_profile, probe.process_label] if probe else None),
     ]
     claimed = bool(engine.apparmor or engine.selinux or (probe and (probe.apparmor_profile or probe.process_label)))
+    if label and label.endswith("(complain)"):
+        fix = Remediation("Load the profile in enforce mode.", (f"aa-enforce {label.split()[0]}",), needs_root=True)
+        return warned(
+            f"AppArmor logs what {label.split()[0]} forbids and allows it (complain mode)", *evidence, fix=fix
+        )
     if label and not label.startswith("unconfined") and ":unconfined_t:" not in label and label != "kernel":
         return passed(f"confined as {label}", *evidence)
     conflicts = ["the engine names a profile, the kernel shows none"] if claimed else []
@@ -113,7 +135,9 @@ def _capabilities(facts: Facts) -> Finding:
     if dangerous:
         return failed(f"{len(names)} capabilities, among them {', '.join(dangerous)}{scope}", *evidence)
     if doubtful:
-        fix = Remediation("Drop what is not needed.", tuple(f"docker run --cap-drop {name} …" for name in doubtful))
+        fix = Remediation(
+            "Drop what is not needed.", (run_with(facts, " ".join(f"--cap-drop {name}" for name in doubtful)),)
+        )
         return warned(f"{len(names)} capabilities, among them {', '.join(doubtful)}{scope}", *evidence, fix=fix)
     return passed(f"{len(names)} capabilities, none of them dangerous{scope}", *evidence)
 

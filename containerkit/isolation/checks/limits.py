@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 
+from ..advice import SEPARATE_DISK, give_limit, make_limits_hold
 from ..check import (
     Check,
     Finding,
@@ -11,6 +13,7 @@ from ..check import (
     engine_of,
     engine_says,
     failed,
+    host_says,
     informed,
     passed,
     probe_says,
@@ -19,17 +22,13 @@ from ..check import (
 )
 from ..facts import Facts, LimitFacts
 from ..gates import reported_rootless
-from ..procfs import parse_status, text
+from ..procfs import parse_mountinfo, parse_status, text
 from ..program import CGROUP_FILES, FORKS, Answers
-from ..values import Evidence, Remediation, Severity
+from ..values import Evidence, Json, Remediation, Severity
 
 __all__ = ["CHECKS", "held_limits", "kernel_limit", "limits_known"]
 
 _PAGE = 65536  # the kernel rounds memory limits to its pages
-_USE_V2 = Remediation(
-    "Limits without root need cgroup version 2 and a systemd session that the controllers are delegated to.",
-    ("stat -fc %T /sys/fs/cgroup   # cgroup2fs: version 2",),
-)
 
 
 def _number(value: str | None) -> float | None:
@@ -123,7 +122,9 @@ def _enforced(facts: Facts) -> Finding:
     limits = _limits_of(facts)
     evidence = _seen(limits)
     if limits.refused is not None:
-        return failed(f"the engine makes no container with limits: {limits.refused}", *evidence, fix=_USE_V2)
+        return failed(
+            f"the engine makes no container with limits: {limits.refused}", *evidence, fix=make_limits_hold(facts)
+        )
     if limits.answers is None:
         return unknown(limits.problem or "the probe did not answer", *evidence)
     held = held_limits(limits, cpus=engine_of(facts).cpus)
@@ -142,11 +143,13 @@ def _enforced(facts: Facts) -> Finding:
             f"held: {', '.join(holding)}; not held: {', '.join(wanting)}{aside}",
             *evidence,
             conflicts=conflicts,
-            fix=_USE_V2,
+            fix=make_limits_hold(facts),
         )
     if not wanting:
         return unknown("nothing that was asked for can be told apart from no limit", *evidence)
-    return failed(f"no limit holds: {', '.join(wanting)}{aside}", *evidence, conflicts=conflicts, fix=_USE_V2)
+    return failed(
+        f"no limit holds: {', '.join(wanting)}{aside}", *evidence, conflicts=conflicts, fix=make_limits_hold(facts)
+    )
 
 
 def _honest(facts: Facts) -> Finding:
@@ -177,20 +180,79 @@ def _honest(facts: Facts) -> Finding:
     return passed("what the engine says of limits is what the kernel does", *evidence)
 
 
+def _unreadable(answers: Answers, controller: str) -> str | None:
+    """Return why a controller's limit cannot be read; None if it can, or if the container surely has none.
+
+    Without its file, a group is the root of the hierarchy, which has no limit, or its controller is off.
+    """
+    values = [answers.files.get(CGROUP_FILES[controller, version]) for version in (2, 1)]
+    if any(isinstance(value, bytes) for value in values):
+        return None
+    codes = [value for value in values if isinstance(value, int) and value != errno.ENOENT]
+    if codes:
+        return f"its control group cannot be read ({errno.errorcode.get(codes[0], codes[0])})"
+    mounts = parse_mountinfo(text(answers.files.get("/proc/self/mountinfo")))
+    shown = any(mount.kind.startswith("cgroup") for mount in mounts)
+    return None if shown else "the container shows no control groups"
+
+
 def _default_pids(facts: Facts) -> Finding:
     answers = answers_of(facts)
-    files = {path: text(answers.files.get(path)) for path in (CGROUP_FILES["pids", 2], CGROUP_FILES["pids", 1])}
+    evidence = probe_says("pids.max", _raw(answers, "pids"))
+    if reason := _unreadable(answers, "pids"):
+        return unknown(f"whether there is a limit is not known: {reason}", evidence)
     found = kernel_limit(answers, "pids")
-    evidence = probe_says("pids.max", files)
     if isinstance(found, float):
         return passed(f"a container may have {found:g} processes", evidence)
-    fix = Remediation("Give containers a limit.", ("docker run --pids-limit 2048 …",))
-    return warned("a container may have as many processes as the host can bear", evidence, fix=fix)
+    return warned(
+        "a container may have as many processes as the host can bear",
+        evidence,
+        fix=give_limit(facts, "--pids-limit 2048", _unheld(facts, "pids")),
+    )
+
+
+def _raw(answers: Answers, controller: str) -> Json:
+    paths = [CGROUP_FILES[controller, version] for version in (2, 1)]
+    return {path: text(value) if isinstance(value := answers.files.get(path), bytes) else value for path in paths}
+
+
+def _unheld(facts: Facts, *controllers: str) -> list[str]:
+    known = limits_known(facts)
+    return [name for name in controllers if known.get(name) is False]
+
+
+def _default_limits(facts: Facts) -> Finding:
+    answers, probe = answers_of(facts), facts.probe
+    evidence = [probe_says(f"{name} of a default container", _raw(answers, name)) for name in ("memory", "pids")]
+    unknowns = [name for name in ("memory", "pids") if _unreadable(answers, name)]
+    unlimited = [n for n in ("memory", "pids") if n not in unknowns and not isinstance(kernel_limit(answers, n), float)]
+    store = probe.store_disk if probe else None
+    evidence += [
+        probe_says("bytes of the container's disk", answers.disk),
+        host_says("bytes of the store's disk", store),
+    ]
+    if not answers.disk or not store:
+        unknowns.append("disk")
+    elif answers.disk >= store:
+        unlimited.append("disk")
+    if unlimited:
+        flags = {"memory": "--memory 512m", "pids": "--pids-limit 2048"}
+        flag = " ".join(flags[name] for name in unlimited if name in flags)
+        named = ", ".join(_RESOURCES[name] for name in unlimited)
+        fix = give_limit(facts, flag, _unheld(facts, *unlimited)) if flag else SEPARATE_DISK
+        return warned(f"a default container can use all of the host's {named}", *evidence, fix=fix)
+    if unknowns:
+        return unknown(f"limits that are not known: {', '.join(_RESOURCES[n] for n in unknowns)}", *evidence)
+    return passed("a default container has a limit on memory, processes and disk", *evidence)
+
+
+_RESOURCES = {"memory": "memory", "pids": "processes", "disk": "disk"}
 
 
 CHECKS: tuple[Check, ...] = (
     Check("cgroup-setup", "Which control groups the engine uses", "E", Severity.LOW, "E", _setup),
     Check("limits-enforced", "Does the kernel hold limits", "E", Severity.HIGH, "EL", _enforced),
     Check("limits-honest", "Does the engine tell the truth about limits", "E", Severity.MEDIUM, "EL", _honest),
+    Check("default-limits", "Can a default container starve the host", "E", Severity.MEDIUM, "EP", _default_limits),
     Check("default-pids-limit", "Is there a limit on processes by default", "E", Severity.MEDIUM, "EP", _default_pids),
 )

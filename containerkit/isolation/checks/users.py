@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..advice import separate_users
 from ..check import (
     Check,
     Finding,
@@ -20,7 +21,7 @@ from ..check import (
 from ..facts import Facts, IdRange
 from ..gates import composed_map, host_view, owner_uid, probe_map, reported_rootless
 from ..procfs import WHOLE, host_id
-from ..values import Evidence, Json, Remediation, Severity
+from ..values import Evidence, Json, Severity
 
 __all__ = ["CHECKS", "container_root_uid"]
 
@@ -36,13 +37,6 @@ def container_root_uid(facts: Facts) -> int | None:
         return outside.uid
     composed = composed_map(facts)
     return host_id(0, composed) if composed else None
-
-
-_SEPARATE = Remediation(
-    "Use a rootless engine, a daemon with userns-remap, or a user namespace for each container.",
-    ("dockerd --userns-remap=default", "podman run --userns=auto …"),
-    needs_root=True,
-)
 
 
 def _root_uid(facts: Facts) -> Finding:
@@ -73,7 +67,9 @@ def _root_uid(facts: Facts) -> Finding:
             "the probe's map is missing, or leads into a namespace that the engine does not describe", *evidence
         )
     if uid == 0:
-        return failed(f"root in a container is uid 0 {where}", *evidence, conflicts=conflicts, fix=_SEPARATE)
+        return failed(
+            f"root in a container is uid 0 {where}", *evidence, conflicts=conflicts, fix=separate_users(facts)
+        )
     owner = owner_uid(facts)
     note = ", the account that runs the engine: an escape has that account's files" if uid == owner else ""
     return passed(f"root in a container is uid {uid} {where}{note}", *evidence, conflicts=conflicts)
@@ -91,7 +87,9 @@ def _userns_active(facts: Facts) -> Finding:
             conflicts.append("the map told by the probe and the map told by the kernel differ")
             inside = outside.uid_map
     if inside == WHOLE:
-        return failed("containers share the user namespace of the host", *evidence, conflicts=conflicts, fix=_SEPARATE)
+        return failed(
+            "containers share the user namespace of the host", *evidence, conflicts=conflicts, fix=separate_users(facts)
+        )
     return passed("containers have a user namespace of their own or of their engine", *evidence, conflicts=conflicts)
 
 
@@ -111,7 +109,7 @@ def _userns_remap(facts: Facts) -> Finding:
     if any(option.split(",")[0] == "name=userns" for option in options):
         conflicts = ["the engine says userns, its container has the host's map"] if inside == WHOLE else []
         return passed("containers' users are mapped away from the host's", *evidence, conflicts=conflicts)
-    return warned("containers' users are the host's users", *evidence, fix=_SEPARATE)
+    return warned("containers' users are the host's users", *evidence, fix=separate_users(facts))
 
 
 def _userns_shared(facts: Facts) -> Finding:

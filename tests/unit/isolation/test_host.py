@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from containerkit.isolation import check_host, evaluate
+from containerkit.isolation.accounts import parse_group
 from containerkit.isolation.client import collect_client, collect_peer, collect_socket, docker_command, socket_path
 from containerkit.isolation.facts import AccountFacts, ClientFacts, Facts
-from containerkit.isolation.host import account_of, collect_host, parse_group, parse_subordinate, try_userns
+from containerkit.isolation.host import account_of, collect_host, parse_subordinate, try_userns
 from containerkit.isolation.procfs import capability_names, parse_id_map, parse_mountinfo
 
 LAB = AccountFacts("lab", 1001)
@@ -186,10 +187,10 @@ def test_the_peer_is_the_kernels_word(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "engine.sock"))
         server.listen()
-        peer = collect_peer(str(tmp_path / "engine.sock"))
+        peer = collect_peer(f"unix://{tmp_path}/engine.sock")
     assert peer is not None
     assert (peer.pid, peer.uid, peer.nested) == (os.getpid(), os.geteuid(), False)
-    assert collect_peer(str(tmp_path / "engine.sock")) is None  # nobody listens any more
+    assert collect_peer(f"unix://{tmp_path}/engine.sock") is None  # nobody listens any more
     assert collect_peer(None) is None
 
 

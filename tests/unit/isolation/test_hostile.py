@@ -108,7 +108,6 @@ PROBED = (
     "module-loading",
     "clock",
     "limits-enforced",
-    "root-equivalence",
 )
 
 

@@ -19,6 +19,7 @@ from containerkit.isolation.facts import (
     SubordinateRange,
 )
 from containerkit.isolation.procfs import compose, host_id
+from containerkit.isolation.program import FILTERED
 from containerkit.isolation.values import Severity, Status
 
 from . import world
@@ -330,12 +331,108 @@ def test_a_device_beyond_the_plain_ones() -> None:
 @pytest.mark.parametrize("code", [1, 13])
 def test_root_equivalence_needs_a_file_of_root(code: int) -> None:
     """A file that others may read demonstrates nothing; nor does one that could not be mounted."""
-    found = world.facts("docker-rootful")
-    readable = world.answers("docker-rootful", root_only_mode=(0o644, 0))
+    found = world.facts("docker-rootless")
+    readable = world.answers("docker-rootless", root_only_mode=(0o644, 0))
     assert world.status(world.probe(found, readable), "root-equivalence") == "unknown"
     assert world.status(world.change(found, "probe", root_file=False), "root-equivalence") == "unknown"
-    denied = world.answers("docker-rootful", opened={"/root-only": code})
+    denied = world.answers("docker-rootless", opened={"/root-only": code})
     assert world.status(world.probe(found, denied), "root-equivalence") == "pass"
+
+
+@pytest.mark.parametrize("code", [1, 13])
+def test_an_engine_of_root_is_root_whatever_a_default_container_can_open(code: int) -> None:
+    """Mapping users away protects from containers, not from who asks for a container without it."""
+    denied = world.answers("docker-remap", opened={"/root-only": code})
+    result = world.result(world.probe(world.facts("docker-remap"), denied), "root-equivalence")
+    assert result.status is Status.FAIL
+    assert "--userns=host" in result.summary
+    no_probe = replace(world.facts("podman-rootful"), probe=None)
+    assert world.status(no_probe, "root-equivalence") == "fail"
+
+
+def test_an_authorization_plugin_may_restrict_who_commands() -> None:
+    """The plugin decides, so it is a warning that names it."""
+    raw = world.raw("docker-remap")
+    raw["info"].setdefault("Plugins", {})["Authorization"] = ["opa-docker-authz"]
+    found = replace(world.facts("docker-remap"), engine=world.engine_facts("docker-remap", raw))
+    result = world.result(found, "root-equivalence")
+    assert result.status is Status.WARN
+    assert "opa-docker-authz" in result.summary
+
+
+def test_an_account_that_no_file_lists_is_told_by_its_process() -> None:
+    """A process with the socket's group is a member, whatever the files list."""
+    client = ClientFacts("unix:///run/engine.sock", "unix", uid=1005, user="eve", groups=(106, 1005))
+    found = replace(world.facts("docker-rootful"), client=client)
+    for check in ("docker-group", "socket-permissions"):
+        assert world.status(found, check) == "warn"
+    assert "eve" in world.result(found, "docker-group").summary
+    roots = world.change(replace(found, client=replace(client, groups=(0,))), "socket", mode=0o660, gid=0, group="root")
+    for check in ("docker-group", "socket-permissions"):
+        assert world.status(roots, check) == "warn", check
+        assert "eve" in world.result(roots, check).summary
+
+
+def test_accounts_of_a_directory_cannot_be_listed() -> None:
+    """No member in the files of a host that also asks LDAP: unknown, not "no members"."""
+    found = world.change(world.facts("docker-rootful"), "socket", unlisted=("ldap",))
+    assert world.status(found, "docker-group") == "unknown"
+    assert "ldap" in world.result(found, "docker-group").summary
+
+
+def test_a_primary_group_is_replaced() -> None:
+    """gpasswd -d cannot take an account out of its primary group."""
+    found = world.change(
+        world.facts("docker-rootful"), "socket", group_members=("bob", "eve"), primary_members=("eve",)
+    )
+    fix = world.result(found, "docker-group").remediation
+    assert fix is not None
+    assert "gpasswd -d bob docker" in fix.commands
+    assert "usermod -g eve eve" in fix.commands
+    assert not any("-d eve" in line for line in fix.commands)
+
+
+@pytest.mark.parametrize(("through", "expected"), [(0, "pass"), (2, "pass"), (3, "warn"), (5, "fail")])
+def test_a_filter_is_judged_by_what_it_stops(through: int, expected: str) -> None:
+    """Mode 2 alone says nothing: a profile may let everything through."""
+    calls = {name: 14 if number < through else 1 for number, name in enumerate(FILTERED)}
+    changed = world.answers("docker-rootful")
+    changed = replace(changed, syscalls={**changed.syscalls, **calls})
+    assert world.status(world.probe(world.facts("docker-rootful"), changed), "seccomp") == expected
+
+
+def test_complain_mode_confines_nothing() -> None:
+    """AppArmor in complain mode writes a log and lets everything through."""
+    changed = world.with_file(world.answers("docker-rootful"), "/proc/self/attr/current", "docker-default (complain)\n")
+    assert world.status(world.probe(world.facts("docker-rootful"), changed), "mac") == "warn"
+
+
+def test_an_unreadable_limit_is_not_a_missing_one() -> None:
+    """EACCES for pids.max is unknown; no such file below a mounted cgroup is the root group, without a limit."""
+    found, plain = world.facts("docker-rootful"), world.answers("docker-rootful")
+    files = {**plain.files, "/sys/fs/cgroup/pids.max": 13, "/sys/fs/cgroup/pids/pids.max": 13}
+    assert world.status(world.probe(found, replace(plain, files=files)), "default-pids-limit") == "unknown"
+    files |= {"/sys/fs/cgroup/pids.max": 2, "/sys/fs/cgroup/pids/pids.max": 2}
+    assert world.status(world.probe(found, replace(plain, files=files)), "default-pids-limit") == "unknown"
+    files["/proc/self/mountinfo"] = b"20 1 0:5 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n"
+    assert world.status(world.probe(found, replace(plain, files=files)), "default-pids-limit") == "warn"
+
+
+def test_disk_is_a_resource() -> None:
+    """A root file system as large as the store's has no quota; a smaller one has."""
+    plain = world.with_file(world.answers("podman-rootful"), "/sys/fs/cgroup/memory/memory.limit_in_bytes", "1000000\n")
+    for disk, expected in ((1 << 30, "pass"), (1 << 40, "warn"), (None, "unknown")):
+        found = world.probe(world.facts("podman-rootful"), replace(plain, disk=disk))
+        assert world.status(world.change(found, "probe", store_disk=1 << 40), "default-limits") == expected
+
+
+@pytest.mark.parametrize("engine", world.ENGINES)
+def test_advice_speaks_the_engines_own_words(engine: str) -> None:
+    """Users of one engine are not told to type the other's command."""
+    stranger = "docker" if engine.startswith("podman") else "podman"
+    for result in world.report(world.facts(engine)):
+        for line in result.remediation.commands if result.remediation else ():
+            assert stranger not in line, (result.id, line)
 
 
 @pytest.mark.parametrize(
