@@ -92,11 +92,13 @@ class Backend(ABC):
         kind: "docker", "podman", or the name that another backend gives itself.
         url: the address of the engine as users write it.
         capabilities: the optional features of this engine.
+        keeps_parents: True if the engine removes only the name of an image that another image was built from.
     """
 
     kind: str
     url: str
     capabilities: frozenset[Capability]
+    keeps_parents: bool = False
 
     # ---------------------------------------------------------------- the engine
     @abstractmethod

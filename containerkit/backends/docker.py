@@ -93,6 +93,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     """
 
     kind = "docker"
+    keeps_parents = True  # Docker 20 to 28, both image stores; Podman 4 and 5 remove the record of the image
     _swap_at_update = ALL_SWAP  # after a limit was set, runc 1.3 refuses -1, or ignores it (cgroup v2)
 
     def __init__(

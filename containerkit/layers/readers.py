@@ -94,7 +94,8 @@ class BlobReader(_Layerwise):
 
     def _compressed(self, index: int) -> int | None:
         layer = self._layers[index]
-        return None if layer.compression == "none" else layer.size
+        # An engine with a content store pushes a blob as it is. Who pushes an archive compresses it on the way.
+        return layer.size if layer.compression != "none" or self.name == "content store" else None
 
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
         """Return the SHA-256 of the files' bytes."""

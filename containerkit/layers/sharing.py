@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing", "reclaim_of"]
 
+#: Reason of an image that stays because nobody asked to remove it; not worth a row in a table.
+_NOT_ASKED = "not asked for"
+
 
 @dataclass(frozen=True, slots=True)
 class SharedLayer(Value):
@@ -112,7 +115,11 @@ class Reclaim(Value):
             ("disk freed", bytes_cell(self.disk_bytes)),
             ("images", len(self.images)),
             ("layers", len(self.layers)),
-            *((f"stays: {image.partition(':')[2][:12] or image}", reason) for image, reason in self.kept),
+            *(
+                (f"stays: {image.partition(':')[2][:12] or image}", reason)
+                for image, reason in self.kept
+                if reason != _NOT_ASKED
+            ),
         ]
         return Table("Removing them would free", ("what", "how much"), rows, notes=self.unknown)
 
@@ -149,6 +156,8 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
     named = {record.id for record in (everything if requested is None else requested)}
     named_else = {record.id: _other_names(record, index.requested[record.id]) for record in requested or ()}
     free = {identity for identity in named if identity not in used and not named_else.get(identity)}
+    children = _needed_by(everything, free) if index.backend.keeps_parents else {}
+    free -= children.keys()
     leaving = _with_parents(everything, free, used)
     going = [record for record in everything if record.id in leaving]
     kept = []
@@ -157,8 +166,10 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
             kept.append((record.id, f"container {used[record.id]} uses it"))
         elif names := named_else.get(record.id):
             kept.append((record.id, f"also named {', '.join(names)}"))
+        elif record.id in children and record.id not in leaving:
+            kept.append((record.id, f"only its name goes: {children[record.id]} was built from it"))
         elif record.id not in leaving and record.refs:
-            kept.append((record.id, "not asked for"))
+            kept.append((record.id, _NOT_ASKED))
     stays = {chain for record in everything if record.id not in leaving for chain in index.stored(record)}
     known = {record.id for record in everything}
     for row in containers:
@@ -187,6 +198,18 @@ def _other_names(record: ImageRecord, asked: Sequence[str]) -> list[str]:
     others = [name for name in record.refs if not any(same_image_name(name, ref) for ref in asked)]
     by_name = len(others) < len(record.refs)
     return others if by_name or not any(begins_id(ref, record.id) for ref in asked) else []
+
+
+def _needed_by(everything: Sequence[ImageRecord], free: set[str]) -> dict[str, str]:
+    """Return the images among `free` that stay because an image that stays was built from them, with its name."""
+    parents = {record.id: record.parent for record in everything}
+    needed: dict[str, str] = {}
+    for record in everything:
+        at = record.parent
+        while record.id not in free and at in free and at not in needed:
+            needed[at] = (record.refs or (record.id[:19],))[0]
+            at = parents.get(at, "")
+    return needed
 
 
 def _with_parents(everything: Sequence[ImageRecord], leaving: set[str], used: Mapping[str, str]) -> set[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DiskClaim", "DiskUsage", "RwLayer", "container_usage", "engine_usage"]
 
+_BLOCKS = "the engine counts what is on disk: blocks, folders, and blobs beside what is unpacked"
 _NEAR = 0.1  # smaller differences are not explained: units (file or tar bytes) differ by about as much
 
 
@@ -160,12 +161,13 @@ def engine_usage(backend: Backend) -> DiskUsage:
     on_disk = None if saved.disk_bytes is None or in_containers is None else saved.disk_bytes - in_containers
     cache, volumes = saved.build_cache_bytes, saved.volume_bytes
     claimed, written, reclaimable = said.images, said.containers, said.reclaimable
-    reason = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes)
+    reason = _images_differ(claimed, saved.unique_bytes, saved.logical_bytes, on_disk)
+    why_free = _free(reclaimable, free.bytes, free.disk_bytes, used=bool(saved.containers))
     return DiskUsage(
         (
             DiskClaim("images", claimed, saved.unique_bytes, on_disk, reason),
             DiskClaim("containers", written, None, in_containers, _containers_differ(written, in_containers)),
-            DiskClaim("reclaimable images", reclaimable, free.bytes, free.disk_bytes, _free(reclaimable, free.bytes)),
+            DiskClaim("reclaimable images", reclaimable, free.bytes, free.disk_bytes, why_free),
             DiskClaim("build cache", said.build_cache, None, cache, _cache_differs(said.build_cache, cache)),
             DiskClaim("volumes", said.volumes, None, volumes, _volumes_differ(said.volumes, volumes)),
         ),
@@ -177,9 +179,11 @@ def _near(one: int, other: int) -> bool:
     return abs(one - other) <= _NEAR * max(one, other)
 
 
-def _images_differ(claimed: int | None, unique: int, each: int) -> str:
+def _images_differ(claimed: int | None, unique: int, each: int, disk: int | None) -> str:
     if claimed is None:
         return ""
+    if not _near(claimed, unique) and disk is not None and _near(claimed, disk):
+        return _BLOCKS
     if _near(claimed, unique):
         return "" if claimed == unique else "the engine counts in another unit: tar bytes, or links and folders too"
     if not _near(each, unique) and 0.9 * each < claimed < 1.3 * each:
@@ -211,9 +215,13 @@ def _volumes_differ(claimed: int | None, disk: int | None) -> str:
     return "the engine counts file content, the disk also blocks, folders and records"
 
 
-def _free(claimed: int | None, free: int) -> str:
+def _free(claimed: int | None, free: int, disk: int | None, *, used: bool) -> str:
     if claimed is None or _near(claimed, free):
         return ""
+    if disk is not None and _near(claimed, disk):
+        return _BLOCKS
+    if claimed > free and not used:
+        return "the engine also counts blocks, folders and records, or a shared layer once for each image"
     if claimed > free:
         return "the engine subtracts only what images in use have for themselves: layers they share stay all the same"
     return "the engine takes layers for used that no container needs"

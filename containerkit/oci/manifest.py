@@ -44,6 +44,9 @@ class Descriptor:
 _IMAGE_CONFIGS = frozenset(
     {"", "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
 )
+#: Part of every layer's media type: OCI's `image.layer.v1.tar`, Docker's `image.rootfs.diff.tar`. cosign stores a
+#: signature with an image's config and a layer of a type of its own.
+_LAYER = ".image."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class Manifest:
     @property
     def is_image(self) -> bool:
         """Return whether this describes an image and not another artifact, such as a signature or a chart."""
-        return self.config.media_type in _IMAGE_CONFIGS
+        kinds = (layer.media_type for layer in self.layers)
+        return self.config.media_type in _IMAGE_CONFIGS and all(not kind or _LAYER in kind for kind in kinds)
 
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:

@@ -165,3 +165,25 @@ def test_unknown_names_raise(engine: ck.Engine) -> None:
             question("none:1")
         with pytest.raises(ck.InvalidOption):
             question(b"one:1")
+
+
+def test_a_parent_of_an_image_that_stays_frees_nothing(engine: ck.Engine, backend: Backend) -> None:
+    """Where the engine removes only the name of a parent, removing it frees nothing; with its child it goes."""
+    container = engine.containers.create("one:1", ["x"])
+    child = container.commit("child:1")
+    container.remove()
+    one = image_id(engine, "one:1")
+    assert engine.reclaimable("one:1").images == (one,)
+    backend.keeps_parents = True
+    found = engine.reclaimable("one:1")
+    assert (found.bytes, found.images) == (0, ())
+    assert (one, "only its name goes: child:1 was built from it") in found.kept
+    assert set(engine.reclaimable(["one:1", "child:1"]).images) == {one, child.id}
+
+
+def test_the_table_of_a_removal_names_only_reasons_worth_knowing(engine: ck.Engine) -> None:
+    """Images that nobody asked to remove have no row."""
+    container = engine.containers.create("two:1", ["x"])
+    text = engine.reclaimable("one:1").table().to_text()
+    assert "not asked for" not in text
+    assert container.name in text

@@ -145,3 +145,19 @@ def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "x.tar").write_bytes(layout())
     assert len(open_archive("~/x.tar")) == 1
+
+
+def test_a_signature_with_the_config_of_an_image_is_no_image(tmp_path: Path) -> None:
+    """cosign's signatures have an image's config; their layers are of another type."""
+    members = ImageBuilder().layer(files={"a": 10}).tag("x:1").oci_members()
+    signature = ImageBuilder(architecture="none").layer(files={"s": 1}).oci_members()
+    (entry,) = json.loads(signature["index.json"])["manifests"]
+    raw = signature.pop("blobs/sha256/" + entry["digest"][7:])
+    raw = raw.replace(
+        b"application/vnd.oci.image.layer.v1.tar+gzip", b"application/vnd.dev.cosign.simplesigning.v1+json"
+    )
+    document = json.loads(members["index.json"])
+    document["manifests"].append({"mediaType": "", "digest": sha256(raw), "size": len(raw)})
+    unpack_to({**signature, **members, "index.json": json.dumps(document).encode()}, tmp_path / "layout")
+    unpack_to({"blobs/sha256/" + sha256(raw)[7:]: raw}, tmp_path / "layout")
+    assert open_archive(tmp_path / "layout").ref == "x:1"
