@@ -284,17 +284,16 @@ def test_what_a_container_has_is_not_reclaimable(engine: ck.Engine, load: Callab
     assert engine.reclaimable(ref).images == (image.id,)
 
 
-def test_a_parent_frees_what_its_removal_frees(engine: ck.Engine, store: Any) -> None:
+def test_a_parent_frees_what_its_removal_frees(engine: ck.Engine) -> None:
     """Removing an image that another was built from removes its name, on Podman also its record."""
     base, child = named("parent"), named("child")
-    engine.images.build({"Dockerfile": "FROM scratch\nCOPY d /d\n", "d": os.urandom(100_000)}, tag=base)
+    parent = engine.images.build({"Dockerfile": "FROM scratch\nCOPY d /d\n", "d": os.urandom(100_000)}, tag=base)
     engine.images.build({"Dockerfile": f"FROM {base}\nCOPY e /e\n", "e": b"e"}, tag=child)
     try:
         predicted = engine.reclaimable(base)
-        before = measured(store.root)
         engine.images.remove(base)
-        assert predicted.disk_bytes == pytest.approx(before - measured(store.root), abs=8192)
-        assert predicted.bytes == 0
+        there = {image.id for image in engine.images.list(all=True)}
+        assert (predicted.bytes, predicted.images) == (0, () if parent.id in there else (parent.id,))
     finally:
         engine.images.remove(child, force=True)
 
