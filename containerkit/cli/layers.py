@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
+_ARCHIVE = re.compile(r"\.(tar(\.(gz|zst|xz|bz2))?|tgz|tzst|txz|tbz2?)$")
+
 
 @contextlib.contextmanager
 def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
-    """Return the layers of an image; or, if REF is written as a path, of an archive, without an engine."""
+    """Return the layers of an image; or, if REF is a path or `-`, of an archive, without an engine."""
     import containerkit as ck
 
-    if ref.startswith(("/", "./", "../", "~")):
-        from os.path import expanduser
-
-        yield ck.open_archive(expanduser(ref))
+    if ref == "-":
+        yield ck.open_archive(sys.stdin.buffer)
+        return
+    if ref.startswith(("/", "./", "../", "~")) or (_ARCHIVE.search(ref) and os.path.isfile(ref)):
+        yield ck.open_archive(ref)
         return
     with open_engine(ctx) as engine:
         yield engine.layers(ref)
@@ -39,7 +45,10 @@ def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
 @click.argument("ref")
 @click.pass_context
 def layers(ctx: click.Context, ref: str, files: bool, layer: int | None, form: str) -> None:
-    """List the layers of image REF, base first; or of an archive or OCI layout, if REF is a path (./image.tar)."""
+    """List the layers of image REF, base first; or of an archive or OCI layout, if REF is a path, or `-` for stdin.
+
+    A path begins with /, ./, ../ or ~, or is a file whose name ends as a tar's does (image.tar, image.tar.gz).
+    """
     if layer is not None and not files:
         raise click.UsageError("--layer goes with --files")
     with _stack(ctx, ref) as stack, working(f"reading {ref}"):
@@ -82,15 +91,55 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
     return table(title, ("mode", "owner", "type", "size", "path"), rows)
 
 
+@click.command("compare-images", short_help="The files that differ between two images.")
+@click.option("--times/--no-times", default=True, help="Whether another modification time is a difference.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if a file differs.")
+@engine_option
+@form_options
+@click.argument("old")
+@click.argument("new")
+@click.pass_context
+def compare_images(ctx: click.Context, old: str, new: str, times: bool, exit_code: bool, form: str) -> None:
+    """List the files that image NEW adds, modifies and removes compared with OLD. Either may be an archive."""
+    with _stack(ctx, old) as before, _stack(ctx, new) as after:
+        with working(f"comparing {old} and {new}"):
+            found = before.compare(after, times=times)
+        rows = [
+            (change.kind, cell("bytes", None if change.before is None else change.before.size),
+             cell("bytes", None if change.after is None else change.after.size), change.path)
+            for change in found
+        ]  # fmt: skip
+        note = f"{len(found.added)} added, {len(found.modified)} modified, {len(found.removed)} removed."
+        columns = ("change", "size before", "size after", "path")
+        show(found, form, tables=[table(f"From {old} to {new}", columns, rows, [note])])
+    ctx.exit(1 if exit_code and len(found) else 0)
+
+
 @click.command(short_help="Bytes that an image carries and nobody sees.")
+@click.option("--max-bytes", type=click.IntRange(min=0), metavar="BYTES", help="Exit with 1 if more is wasted.")
+@click.option("--max-percent", type=click.FloatRange(0, 100), metavar="PERCENT",
+              help="Exit with 1 if a larger part of all bytes is wasted.")  # fmt: skip
+@click.option("--min-efficiency", type=click.FloatRange(0, 1), metavar="FRACTION",
+              help="Exit with 1 if visible / all is less (0.95).")  # fmt: skip
 @click.option("--most", "-n", type=click.IntRange(min=0), default=30, show_default=True, metavar="NUMBER",
               help="How many files to list, largest first; 0: all.")  # fmt: skip
 @engine_option
 @form_options
 @click.argument("ref")
 @click.pass_context
-def waste(ctx: click.Context, ref: str, most: int, form: str) -> None:
-    """List the bytes that REF carries and no container sees, each with its cause, and dive's two numbers."""
+def waste(
+    ctx: click.Context,
+    ref: str,
+    most: int,
+    max_bytes: int | None,
+    max_percent: float | None,
+    min_efficiency: float | None,
+    form: str,
+) -> None:
+    """List the bytes that REF carries and no container sees, each with its cause, and dive's two numbers.
+
+    With a limit, exit with 1 if the image breaks it: a rule for CI.
+    """
     with _stack(ctx, ref) as stack:
         with working(f"reading {ref}"):
             found = stack.waste()
@@ -114,6 +163,16 @@ def waste(ctx: click.Context, ref: str, most: int, form: str) -> None:
             )
             tables.append(table("Files", columns, rows, rest))
         show(found, form, tables=tables)
+    percent = 100 * found.wasted_bytes / found.total_bytes if found.total_bytes else 0.0
+    broken = []
+    if max_bytes is not None and found.wasted_bytes > max_bytes:
+        broken.append(f"{found.wasted_bytes} bytes are wasted, {max_bytes} are allowed")
+    if max_percent is not None and percent > max_percent:
+        broken.append(f"{percent:.2f} % of the bytes are wasted, {max_percent:g} % are allowed")
+    if min_efficiency is not None and found.efficiency < min_efficiency:
+        broken.append(f"the efficiency is {found.efficiency:.4f}, at least {min_efficiency:g} is wanted")
+    if broken:
+        raise click.ClickException(f"{ref}: " + "; ".join(broken))
 
 
 @click.command(short_help="What shared layers save.")
@@ -178,4 +237,4 @@ def df(ctx: click.Context, form: str) -> None:
     show(found, form, title="Disk usage")
 
 
-COMMANDS = (layers, waste, savings, sharing, reclaimable, duplicates, df)
+COMMANDS = (layers, compare_images, waste, savings, sharing, reclaimable, duplicates, df)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import msgspec
 
@@ -290,11 +290,18 @@ def _instruction(history: Sequence[History], line: int | None) -> str | None:
     return None if line is None else history[line].created_by
 
 
-def open_archive(path: str | os.PathLike[str], *, ref: str | None = None, limits: Limits | None = None) -> LayerStack:
+def _place(path: str | os.PathLike[str] | BinaryIO) -> str:
+    return os.fspath(path) if isinstance(path, (str, os.PathLike)) else str(getattr(path, "name", "stream"))
+
+
+def open_archive(
+    path: str | os.PathLike[str] | BinaryIO, *, ref: str | None = None, limits: Limits | None = None
+) -> LayerStack:
     """Open an image archive and return its layers. Needs no engine; nothing is unpacked.
 
     Args:
-        path: a docker-archive or OCI layout, as a tar, a compressed tar, or a folder.
+        path: a docker-archive or OCI layout, as a tar, a compressed tar (gzip, zstd, xz, bzip2), a folder (also of
+            skopeo's `dir:`), or a file open for reading bytes, such as a pipe, which is copied to a temporary file.
         ref: name or config digest of the image, if the archive holds several.
         limits: what is refused from untrusted bytes.
 
@@ -305,12 +312,14 @@ def open_archive(path: str | os.PathLike[str], *, ref: str | None = None, limits
     """
     if ref is not None and not isinstance(ref, str):
         raise InvalidOption("ref", ref, "an image's name in the archive, or None")
+    if not isinstance(path, (str, os.PathLike)) and not callable(getattr(path, "read", None)):
+        raise InvalidOption("path", path, "a path, or a file that is open for reading bytes")
     if limits is not None and not isinstance(limits, Limits):
         raise InvalidOption("limits", limits, "Limits, or None for the default")
     image = open_image(path, ref=ref, limits=limits)
     digest = sha256(image.raw_config)
     return build_stack(
-        ref or (image.refs[0] if image.refs else os.fspath(path)),
+        ref or (image.refs[0] if image.refs else _place(path)),
         diff_ids=image.config.diff_ids,
         history=image.config.history,
         image_id=digest,

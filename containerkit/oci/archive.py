@@ -15,7 +15,8 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, BinaryIO
 
 from ..errors import InvalidImage, InvalidOption
 from .compression import Expanded, decompress, sniff
@@ -79,11 +80,14 @@ def choose(entries: Sequence[tuple[str, tuple[str, ...]]], ref: str | None) -> i
     raise InvalidOption("ref", ref, "one of: " + ", ".join(name for _, refs in entries for name in refs or ("<none>",)))
 
 
-def open_image(path: str | os.PathLike[str], *, ref: str | None = None, limits: Limits | None = None) -> ImageArchive:
+def open_image(
+    path: str | os.PathLike[str] | BinaryIO, *, ref: str | None = None, limits: Limits | None = None
+) -> ImageArchive:
     """Open an archive and find one image in it. Layers are located, not yet read.
 
     Args:
-        path: docker-archive or OCI layout; a tar, a compressed tar, or a folder.
+        path: docker-archive or OCI layout; a tar, a compressed tar, a folder, or a file open for reading bytes, which
+            is read to its end.
         ref: name or config digest of the image, if the archive holds several.
 
     Raises:
@@ -92,14 +96,21 @@ def open_image(path: str | os.PathLike[str], *, ref: str | None = None, limits: 
         OSError: the path cannot be read.
     """
     limits = limits or Limits()
+    if not isinstance(path, (str, os.PathLike)):
+        return _image_at(str(getattr(path, "name", "stream")), _expanded(path, limits), ref, limits)
     where = os.path.expanduser(os.fspath(path))
     mode = os.stat(where).st_mode
+    members: Members
     if stat.S_ISDIR(mode):
-        members: Members = FolderMembers(where)
+        members = FolderMembers(where)
     elif stat.S_ISREG(mode):
         members = _tar_members(where, limits)
     else:
         raise invalid(where, ["neither a file nor a folder"])
+    return _image_at(where, members, ref, limits)
+
+
+def _image_at(where: str, members: Members, ref: str | None, limits: Limits) -> ImageArchive:
     try:
         return find_image(members, ref=ref, limits=limits)
     except InvalidImage as exc:
@@ -124,14 +135,27 @@ def _tar_members(path: str, limits: Limits) -> Catalog:
         if how == "none":
             return index_tar(path, limits=limits)
         file.seek(0)
-        keeper = _Folder()
-        plain = os.path.join(keeper.path, "archive.tar")
-        try:
-            with open(plain, "xb") as copy:
-                copy.writelines(decompress(iter(lambda: file.read(1 << 18), b""), how, limits=limits))
-        except Expanded as exc:
-            keeper.cleanup()
-            raise invalid(path, [str(exc)]) from exc
+        return _expanded(file, limits)
+
+
+def _expanded(file: BinaryIO, limits: Limits) -> Catalog:
+    """Copy a tar from a file that may be a pipe to a temporary file, decompressed, and return its members."""
+    source = str(getattr(file, "name", "stream"))
+    first = file.read(1 << 18)
+    if not isinstance(first, bytes):
+        raise InvalidOption("path", file, "a path, or a file that is open for reading bytes")
+    keeper = _Folder()
+    plain = os.path.join(keeper.path, "archive.tar")
+    try:
+        with open(plain, "xb") as copy:
+            chunks = chain([first], iter(lambda: file.read(1 << 18), b""))
+            copy.writelines(decompress(chunks, sniff(first[:4]), limits=limits))
+    except Expanded as exc:
+        keeper.cleanup()
+        raise invalid(source, [str(exc)]) from exc
+    except BaseException:
+        keeper.cleanup()
+        raise
     return index_tar(plain, limits=limits, keeper=keeper)
 
 
@@ -152,6 +176,8 @@ class _Finder:
         self._problems: list[str] = []
 
     def image(self, ref: str | None) -> ImageArchive:
+        if "version" in self._members and "manifest.json" in self._members:
+            return self._from_dir()
         if "manifest.json" in self._members:
             return self._from_save_entries(ref)
         if "index.json" in self._members:
@@ -164,6 +190,13 @@ class _Finder:
         refs = tuple(dict.fromkeys(name for other in entries if other.config == entry.config for name in other.refs))
         found = self._manifest_of(entry) if "index.json" in self._members else None
         return self._build(refs, entry.config, list(entry.layers), found)
+
+    def _from_dir(self) -> ImageArchive:
+        """Find the image of skopeo's `dir:`: one manifest, and blobs named by the digits of their digests."""
+        raw = self._document("manifest.json")
+        manifest = Manifest.parse(raw)
+        names = [layer.digest.partition(":")[2] for layer in manifest.layers]
+        return self._build((), manifest.config.digest.partition(":")[2], names, _Listed(manifest, (), ()))
 
     def _from_layout(self, ref: str | None) -> ImageArchive:
         found = list(self._manifests("index.json", ()))

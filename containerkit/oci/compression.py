@@ -1,13 +1,15 @@
-"""Decompress layers: gzip and zstd, as streams of bounded chunks.
+"""Decompress layers and archives: gzip, zstd, xz and bzip2, as streams of bounded chunks.
 
 The first bytes of a blob decide how it is compressed. Media types are missing in docker-archives and wrong elsewhere.
 """
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, Literal
 
@@ -15,12 +17,14 @@ from .problems import Limits
 
 __all__ = ["Compression", "Expanded", "decompress", "sniff"]
 
-Compression = Literal["none", "gzip", "zstd"]
+Compression = Literal["none", "gzip", "zstd", "xz", "bzip2"]
 
 _CHUNK = 256 << 10
 _GZIP = 31  # zlib's window bits for "gzip header and trailer"
 # A window takes memory; `zstd --ultra` without --long uses at most 128 MiB.
 _ZSTD_WINDOW = 128 << 20
+# `xz -9` needs 65 MiB to decompress.
+_XZ_MEMORY = 128 << 20
 
 
 class Expanded(ValueError):
@@ -33,7 +37,9 @@ def sniff(head: bytes) -> Compression:
         return "gzip"
     if head[:4] == b"\x28\xb5\x2f\xfd" or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F):
         return "zstd"  # a frame, or a skippable frame, with which zstd:chunked may begin
-    return "none"
+    if head[:4] == b"\xfd7zX":
+        return "xz"
+    return "bzip2" if head[:3] == b"BZh" else "none"
 
 
 def decompress(chunks: Iterable[bytes], how: Compression, *, limits: Limits | None = None) -> Iterator[bytes]:
@@ -48,7 +54,8 @@ def decompress(chunks: Iterable[bytes], how: Compression, *, limits: Limits | No
     limits = limits or Limits()
     counted = _Counted(chunks)
     plain = 0
-    for data in _gunzip(counted) if how == "gzip" else _unzstd(counted):
+    readers = {"gzip": _gunzip, "zstd": _unzstd, "xz": _unxz, "bzip2": _unbzip2}
+    for data in readers[how](counted):
         plain += len(data)
         if plain > limits.expansion_floor and plain > counted.count * limits.expansion:
             raise Expanded(
@@ -136,3 +143,32 @@ def _unzstd(reader: _Counted) -> Iterator[bytes]:
             yield data
     except zstandard.ZstdError as exc:
         raise Expanded(f"broken zstd data ({exc})") from exc
+
+
+def _unxz(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decompress all streams of an xz file."""
+    return _streams(chunks, lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), "xz")
+
+
+def _unbzip2(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decompress all streams of a bzip2 file; lbzip2 and pbzip2 write several."""
+    return _streams(chunks, bz2.BZ2Decompressor, "bzip2")
+
+
+def _streams(chunks: Iterable[bytes], start: Callable[[], Any], name: str) -> Iterator[bytes]:
+    """Decompress streams that stand one after the other, with the interface of lzma and bz2."""
+    inflate = start()
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data or not (inflate.eof or inflate.needs_input):
+                if inflate.eof:
+                    if not data.lstrip(b"\0"):
+                        break  # zeros after the last stream are padding
+                    inflate = start()
+                yield inflate.decompress(data, _CHUNK)
+                data = inflate.unused_data if inflate.eof else b""
+    except (lzma.LZMAError, OSError, EOFError) as exc:
+        raise Expanded(f"broken {name} data ({exc})") from exc
+    if not inflate.eof:
+        raise Expanded(f"{name} data cut short")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
 import json
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,3 +164,42 @@ def test_a_signature_with_the_config_of_an_image_is_no_image(tmp_path: Path) -> 
     unpack_to({**signature, **members, "index.json": json.dumps(document).encode()}, tmp_path / "layout")
     unpack_to({"blobs/sha256/" + sha256(raw)[7:]: raw}, tmp_path / "layout")
     assert open_archive(tmp_path / "layout").ref == "x:1"
+
+
+@pytest.mark.parametrize("squeeze", [lzma.compress, bz2.compress])
+def test_archives_in_xz_and_bzip2(squeeze: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A tar that xz or bzip2 compressed as a whole is read, also of several streams; a cut one is refused."""
+    data = IMAGE.to_docker_archive()
+    path = tmp_path / "image.tar.packed"
+    path.write_bytes(squeeze(data[:1000]) + squeeze(data[1000:]))
+    assert [layer.diff_id for layer in open_archive(path)] == list(IMAGE.diff_ids)
+    path.write_bytes(squeeze(data)[:-40])
+    with pytest.raises(InvalidImage, match=r"cut short|broken"):
+        open_archive(path)
+
+
+@pytest.mark.parametrize("squeeze", [bytes, gzip.compress, lzma.compress])
+def test_an_open_file_is_an_archive_too(squeeze: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A pipe or any file of bytes is read to its end; the image stays readable afterwards."""
+    stack = open_archive(io.BytesIO(squeeze(IMAGE.to_docker_archive())))
+    assert list(stack.tree()) == ["/bin", "/bin/b", "/etc"]
+    assert stack.verify().unchecked == ()
+    with pytest.raises(InvalidOption, match="reading bytes"):
+        open_archive(io.StringIO("text"))  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="reading bytes"):
+        open_archive(7)  # type: ignore[arg-type]
+    with pytest.raises(InvalidImage):
+        open_archive(io.BytesIO(b""))
+
+
+def test_the_folder_that_skopeo_writes(tmp_path: Path) -> None:
+    """`skopeo copy … dir:` writes one manifest, and blobs named by their digits."""
+    members = IMAGE.oci_members()
+    (entry, *_) = json.loads(members.pop("index.json"))["manifests"]
+    manifest = members.pop("blobs/sha256/" + entry["digest"][7:])
+    files = {name.rpartition("/")[2]: data for name, data in members.items() if name.startswith("blobs/")}
+    unpack_to({**files, "manifest.json": manifest, "version": b"Directory Transport Version: 1.1\n"}, tmp_path / "dir")
+    stack = open_archive(tmp_path / "dir")
+    assert stack.image_id == IMAGE.image_id
+    assert stack.verify().unchecked == ()
+    assert all(layer.sizes.compressed for layer in stack)
