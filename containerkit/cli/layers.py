@@ -91,6 +91,27 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
     return table(title, ("mode", "owner", "type", "size", "path"), rows)
 
 
+@click.command("read-file", short_help="A file of an image, without a container.")
+@click.option("--at", type=int, metavar="NUMBER", help="The file as it was after this layer.")
+@click.option("--blame", is_flag=True, help="The layer that wrote it, and its instruction, instead of the content.")
+@engine_option
+@form_options
+@click.argument("ref")
+@click.argument("path")
+@click.pass_context
+def read_file(ctx: click.Context, ref: str, path: str, at: int | None, blame: bool, form: str) -> None:
+    """Print the file PATH of image REF as a container would see it. REF may be an archive."""
+    with _stack(ctx, ref) as stack:
+        if at is not None and not -len(stack) <= at < len(stack):
+            raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint="--at")
+        if not blame:
+            click.echo(stack.read_file(path, at=at), nl=False)
+            return
+        layer = stack.blame(path, at=at)
+        rows = [(layer.index, layer.created_by, layer.diff_id)]
+        show(layer, form, tables=[table(path, ("layer", "instruction", "diff_id"), rows)])
+
+
 @click.command("compare-images", short_help="The files that differ between two images.")
 @click.option("--times/--no-times", default=True, help="Whether another modification time is a difference.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if a file differs.")
@@ -237,4 +258,4 @@ def df(ctx: click.Context, form: str) -> None:
     show(found, form, title="Disk usage")
 
 
-COMMANDS = (layers, compare_images, waste, savings, sharing, reclaimable, duplicates, df)
+COMMANDS = (layers, read_file, compare_images, waste, savings, sharing, reclaimable, duplicates, df)

@@ -86,6 +86,9 @@ class Reader(Protocol):
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
         """Return path -> content ID of files of a layer, without those that this reader cannot determine."""
 
+    def file_bytes(self, index: int, entry: FileEntry, /) -> bytes:
+        """Return the content of a regular file of a layer. Raises InvalidImage if it cannot be read."""
+
     def verify(self) -> Verification:
         """Check every byte that this reader has. Raises InvalidImage with all violations."""
 
@@ -156,6 +159,11 @@ class Contents:
         last = {entry.path: entry for entry in self.entries(index) if entry.path in wanted}
         with self._reading() as reader:
             return reader.content_ids(index, last.values())
+
+    def file_bytes(self, index: int, entry: FileEntry) -> bytes:
+        """Return the content of a regular file of a layer. Raises InvalidImage if it cannot be read."""
+        with self._reading() as reader:
+            return reader.file_bytes(index, entry)
 
     def verify(self) -> Verification:
         """Check every byte. Raises InvalidImage with all violations."""

@@ -203,6 +203,7 @@ class Index:
                     whole=self.stream(record),
                     disk=disk,
                     compressed=[layer.compressed_bytes for layer in known],
+                    data=lambda number, entry: b"".join(known[number].read(entry.path, entry.size)),
                 )
             elif whole and len(blobs) == len(known) and all(os.access(blob, os.R_OK) for blob in blobs):
                 layers = tuple(LayerBlob.at(blob) for blob in blobs)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import BinaryIO, cast
 
+from ..oci.archive import open_image
 from ..oci.image import ImageArchive, LayerBlob
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import Limits, invalid
@@ -104,6 +106,18 @@ class BlobReader(_Layerwise):
         except (ValueError, OSError) as exc:
             raise invalid("unreadable image", [f"layer {index}: {exc}"]) from exc
 
+    def file_bytes(self, index: int, entry: FileEntry, /) -> bytes:
+        """Return the content of a file from its layer's blob, which is read up to the end."""
+        if entry.stored != entry.size:
+            raise invalid("unreadable file", [f"layer {index}: {entry.path} is sparse; its tar has no holes"])
+        try:
+            found = self._layers[index].file_bytes(entry.path, limits=self._limits)
+        except (ValueError, OSError) as exc:
+            raise invalid("unreadable image", [f"layer {index}: {exc}"]) from exc
+        if found is None or len(found) != entry.size:
+            raise invalid("unreadable file", [f"layer {index}: {entry.path} is not in its tar any more"])
+        return found
+
     def verify(self) -> Verification:
         """Check every byte of every blob, once."""
         if self._image is not None:
@@ -127,7 +141,8 @@ class RecordReader(_Layerwise):
         image: the image's config, for ``verify``.
         rebuild: function that computes a layer's diff_id from its record and files; raises OSError if those cannot be
             read.
-        whole: another way to read the bytes, for ``verify``.
+        whole: another way to read the bytes, for ``verify`` and ``file_bytes``.
+        data: function that reads a file of a layer from the store; raises OSError.
     """
 
     def __init__(
@@ -140,6 +155,7 @@ class RecordReader(_Layerwise):
         whole: StreamReader | None = None,
         disk: Callable[[int], int | None] | None = None,
         compressed: Sequence[int | None] = (),
+        data: Callable[[int, FileEntry], bytes] | None = None,
     ) -> None:
         super().__init__(name, disk)
         self._headers = name
@@ -148,6 +164,7 @@ class RecordReader(_Layerwise):
         self._rebuild = rebuild
         self._whole = whole
         self._blobs = tuple(compressed)
+        self._data = data
 
     def _compressed(self, index: int) -> int | None:
         return self._blobs[index] if index < len(self._blobs) else None
@@ -158,6 +175,19 @@ class RecordReader(_Layerwise):
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
         """Return the content IDs in the record."""
         return {entry.path: entry.content_id for entry in entries if entry.content_id is not None}
+
+    def file_bytes(self, index: int, entry: FileEntry, /) -> bytes:
+        """Return the content of a file from the store; from the other way if this user may not read it there."""
+        if self._data is not None:
+            try:
+                found = self._data(index, entry)
+            except OSError:
+                found = None  # files of a rootless store belong to other uids
+            if found is not None and len(found) == entry.size:
+                return found
+        if self._whole is None:
+            raise invalid("unreadable file", [f"layer {index}: {entry.path} is not in the store"])
+        return self._whole.file_bytes(index, entry)
 
     def verify(self) -> Verification:
         """Every record, and every byte: of the files in the store, else of another way to them; without either no
@@ -223,6 +253,7 @@ class StreamReader:
         self._lock = threading.Lock()
         self._image: ImageContents | None = None
         self._ids: ImageContents | None = None
+        self._copy: BlobReader | None = None
 
     @property
     def image(self) -> ImageContents:
@@ -255,7 +286,26 @@ class StreamReader:
         found = self._ids.layers[index].entries
         return {one.path: one.content_id for one in found if one.path in wanted and one.content_id is not None}
 
+    def file_bytes(self, index: int, entry: FileEntry, /) -> bytes:
+        """Return the content of a file; the first call copies the stream to a temporary file."""
+        with self._lock:
+            if self._copy is None:
+                image = open_image(cast(BinaryIO, _Chunks(self._save())), ref=self._ref, limits=self._limits)
+                self._copy = BlobReader(self.name, image.layers, image=image, limits=self._limits)
+        return self._copy.file_bytes(index, entry)
+
     def verify(self) -> Verification:
         """Check every byte in another pass. An engine that finds the image broken refuses to save it: EngineError."""
         scan_stream(self._save(), ref=self._ref, verify=True, limits=self._limits)
         return Verification(_BYTES)
+
+
+class _Chunks:
+    """Chunks of bytes, with the one method of a file that is needed to copy them."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next chunk that is not empty, of any size; b"" at the end."""
+        return next((chunk for chunk in self._chunks if chunk), b"")

@@ -168,6 +168,47 @@ class LayerStack(Sequence[Layer]):
         height = count if at is None else at % count + 1
         return stack([layer.files() for layer in self.layers[:height]])
 
+    def read_file(self, path: str, *, at: int | None = None) -> bytes:
+        """Return the content of a file as a container of the image sees it, without a container.
+
+        Symlinks are followed inside the image. The file is read into memory. If the store cannot be read, the image
+        is copied to a temporary file once.
+
+        Args:
+            path: the file, such as "/etc/os-release".
+            at: read the tree of the layers up to this one; None for all layers.
+
+        Raises:
+            InvalidOption: the tree has no regular file at this path.
+            InvalidImage: a layer, or the file, cannot be read.
+        """
+        layer, entry = self._origin(path, at)
+        if entry.type != "file":
+            raise InvalidOption("path", path, f"a regular file of {self.ref}, and not a {entry.type}")
+        if not entry.size:
+            return b""
+        assert self._contents is not None
+        return self._contents.file_bytes(layer, entry)
+
+    def blame(self, path: str, *, at: int | None = None) -> Layer:
+        """Return the layer that last wrote a file or folder; its `created_by` is the instruction.
+
+        Symlinks are followed inside the image.
+
+        Raises:
+            InvalidOption: the tree has no such path.
+            InvalidImage: a layer cannot be read.
+        """
+        return self.layers[self._origin(path, at)[0]]
+
+    def _origin(self, path: str, at: int | None) -> tuple[int, FileEntry]:
+        if not isinstance(path, str):
+            raise InvalidOption("path", path, "a path in the image")
+        try:
+            return self.tree(at).origin(path)
+        except KeyError:
+            raise InvalidOption("path", path, f"a path that exists in {self.ref}") from None
+
     def diff(self, index: int) -> Diff:
         """Return what layer ``index`` adds, modifies and removes in the tree below it."""
         if not isinstance(index, int) or isinstance(index, bool):

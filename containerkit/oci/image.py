@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .compression import Compression, decompress, sniff
 from .config import ImageConfig
-from .layer import FileEntry, LayerContents, hash_files, read_layer
+from .layer import FileEntry, LayerContents, file_bytes, hash_files, read_layer
 from .manifest import Descriptor, Manifest
 from .members import Blob, Extent
 from .problems import Limits
@@ -68,6 +68,17 @@ class LayerBlob:
             with self.extent.open() as source:
                 return hash_files(source, entries)
         return hash_files(StreamSource(self.plain(limits=limits)), entries)
+
+    def file_bytes(self, path: str, *, limits: Limits | None = None) -> bytes | None:
+        """Return the content of a file as the tar stores it; None if the layer has no such file.
+
+        Raises:
+            ValueError: the blob cannot be decompressed, or the file has changed.
+        """
+        if self.compression == "none":
+            with self.extent.open() as source:
+                return file_bytes(source, path)
+        return file_bytes(StreamSource(self.plain(limits=limits)), path)
 
     def read(self, *, limits: Limits | None = None) -> LayerContents:
         """Read the layer's entries. Of an uncompressed blob no payload is read."""

@@ -26,6 +26,7 @@ __all__ = [
     "clean_path",
     "climbs",
     "content_bytes",
+    "file_bytes",
     "hash_files",
     "printable",
     "read_layer",
@@ -269,6 +270,19 @@ def hash_files(source: Source, entries: Iterable[FileEntry]) -> dict[str, str]:
         path = clean_path(member.name) if member.kind == "file" else None
         if path in wanted:
             found[path] = sha256_of(source.chunks(member.stored))[0]
+    return found
+
+
+def file_bytes(source: Source, path: str) -> bytes | None:
+    """Return the content of a file of one layer as its tar stores it; None if there is no such file.
+
+    Args:
+        source: the layer's uncompressed tar, at its start.
+    """
+    found: bytes | None = None
+    for member in scan(source, []):
+        if clean_path(member.name) == path:
+            found = b"".join(source.chunks(member.stored)) if member.kind == "file" else None
     return found
 
 

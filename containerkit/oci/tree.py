@@ -29,6 +29,7 @@ __all__ = [
     "walk",
 ]
 
+_HOPS = 40  # the kernel's limit for symlinks
 ContentIds = Callable[[int, Collection[str]], Mapping[str, str]]
 Cause = Literal["deleted", "opaque", "overwritten", "type change"]
 
@@ -214,6 +215,38 @@ class Tree(Mapping[str, FileEntry]):
     def layer_of(self, path: str) -> int:
         """Return the index of the layer that a path comes from. Raises KeyError."""
         return self._node(path).layer
+
+    def origin(self, path: str) -> tuple[int, FileEntry]:
+        """Return the layer and its own entry that a path leads to, as a container would open it.
+
+        Symlinks are followed inside the tree, and a hard link is the file that it names.
+
+        Raises:
+            KeyError: the path, or the target of a link on the way, does not exist, or the links run in a circle.
+        """
+        left = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        at, node, hops = "", self._root, 0
+        while left:
+            part = left.pop()
+            if part == "..":
+                at = at.rpartition("/")[0]
+                node = _find(self._root, at) or self._root
+                continue
+            child = (node.children or {}).get(f"{at}/{part}")
+            if child is None:
+                raise KeyError(path)
+            entry = child.entry
+            if entry is None or entry.type != "symlink":
+                at, node = f"{at}/{part}", child
+                continue
+            hops += 1
+            if hops > _HOPS:
+                raise KeyError(path)
+            left += [part for part in reversed(entry.link_target.split("/")) if part not in ("", ".")]
+            if entry.link_target.startswith("/"):
+                at, node = "", self._root
+        found = node.inode
+        return found.layer, found.entry or FileEntry(at or "/", "dir", mode=0o755)
 
     def files(self) -> tuple[FileEntry, ...]:
         """Return all entries, folders included, in path order."""

@@ -123,3 +123,20 @@ def test_a_byte_that_changed_in_the_store_is_found(engine: ck.Engine, load: Call
     place.write_bytes(place.read_bytes().replace(b"x" * 1000, b"y" * 1000))
     with pytest.raises(ck.InvalidImage):
         stack.verify()
+
+
+def test_files_read_without_a_container_are_those_of_a_container(
+    engine: ck.Engine, load: Callable[[ImageBuilder], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """read_file gives the bytes that a container has, from the store and from the save stream."""
+    upper = BASE.layer(files={"h": A, "gone": A}, links={"h2": "h"}, symlinks={"keep/s": "../gone"}, opaque=["d"])
+    ref = load(upper.layer(files={"d/n": B}))
+    expected = {"/h": A, "/h2": A, "/gone": A, "/keep/s": A, "/same": B, "/d/n": B}
+    best = engine.layers(ref)
+    assert {path: best.read_file(path) for path in expected} == expected
+    with engine.containers.create(ref, ["/none"]) as container:
+        assert {path: container.read_file(path) for path in expected if path != "/keep/s"}.items() <= expected.items()
+    assert [best.blame(path).index for path in ("/same", "/h2", "/d/n")] == [0, 1, 2]
+    monkeypatch.setattr(index, "open_store", lambda *args: (None, "not asked"))
+    other = engine.layers(ref)
+    assert {path: other.read_file(path) for path in expected} == expected
