@@ -40,8 +40,10 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "ImageNotFound",
         "InUse",
         "InvalidImage",
+        "InvalidLab",
         "InvalidOption",
         "InvalidReference",
+        "LabFailed",
         "LimitNotEnforced",
         "NameInUse",
         "NetworkNotFound",
@@ -68,6 +70,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Waste",
         "open_archive",
     ),
+    "labs": ("labs",),
     "resources.networks": ("Network",),
     "resources.process": ("ExecResult", "RunResult"),
     "resources.pruned": ("Pruned",),
@@ -79,7 +82,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
 }
 
 if TYPE_CHECKING:
-    from . import wait
+    from . import labs, wait
     from .backends.base import (
         Address,
         Backend,
@@ -175,9 +178,11 @@ __all__ = [
     "ImageNotFound",
     "InUse",
     "InvalidImage",
+    "InvalidLab",
     "InvalidOption",
     "InvalidReference",
     "IsolationReport",
+    "LabFailed",
     "Layer",
     "LayerStack",
     "LimitNotEnforced",
@@ -216,6 +221,7 @@ __all__ = [
     "compare_reports",
     "connect",
     "discover",
+    "labs",
     "open_archive",
     "wait",
 ]

@@ -16,7 +16,9 @@
       InvalidReference             an image name that breaks the grammar
       InvalidImage                 an image or archive that violates the image-spec
       InvalidOption                an option with a value that no engine accepts
+      InvalidLab                   a lab that contradicts itself, or a mistake in a lab's file
       CommandFailed                a command ended with an exit code other than 0
+      LabFailed                    a host of a lab did not come up; nothing of the lab is left
 
 A message says what was tried, on what, what happened, and what to do. The vendor's own exception is the ``__cause__``.
 Every exception can be pickled, and its text never holds raw control characters.
@@ -41,8 +43,10 @@ __all__ = [
     "ImageNotFound",
     "InUse",
     "InvalidImage",
+    "InvalidLab",
     "InvalidOption",
     "InvalidReference",
+    "LabFailed",
     "LimitNotEnforced",
     "NameInUse",
     "NetworkNotFound",
@@ -286,6 +290,37 @@ class CommandFailed(ContainerKitError):
         self.stdout_bytes = stdout.encode() if stdout_bytes is None else stdout_bytes
         self.stderr_bytes = stderr.encode() if stderr_bytes is None else stderr_bytes
         self.command = command
+
+
+class InvalidLab(ContainerKitError, ValueError):
+    """A lab contradicts itself, or a file of a lab has a mistake. Nothing was sent.
+
+    Attributes:
+        path: the file, or None for a lab made in Python.
+        line: number of the line in the file, from 1, or None.
+    """
+
+    def __init__(self, message: str, *, path: str | None = None, line: int | None = None) -> None:
+        place = path or ""
+        if path and line:
+            place += f", line {line}"
+        super().__init__(f"{place}: {message}" if place else message)
+        self.path = path
+        self.line = line
+
+
+class LabFailed(ContainerKitError):
+    """A host of a lab did not come up. Everything that the lab had created is removed.
+
+    Attributes:
+        host: name of the host, or None if the cables failed.
+        line: number of the line of its startup commands that failed, from 1, or None.
+    """
+
+    def __init__(self, message: str, *, host: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.host = host
+        self.line = line
 
 
 def _restored(kind: type[ContainerKitError], args: tuple[Any, ...], state: dict[str, Any]) -> ContainerKitError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import containerkit as ck
-from containerkit import errors, isolation, layers, streams, wait
+from containerkit import errors, isolation, labs, layers, streams, wait
 from containerkit.cli import app
 from containerkit.resources import containers, images, networks, volumes
 
@@ -40,6 +40,16 @@ GROUPS: dict[str, tuple[Any, ...]] = {
         *(each for name in sorted(layers.__all__) if inspect.isclass(each := getattr(layers, name))),
     ),
     "Isolation": (ck.check_host, ck.compare_reports, isolation.statements, ck.IsolationReport, ck.CheckResult),
+    "Labs": (
+        labs.load,
+        labs.Lab,
+        labs.Topology,
+        labs.Host,
+        labs.Interface,
+        labs.HostStatus,
+        labs.Reachability,
+        labs.Capture,
+    ),
     "Errors": tuple(getattr(errors, name) for name in errors.__all__),
     "For adapters to other engines": (ck.Backend,),
 }

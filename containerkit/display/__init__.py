@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._json import json_ready
 from .bars import Bar, BarChart
+from .network_graph import GraphBox, NetworkGraph
 from .output import output_html
 from .plot import Plot
 from .sharing_graph import ChainLayer, SharingGraph
@@ -17,6 +18,8 @@ __all__ = [
     "BarChart",
     "Cell",
     "ChainLayer",
+    "GraphBox",
+    "NetworkGraph",
     "Plot",
     "SharingGraph",
     "Table",

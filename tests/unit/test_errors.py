@@ -30,6 +30,8 @@ EXAMPLES: list[errors.ContainerKitError] = [
     errors.InvalidReference("m"),
     errors.InvalidImage("m", violations=("a", "b")),
     errors.InvalidOption("memory", "x", "a size"),
+    errors.InvalidLab("two interfaces eth0", path="lab.conf", line=2),
+    errors.LabFailed("no", host="pc1", line=3),
     errors.CommandFailed(7, "out", "err", command=("a", "b"), stdout_bytes=b"out\xff"),
     errors.ContainerKitError("m"),
 ]

@@ -1,0 +1,18 @@
+"""Networks of hosts, routers and switches in containers, on either engine, rootless included.
+
+`topology.py` holds the plain values of a lab and validates them; `plan.py` turns them into commands; `lab.py` sends the
+commands to an engine. `kathara.py` reads the files of Kathará and Netkit. Start reading at
+:class:`containerkit.labs.Lab`.
+
+Imports public names, display, errors, options and values.
+"""
+
+from __future__ import annotations
+
+from .capture import Capture
+from .files import load
+from .lab import HostStatus, Lab
+from .reachability import Reachability
+from .topology import Host, Interface, Topology
+
+__all__ = ["Capture", "Host", "HostStatus", "Interface", "Lab", "Reachability", "Topology", "load"]

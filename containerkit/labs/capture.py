@@ -1,0 +1,72 @@
+"""Capture: packets of a collision domain, as pcap."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ..errors import Unsupported
+
+if TYPE_CHECKING:
+    from .. import Container
+
+__all__ = ["Capture"]
+
+_numbers = itertools.count()
+
+_START = """\
+command -v tcpdump >/dev/null || exit 127
+tcpdump -Z root -i "$1" -U -w "$2" >/dev/null 2>"$2.log" </dev/null &
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  grep -q listening "$2.log" && { echo $!; exit 0; }
+  sleep 0.1
+done
+cat "$2.log" >&2; exit 1
+"""
+_STOP = 'kill -INT "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.05; done'
+
+
+class Capture:
+    """A running capture of a collision domain. Leaving its `with` block stops it.
+
+    Attributes:
+        data: the pcap file so far; complete after stop().
+    """
+
+    def __init__(self, helper: Container, bridge: str) -> None:
+        self._helper = helper
+        self._path = f"/tmp/capture-{next(_numbers)}.pcap"
+        result = helper.exec(["sh", "-c", f"mkdir -p /tmp\n{_START}", "sh", bridge, self._path], user="0")
+        if result.exit_code:
+            raise Unsupported(
+                f"no capture: the image of the container for the cables has no tcpdump (helper_image=) {result.stderr}"
+            )
+        self._pid: str | None = result.stdout.strip()
+
+    @property
+    def data(self) -> bytes:
+        """The pcap file so far; complete after stop()."""
+        return self._helper.read_file(self._path)
+
+    def stop(self) -> bytes:
+        """End the capture and return the pcap file. Safe to call twice."""
+        if self._pid:
+            self._helper.exec(["sh", "-c", _STOP, "sh", self._pid], user="0", timeout=10)
+            self._pid = None
+        return self.data
+
+    def save(self, path: str | Path) -> Path:
+        """End the capture and write the pcap file. Return its path."""
+        target = Path(path)
+        target.write_bytes(self.stop())
+        return target
+
+    def __enter__(self) -> Capture:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,53 @@
+"""Read a lab from a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import InvalidLab
+from .kathara import read_kathara
+from .topology import Host, Topology
+
+__all__ = ["load"]
+
+
+def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = None, strict: bool = True) -> Topology:
+    """Read a lab from the files of Kathará and Netkit: lab.conf, startup files, lab.dep, folders of hosts.
+
+    Args:
+        path: the folder, or its lab.conf.
+        images: name of an image in the files -> the image to use instead.
+        strict: a startup command that fails is an error, as in a lab made in Python; False ignores it, as Kathará does.
+
+    Raises:
+        InvalidLab: a mistake or something that labs do not support, with file and line.
+        FileNotFoundError: nothing is there.
+    """
+    given = Path(path)
+    if given.is_dir():
+        given /= "lab.conf"
+    if not given.is_file():
+        raise FileNotFoundError(f"no lab at {path}: expected a folder with lab.conf")
+    topology = read_kathara(given)
+
+    def changed(host: Host) -> Host:
+        image = (images or {}).get(host.image or topology.image, host.image)
+        return replace(host, image=image, strict=strict)
+
+    topology = replace(topology, hosts=tuple(changed(host) for host in topology.hosts))
+    try:
+        return topology.validate()
+    except InvalidLab as exc:
+        raise InvalidLab(str(exc), path=str(given), line=_line_of(given, str(exc))) from exc
+
+
+def _line_of(path: Path, message: str) -> int | None:
+    """Return the first line that speaks of the host which a message names."""
+    host = re.match(r"host (\S+?):", message)
+    word = re.compile(rf"\b{re.escape(host[1])}\b") if host else None
+    lines = path.read_text(errors="replace").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if word and word.search(line)), None)

@@ -1,0 +1,144 @@
+"""From a topology to commands: pure functions, so that a test reads what an engine would get."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .topology import Host, Interface, Topology
+
+__all__ = ["KEEP_ALIVE", "RUN_LINES", "Cable", "boot_script", "cables", "failed_line", "start_options", "wire"]
+
+#: Main process of a host without a command: reaps orphans and ends at SIGTERM.
+KEEP_ALIVE = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
+
+#: Shell program that runs lines of `ip` from stdin: as one batch with iproute2, one by one with busybox.
+RUN_LINES = """\
+case "$(ip -V 2>&1)" in *iproute2*) exec ip -batch - ;; esac
+while read -r line; do ip $line || { echo "ip $line" >&2; exit 1; }; done
+"""
+
+_STARTUP = "/tmp/.lab-startup"
+_MARK = "lab-line-"
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A veth pair: one end in the host, the other at the bridge of its collision domain, in the helper.
+
+    Attributes:
+        host: name of the host.
+        interface: its end in the host.
+        end: name of the end in the helper.
+        bridge: name of the bridge in the helper.
+        mac: MAC address of the end in the host.
+    """
+
+    host: str
+    interface: Interface
+    end: str
+    bridge: str
+    mac: str
+
+
+def cables(topology: Topology) -> tuple[Cable, ...]:
+    """Return a cable for every interface; the names depend on the topology only."""
+    bridges = {domain: f"ckb{number}" for number, domain in enumerate(topology.domains)}
+    ends = [(host, interface) for host in topology.hosts for interface in host.interfaces]
+    return tuple(
+        Cable(
+            host.name,
+            interface,
+            f"ckw{number}",
+            bridges[interface.domain],
+            interface.mac or _mac(topology.name, host.name, interface.name),
+        )
+        for number, (host, interface) in enumerate(ends)
+    )
+
+
+def _mac(*names: str) -> str:
+    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()
+    return "02:" + ":".join(digest[at : at + 2] for at in range(0, 10, 2))
+
+
+def wire(planned: tuple[Cable, ...], pids: Mapping[str, int], *, bridges: bool) -> Iterator[str]:
+    """Yield the lines of `ip` that lay the cables of the hosts in `pids`.
+
+    The kernel names the far end veth0: each far end leaves the helper before the next pair is made. busybox knows no
+    `peer name`.
+
+    Args:
+        planned: all cables of the lab.
+        pids: host -> process ID of its main process, as the helper sees it.
+        bridges: make the bridges as well.
+    """
+    if bridges:
+        for bridge in dict.fromkeys(cable.bridge for cable in planned):
+            yield f"link add {bridge} type bridge"
+            yield f"link set {bridge} up"
+    for cable in planned:
+        if cable.host in pids:
+            yield f"link add {cable.end} type veth"
+            yield f"link set veth0 address {cable.mac}"
+            yield f"link set veth0 name {cable.interface.name}"
+            yield f"link set {cable.interface.name} netns {pids[cable.host]}"
+            yield f"link set {cable.end} master {cable.bridge}"
+            yield f"link set {cable.end} up"
+
+
+def start_options(host: Host) -> dict[str, Any]:
+    """Return the options of :meth:`Engine.start` for a host."""
+    options = dict(host.options)
+    added = options.pop("cap_add", None) or ()
+    added = (added,) if isinstance(added, str) else tuple(added)
+    addresses = [address for interface in host.interfaces for address in interface.addresses]
+    sysctls: dict[str, str] = {}
+    if any(":" in address for address in addresses):
+        # Docker switches IPv6 off without a network; an address is usable at once without duplicate detection
+        sysctls = {"net.ipv6.conf.all.disable_ipv6": "0", "net.ipv6.conf.default.disable_ipv6": "0"}
+        sysctls["net.ipv6.conf.default.accept_dad"] = "0"
+    given = options.pop("sysctls", None) or {}
+    sysctls.update(given if isinstance(given, Mapping) else dict(line.split("=", 1) for line in given))
+    if sysctls:
+        options["sysctls"] = sysctls
+    return {
+        **options,
+        "cap_add": list(dict.fromkeys([*added, "NET_ADMIN", "NET_RAW"])),
+        "hostname": host.name,
+        "network": "none",
+    }
+
+
+def boot_script(host: Host) -> tuple[str, str]:
+    """Return the shell program that configures a host, and the startup commands that it takes as ``$1``.
+
+    It exits with 1 if an interface cannot be configured, with 3 if a startup command fails. Startup commands run in
+    bash if the host has it. Their output goes to a file, so that services which they leave behind hold no stream open.
+    """
+    lines = ["ip link set lo up"]
+    for interface in host.interfaces:
+        lines += [f"ip address add {address} dev {interface.name}" for address in interface.addresses]
+        lines.append(f"ip link set {interface.name} up")
+    for destination, gateway in host.routes.items():
+        family = "-6 " if ":" in gateway else ""
+        lines.append(f"ip {family}route add {destination} via {gateway}")
+    script = "\n".join(f"{line} || {{ echo '{line}' >&2; exit 1; }}" for line in lines) + "\n"
+    if host.startup.strip():
+        shell = "-ex" if host.strict else "-x"
+        script += (
+            f"mkdir -p /tmp /var/log; printf '%s\\n' \"$1\" >{_STARTUP}\n"
+            "shell=sh; command -v bash >/dev/null && shell=bash\n"
+            f"PS4='+{_MARK}$LINENO ' $shell {shell} {_STARTUP} >/var/log/startup.log 2>&1 </dev/null && exit 0\n"
+        )
+        script += "tail -n 20 /var/log/startup.log >&2; exit 3\n" if host.strict else "exit 0\n"
+    return script, host.startup
+
+
+def failed_line(log: str) -> tuple[int | None, str]:
+    """Return the number of the startup line that ran last, and the log without marks."""
+    marks = [int(found) for found in re.findall(rf"^\++{_MARK}(\d+) ", log, re.MULTILINE)]
+    return (marks[-1] if marks else None), re.sub(rf"^\++{_MARK}\d+ ", "+ ", log, flags=re.MULTILINE)

@@ -1,0 +1,75 @@
+"""Labs on a real engine: hosts, cables, a router, restart, broken links, errors that leave nothing behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import containerkit as ck
+from containerkit.labs import Lab
+
+
+@pytest.fixture(scope="module")
+def lab(engine: ck.Engine, shell_image: str) -> Iterator[Lab]:
+    """Two hosts in two collision domains, and a router between them."""
+    with Lab(engine, image=shell_image) as lab:
+        lab.add("pc1", {"A": ["10.0.1.2/24", "fd00:1::2/64"]}, gateway="10.0.1.1", routes={"fd00:2::/64": "fd00:1::1"})
+        lab.add("r1", {"A": ["10.0.1.1/24", "fd00:1::1/64"], "B": ["10.0.2.1/24", "fd00:2::1/64"]}, router=True)
+        lab.add(
+            "pc2",
+            {"B": ["10.0.2.2/24", "fd00:2::2/64"]},
+            gateway="10.0.2.1",
+            routes={"fd00:1::/64": "fd00:2::1"},
+            files={"/srv/page": "hello\n"},
+            startup="httpd -p 80 -h /srv\n",
+            after=["r1"],
+        )
+        lab.up()
+        yield lab
+
+
+def test_a_lab_routes_between_its_networks(lab: Lab) -> None:
+    """Every host answers every other, over IPv4 and IPv6; a server of the startup commands answers."""
+    found = lab.ping_all()
+    assert found.missing == ()
+    assert lab["pc1"].exec("wget -q -O - http://10.0.2.2/page", check=True).stdout == "hello\n"
+    assert {each.status for each in lab.status()} == {"running"}
+
+
+def test_a_broken_link_and_a_restart(lab: Lab) -> None:
+    """An unplugged host does not answer; a restarted router has its interfaces and addresses again."""
+    lab.link_down("pc2")
+    assert {pair[:2] for pair in lab.ping_all().missing} >= {("pc1", "pc2"), ("pc2", "pc1")}
+    lab.link_up("pc2")
+    lab.restart("r1")
+    assert lab.ping_all().missing == ()
+
+
+def test_a_failing_startup_names_host_and_line_and_leaves_nothing(engine: ck.Engine, shell_image: str) -> None:
+    """The error has the line of the startup commands; no container is left."""
+    lab = Lab(engine, image=shell_image)
+    lab.add("good", {"A": "10.0.0.1/24"})
+    lab.add("bad", {"A": "10.0.0.2/24"}, startup="true\nls /nowhere\ntrue\n")
+    with pytest.raises(ck.LabFailed, match="host bad, line 2 ") as caught:
+        lab.up()
+    assert (caught.value.host, caught.value.line) == ("bad", 2)
+    assert engine.containers.list(all=True, filters={"label": [f"containerkit.lab={lab.name}"]}) == []
+
+
+def test_another_process_finds_a_kept_lab(engine: ck.Engine, shell_image: str) -> None:
+    """A lab of the same name, made elsewhere, runs commands in the hosts and takes the lab down."""
+    first = Lab(engine, image=shell_image, keep=True)
+    first.add("pc1", {"A": "10.0.0.1/24"})
+    started = time.monotonic()
+    first.up()
+    assert time.monotonic() - started < 20
+    other = Lab(engine, first.topology)
+    try:
+        assert "10.0.0.1/24" in other["pc1"].exec("ip address show eth0").stdout
+        with pytest.raises(ck.WrongState, match="is up already"):
+            other.up()
+    finally:
+        other.down()
+    assert [each.status for each in first.status()] == ["absent"]
