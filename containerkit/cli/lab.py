@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .app import engine_option, open_engine
-from .show import form_options, pass_on, show, working
+from .output import form_options, pass_on, show, working
 
 if TYPE_CHECKING:
     from containerkit.labs import Lab, Topology
