@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..oci.layer import FileEntry
 from ..values import Value
-from .copies import merged_bytes
+from .copies import Copies
 from .index import Index, steady
 
 if TYPE_CHECKING:
@@ -178,7 +180,8 @@ def savings_of(index: Index, refs: Any = None, *, containers: bool = True) -> Sa
     for record in records:
         for chain in index.chains(record):
             count[chain] = count.get(chain, 0) + 1
-    images = tuple(_cost(record, index, count, content) for record in records)
+    merged = _merged(index, records)
+    images = tuple(_cost(record, index, count, content, merged[record.id]) for record in records)
     copies = {cost.image_id: cost.full_copy_bytes for cost in images}
     records_disk = index.image_disk(meant)
     total = None if disk is None or records_disk is None else sum(disk.values()) + records_disk
@@ -222,12 +225,30 @@ def _beside(index: Index, unknown: list[str]) -> tuple[int | None, int | None]:
     return cache, volumes
 
 
-def _cost(record: ImageRecord, index: Index, count: Mapping[str, int], content: Mapping[str, int]) -> ImageCost:
+def _merged(index: Index, records: Sequence[ImageRecord]) -> Mapping[str, tuple[int, int]]:
+    """Return image ID -> (visible bytes, bytes of a full copy)."""
+    trees = Copies()
+    found = {}
+    for record in sorted(records, key=index.chains):  # so that images with common layers follow one another
+        found[record.id] = trees.measure(index.chains(record), partial(_entries, index, record))
+    return found
+
+
+def _entries(index: Index, record: ImageRecord, number: int) -> Sequence[FileEntry]:
+    return index.layer(record, number).entries
+
+
+def _cost(
+    record: ImageRecord,
+    index: Index,
+    count: Mapping[str, int],
+    content: Mapping[str, int],
+    merged: tuple[int, int],
+) -> ImageCost:
     chains = index.chains(record)
     logical = sum(content[chain] for chain in chains)
     shared = sum(content[chain] for chain in chains if count[chain] > 1)
-    visible, copied = merged_bytes(index.layers(record))
-    return ImageCost(index.name(record), record.id, logical, shared, logical - shared, visible, copied)
+    return ImageCost(index.name(record), record.id, logical, shared, logical - shared, *merged)
 
 
 def _containers(index: Index, images: Mapping[str, int]) -> tuple[tuple[ContainerCost, ...], str]:

@@ -66,10 +66,12 @@ class Stack:
     Args:
         dropped: called for each name that leaves the tree and is no folder, with its path, its node, the cause, the
             layer that dropped it, and the node that replaced it, if any.
+        watch: called with a node before it changes, and with a new node; the second argument is True for a new node.
     """
 
-    def __init__(self, dropped: Dropped | None = None) -> None:
+    def __init__(self, dropped: Dropped | None = None, watch: Callable[[Node, bool], None] | None = None) -> None:
         self._dropped = dropped
+        self._watch = watch
         self.root = Node(None, 0, {})
 
     def apply(self, entries: Iterable[FileEntry], layer: int) -> None:
@@ -96,16 +98,17 @@ class Stack:
 
     def _remove(self, path: str, cause: Cause, layer: int) -> None:
         parent = self.find(path.rpartition("/")[0])
-        if parent is not None and parent.children is not None:
-            node = parent.children.pop(path, None)
-            if node is not None:
-                self._drop(path, node, cause, layer, None)
+        if parent is not None and parent.children is not None and path in parent.children:
+            self._changing(parent)
+            node = parent.children.pop(path)
+            self._drop(path, node, cause, layer, None)
 
     def _drop(self, path: str, node: Node, cause: Cause, layer: int, by: Node | None) -> None:
         """Drop a node and everything below it; iterative, since paths can be deep."""
         pending = [(path, node)]
         while pending:
             at, gone = pending.pop()
+            self._changing(gone.inode)
             gone.inode.links -= 1
             if gone.children is not None:
                 pending += gone.children.items()
@@ -113,34 +116,45 @@ class Stack:
                 self._dropped(at, gone, cause, layer, by if gone is node else None)
 
     def _drop_children(self, node: Node, cause: Cause, layer: int) -> None:
+        self._changing(node)
         children, node.children = node.children or {}, {}
         for path, child in children.items():
             self._drop(path, child, cause, layer, None)
 
-    def _folder(self, path: str, layer: int) -> dict[str, Node]:
-        """Return the children of a folder; missing folders are created, as engines do when they unpack."""
-        children = self.root.children
-        assert children is not None
+    def _changing(self, node: Node, new: bool = False) -> None:
+        if self._watch is not None:
+            self._watch(node, new)
+
+    def _folder(self, path: str, layer: int) -> Node:
+        """Return a folder; missing folders are created, as engines do when they unpack."""
+        folder = self.root
         for at in _prefixes(path):
+            children = folder.children
+            assert children is not None
             node = children.get(at)
             if node is None or node.children is None:
+                self._changing(folder)
                 if node is not None:
                     self._drop(at, node, "type change", layer, None)
                 node = children[at] = Node(None, layer, {})
-            children = node.children
-            assert children is not None
-        return children
+                self._changing(node, True)
+            folder = node
+        return folder
 
     def _put(self, entry: FileEntry, layer: int) -> None:
         path = entry.path
         if path == "/":
             if entry.type == "dir":
+                self._changing(self.root)
                 self.root.entry, self.root.layer = entry, layer
             return
-        siblings = self._folder(path.rpartition("/")[0], layer)
+        parent = self._folder(path.rpartition("/")[0], layer)
+        siblings = parent.children
+        assert siblings is not None
         old = siblings.get(path)
         if entry.type == "dir":
             if old is not None and old.children is not None:
+                self._changing(old)
                 old.entry, old.layer = entry, layer
                 return
             new = Node(entry, layer, {})
@@ -149,9 +163,12 @@ class Stack:
             if entry.type == "hardlink":
                 target = self.find(entry.link_target)
                 if target is not None and target.children is None:
+                    self._changing(target.inode)
                     new.source = target.inode
                     new.source.links += 1
+        self._changing(parent)
         siblings[path] = new
+        self._changing(new, True)
         if old is not None:
             self._drop(path, old, _replacement(old, new), layer, new)
 

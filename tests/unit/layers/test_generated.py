@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from containerkit.layers.copies import Copies
 from containerkit.layers.stack import LayerStack, open_archive
 from containerkit.oci.layer import FileEntry
 from containerkit.oci.stream import scan_stream
@@ -92,6 +93,24 @@ def test_books_balance(image: ImageBuilder) -> None:
         waste = stack.waste()
         assert waste.visible_bytes == stack.tree().visible_bytes
         assert waste.total_bytes == waste.visible_bytes + sum(item.bytes for item in waste.items)
+
+
+@many(150)
+@given(images(), images())
+def test_copies_of_images_one_after_the_other(one: ImageBuilder, two: ImageBuilder) -> None:
+    """Sums that are carried on and taken back are those of a tree that is built anew."""
+    heights = []
+    with tempfile.TemporaryDirectory() as folder:
+        for image in (one, two):
+            stack = _opened(image, folder)
+            layers = [(layer.chain_id, layer.files()) for layer in stack]
+            heights += [(layers[:height], stack.tree(height - 1).visible_bytes) for height in range(1, len(layers) + 1)]
+    trees = Copies()
+    for layers, visible in (*heights, *reversed(heights), *heights[::2]):
+        chains, files = [chain for chain, _ in layers], [entries for _, entries in layers]
+        found = trees.measure(chains, files.__getitem__)
+        assert found == Copies().measure(chains, files.__getitem__)
+        assert found[0] == visible
 
 
 @many(100)
