@@ -55,7 +55,7 @@ class Copies:
 
 
 class _Frame:
-    """What one layer changed in the tree: every node that it touched, as it was before."""
+    """The change that one layer made: every node that it touched, as it was before."""
 
     def __init__(self, chain: str, before: tuple[int, int]) -> None:
         self.chain = chain
