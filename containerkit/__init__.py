@@ -56,6 +56,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "WrongState",
     ),
     "resources.image": ("Image",),
+    "resources.terminal": ("Terminal",),
     "resources.logs": ("Logs",),
     "isolation": ("CheckResult", "IsolationReport", "check_host", "compare_reports"),
     "layers": (
@@ -143,6 +144,7 @@ if TYPE_CHECKING:
     from .resources.networks import Network
     from .resources.process import ExecResult, RunResult
     from .resources.pruned import Pruned
+    from .resources.terminal import Terminal
     from .resources.volumes import Volume
     from .spec import HealthCheck, Mount, NetworkAttachment, PortBinding, RegistryAuth, Ulimit
     from .streams import ByteStream, Output, OutputStream
@@ -209,6 +211,7 @@ __all__ = [
     "Sharing",
     "StartFailed",
     "Stats",
+    "Terminal",
     "Ulimit",
     "Unsupported",
     "Volume",

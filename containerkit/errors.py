@@ -168,7 +168,14 @@ class WrongState(Conflict):
 
 
 class StartFailed(EngineError):
-    """The container, or the command in it, could not start. A container that the call created is removed."""
+    """The container, or the command in it, could not start. A container that the call created is removed.
+
+    Attributes:
+        exit_code: 127 if the program is missing from the container, 126 if it is not executable; None for any other
+            cause.
+    """
+
+    exit_code: int | None = None
 
 
 class PullFailed(EngineError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from ..errors import EngineError, EngineUnavailable, StartFailed
@@ -32,17 +33,44 @@ class ProcessVerbs(LifecycleVerbs):
 
     def exec_container(self, ref: str, spec: ExecSpec) -> tuple[str, Attachment]:
         doing = f"executing {spec.command[0]} in container {short(ref)}"
-        try:
-            created = self._object("POST", path("/containers/{}/exec", ref), doing, body=exec_body(spec))
-            identity = self._read(doing, lambda raw: _json.required(raw, "Id", str), created)
+        with self._explained_exec(ref, doing):
+            identity = self._create_exec(ref, spec, doing)
             body = {"Detach": False, "Tty": spec.tty}
             stream = self._upgrade(path("/exec/{}/start", identity), doing, framed=not spec.tty, body=body, slow=True)
+        return identity, stream
+
+    def start_exec(self, ref: str, spec: ExecSpec) -> str:
+        doing = f"executing {spec.command[0]} in container {short(ref)}"
+        with self._explained_exec(ref, doing):
+            identity = self._create_exec(ref, spec, doing, attached=False)
+            body = {"Detach": True, "Tty": spec.tty}
+            self._call("POST", path("/exec/{}/start", identity), doing, body=body, slow=True)
+        return identity
+
+    @contextlib.contextmanager
+    def _explained_exec(self, ref: str, doing: str) -> Iterator[None]:
+        try:
+            yield
         except EngineError as exc:
             error = self._explain(exc, ref, doing, "running")
             if error is exc:
                 error = recast(exc, StartFailed, f"{doing}: {exc.explanation}")
             raise error from exc
-        return identity, stream
+
+    def _create_exec(self, ref: str, spec: ExecSpec, doing: str, *, attached: bool = True) -> str:
+        body = exec_body(spec)
+        if not attached:
+            body |= {"AttachStdout": False, "AttachStderr": False, "AttachStdin": False}
+        created = self._object("POST", path("/containers/{}/exec", ref), doing, body=body)
+        return self._read(doing, lambda raw: _json.required(raw, "Id", str), created)
+
+    def resize_container(self, ref: str, *, rows: int, columns: int) -> None:
+        doing = f"resizing the terminal of container {short(ref)}"
+        self._call("POST", path("/containers/{}/resize", ref), doing, params={"h": rows, "w": columns})
+
+    def resize_exec(self, exec_id: str, *, rows: int, columns: int) -> None:
+        doing = f"resizing the terminal of exec {exec_id[:12]}"
+        self._call("POST", path("/exec/{}/resize", exec_id), doing, params={"h": rows, "w": columns})
 
     def inspect_exec(self, exec_id: str) -> ExecState:
         doing = f"inspecting exec {exec_id[:12]}"

@@ -220,6 +220,18 @@ class Backend(ABC):
             StartFailed: the command cannot be started.
         """
 
+    def start_exec(self, ref: str, spec: ExecSpec) -> str:
+        """Start a command without its standard streams, and return the exec's ID. The errors of `exec_container`."""
+        self._not_implemented(f"executing a command in container {ref} without its output")
+
+    def resize_container(self, ref: str, *, rows: int, columns: int) -> None:
+        """Set the size of a container's terminal, in characters."""
+        self._not_implemented(f"resizing the terminal of container {ref}")
+
+    def resize_exec(self, exec_id: str, *, rows: int, columns: int) -> None:
+        """Set the size of the terminal of a command started by `exec_container`."""
+        self._not_implemented(f"resizing the terminal of exec {exec_id[:12]}")
+
     @abstractmethod
     def inspect_exec(self, exec_id: str) -> ExecState:
         """Return the state of a command started by `exec_container`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import container, engine, image, isolation, lab, layers
+from . import container, engine, image, isolation, lab, layers, processes
 from .app import app
 
 __all__ = ["app", "main"]
 
-for _room in (engine, container, image, layers, isolation, lab):
+for _room in (processes, engine, container, image, layers, isolation, lab):
     for _command in _room.COMMANDS:
         app.add_command(_command)
 

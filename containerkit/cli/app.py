@@ -174,14 +174,8 @@ def docker_exit_codes(other: int) -> Iterator[None]:
 
     try:
         yield
-    except ck.ContainerKitError as exc:
-        words = str(exc).lower() if isinstance(exc, ck.StartFailed) else ""
-        code = other
-        if "permission denied" in words or "is a directory" in words:
-            code = 126
-        elif "not found" in words or "no such file" in words:
-            code = 127
-        raise CommandError(exc, code) from exc
+    except (ck.ContainerKitError, OSError) as exc:
+        raise CommandError(exc, (isinstance(exc, ck.StartFailed) and exc.exit_code) or other) from exc
 
 
 @contextlib.contextmanager

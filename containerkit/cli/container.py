@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .app import check_failed, docker_exit_codes, engine_option, open_engine
-from .output import columns_text, pass_on
+from .app import check_failed, engine_option, open_engine
+from .output import columns_text, moment, pass_on
 
 if TYPE_CHECKING:
     from containerkit import Container, Engine
@@ -64,10 +63,6 @@ def _act(name: str, text: str, act: Callable[..., object], *options: Any) -> cli
 _TIME = click.option("--time", "-t", type=int, metavar="SECONDS", help="Time before the container is killed.")
 
 
-def _start(container: Container) -> None:
-    container.start()
-
-
 def _stop(container: Container, time: int | None) -> None:
     container.stop(timeout=time)
 
@@ -85,7 +80,6 @@ def _remove(container: Container, force: bool, volumes: bool) -> None:
 
 
 _ACTS = (
-    _act("start", "Start stopped containers.", _start),
     _act("stop", "Stop containers.", _stop, _TIME),
     _act("restart", "Restart containers.", _restart, _TIME),
     _act(
@@ -122,40 +116,30 @@ def rename(ctx: click.Context, container: str, name: str) -> None:
 @click.option("--follow", "-f", is_flag=True, help="Print new output until the container exits.")
 @click.option("--tail", "-n", metavar="NUMBER", default="all", show_default=True, help="Lines from the end.")
 @click.option("--timestamps", "-t", is_flag=True, help="Prefix each line with its time.")
+@click.option("--since", metavar="TIME", help="Only output after a time: 10m, 1700000000, 2024-01-31T12:00:00Z.")
+@click.option("--until", metavar="TIME", help="Only output before a time.")
 @engine_option
 @click.argument("container")
 @click.pass_context
-def logs(ctx: click.Context, container: str, follow: bool, tail: str, timestamps: bool) -> None:
+def logs(
+    ctx: click.Context,
+    container: str,
+    follow: bool,
+    tail: str,
+    timestamps: bool,
+    since: str | None,
+    until: str | None,
+) -> None:
     """Print the output of a container."""
     if tail != "all" and not tail.isdigit():
         raise click.BadParameter(f"{tail!r} is not a number of lines or all", param_hint="--tail")
     lines = None if tail == "all" else int(tail)
+    span: dict[str, Any] = {"since": moment("--since", since), "until": moment("--until", until)}
     with open_engine(ctx) as engine:
         found = engine.containers.get(container)
-        with found.stream_logs(follow=follow, tail=lines, timestamps=timestamps) as outputs:
+        with found.stream_logs(follow=follow, tail=lines, timestamps=timestamps, **span) as outputs:
             for output in outputs:
                 pass_on(output)
-
-
-@click.command("exec", context_settings={"allow_interspersed_args": False})
-@click.option("--env", "-e", metavar="NAME=VALUE", multiple=True, help="Set an environment variable.")
-@click.option("--user", "-u", metavar="USER[:GROUP]", help="User that runs the command.")
-@click.option("--workdir", "-w", metavar="FOLDER", help="Folder in which the command starts.")
-@click.option("--interactive", "-i", is_flag=True, help="Send stdin to the command.")
-@engine_option
-@click.argument("container")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.pass_context
-def exec_(ctx: click.Context, /, container: str, command: tuple[str, ...], interactive: bool, **given: Any) -> None:
-    """Run COMMAND in a running container. Its exit code is the exit code of this command."""
-    options: dict[str, Any] = {
-        name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value
-    }
-    if interactive:
-        options["input"] = sys.stdin.buffer.read()
-    with docker_exit_codes(1), open_engine(ctx) as engine:
-        result = engine.containers.get(container).exec(list(command), on_output=pass_on, **options)
-    ctx.exit(result.exit_code)
 
 
 @click.command()
@@ -258,4 +242,4 @@ def inspect(ctx: click.Context, names: tuple[str, ...]) -> None:
     click.echo(json.dumps(found, indent=4, default=str))
 
 
-COMMANDS = (*_ACTS, rename, logs, exec_, cp, diff, top, port, commit, inspect)
+COMMANDS = (*_ACTS, rename, logs, cp, diff, top, port, commit, inspect)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-__all__ = ["cell", "columns_text", "form_options", "pass_on", "show", "table", "working"]
+__all__ = ["cell", "columns_text", "form_options", "moment", "pass_on", "show", "table", "working"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +78,27 @@ def columns_text(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def moment(option: str, text: str | None) -> float | None:
+    """Return seconds since the epoch from a time before now (1h30m, 10s), seconds, or a date and time."""
+    import re
+    import time
+    from datetime import datetime
+
+    if text is None:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if re.fullmatch(r"(\d+(\.\d+)?[hms])+", text):
+        units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+        found = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
+        return time.time() - sum(float(number) * units[unit] for number, unit in found)
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        expected = "not like 10m, 1700000000 or 2024-01-31T12:00:00Z"
+        raise click.BadParameter(f"{text!r} is {expected}", param_hint=option) from None
 
 
 def pass_on(output: Any) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..backends.base import Address, Capability, Change, ContainerRecord, Processes, Stats
 from ..errors import ContainerNotFound, InvalidOption, NotFound, WrongState
 from ..options import (
+    exec_spec,
     parse_choice,
     parse_flag,
     parse_image,
@@ -28,9 +29,10 @@ from ..options.table import EXEC, UPDATE
 from ..streams import ByteStream, OutputStream, Stream
 from ..values import Shown, ValueTuple
 from .copying import copy_from_container, copy_to_container, read_file, write_file
-from .execute import execute
+from .execute import attach, execute, open_exec
 from .logs import Logs, open_logs, read_logs
 from .process import ExecResult
+from .programs import explained
 from .session import LABEL
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from ..options import ExecOptions, LimitOptions
     from .core import Core
     from .image import Image
+    from .terminal import Terminal
     from .wait import Strategy
 
 __all__ = ["Container"]
@@ -190,7 +193,8 @@ class Container(Shown):
 
     def start(self) -> Container:
         """Start the container, also one that has exited. Raises StartFailed, WrongState, ContainerNotFound."""
-        self._core.backend.start_container(self._id)
+        with explained(self):
+            self._core.backend.start_container(self._id)
         self._record = None
         return self
 
@@ -353,6 +357,45 @@ class Container(Shown):
         """
         given = {"check": check, "timeout": timeout, "input": input, "on_output": on_output}
         return execute(self, command, {**options, **given})
+
+    @with_options(EXEC)
+    def open_exec(self, command: Any, **options: Unpack[ExecOptions]) -> Terminal:
+        """Start a command in the running container and return its standard streams.
+
+        Args:
+            command: as in :meth:`exec`.
+            options: as in :meth:`exec`; interactive=True opens stdin, tty=True gives it a terminal.
+
+        Raises:
+            StartFailed, WrongState, InvalidOption.
+        """
+        return open_exec(self, command, options)
+
+    @with_options(EXEC)
+    def start_exec(self, command: Any, **options: Unpack[ExecOptions]) -> str:
+        """Start a command in the running container, leave it running, and return the ID of the exec.
+
+        Args:
+            command, options: as in :meth:`exec`. Its output is not kept.
+
+        Raises:
+            StartFailed, WrongState, InvalidOption.
+        """
+        spec = exec_spec(command, **options)
+        doing = f"executing {' '.join(spec.command)} in {self.label}"
+        with self._core.working(doing), explained(self, spec.command, workdir=spec.workdir, env=spec.env):
+            return self._core.backend.start_exec(self._id, spec)
+
+    def attach(self, *, stdin: bool = True) -> Terminal:
+        """Return the standard streams of the container's first process. Opened before the start, it has all output.
+
+        Args:
+            stdin: connect stdin too; it reaches a container that was created with interactive=True.
+
+        Raises:
+            ContainerNotFound, StartFailed.
+        """
+        return attach(self, stdin=parse_flag("stdin", stdin))
 
     def top(self, ps_args: str | None = None) -> Processes:
         """Return the container's processes.

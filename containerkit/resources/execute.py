@@ -13,11 +13,13 @@ from ..options import exec_spec, parse_flag, parse_timeout
 from ..spec import ExecSpec
 from ..streams import Deadline
 from .process import GRACE, ExecResult, IdleCheck, collect, parse_callback, parse_stdin
+from .programs import CANNOT_EXECUTE, NOT_FOUND, explained, program_code
+from .terminal import Terminal
 
 if TYPE_CHECKING:
     from .container import Container
 
-__all__ = ["execute"]
+__all__ = ["attach", "execute", "open_exec"]
 
 #: Environment variable that marks the process of an exec and its children, so that a timeout can find and kill them.
 _MARK = "CONTAINERKIT_EXEC"
@@ -29,7 +31,6 @@ _KILL_MARKED = (
     "done"
 )
 _KILLING = 10.0  # seconds for killing the processes of an exec
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def execute(container: Container, command: Any, options: Mapping[str, Any]) -> ExecResult:
@@ -51,6 +52,40 @@ def execute(container: Container, command: Any, options: Mapping[str, Any]) -> E
     return result
 
 
+def open_exec(container: Container, command: Any, options: Mapping[str, Any]) -> Terminal:
+    """Start a command and return its streams. See :meth:`Container.open_exec`."""
+    spec = exec_spec(command, **options)
+    backend = container._core.backend
+    action = f"executing {' '.join(spec.command)} in {container.label}"
+    with container._core.working(action), explained(container, spec.command, workdir=spec.workdir, env=spec.env):
+        exec_id, stream = backend.exec_container(container.id, spec)
+    return Terminal(
+        stream,
+        tty=spec.tty,
+        stdin=spec.stdin,
+        resize=lambda rows, columns: backend.resize_exec(exec_id, rows=rows, columns=columns),
+        ended=IdleCheck(lambda: backend.inspect_exec(exec_id).running),
+        wait=lambda output: _exit_code(container, exec_id, spec, output, action),
+    )
+
+
+def attach(container: Container, *, stdin: bool) -> Terminal:
+    """Return the streams of a container's first process. See :meth:`Container.attach`."""
+    backend = container._core.backend
+    tty = container.record.tty
+    with container._core.working(f"attaching to {container.label}"):
+        stream = backend.attach_container(container.id, stdin=stdin, tty=tty)
+    return Terminal(
+        stream,
+        tty=tty,
+        stdin=stdin,
+        resize=lambda rows, columns: backend.resize_container(container.id, rows=rows, columns=columns),
+        ended=IdleCheck(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created")),
+        wait=lambda output: container._wait(None),
+        kill=container.kill,
+    )
+
+
 def _execute(
     container: Container,
     spec: ExecSpec,
@@ -63,7 +98,8 @@ def _execute(
     backend = container._core.backend
     mark = uuid.uuid4().hex
     sent = spec if timeout is None else replace(spec, env={**spec.env, _MARK: mark})
-    exec_id, stream = backend.exec_container(container.id, sent)
+    with explained(container, spec.command, workdir=spec.workdir, env=spec.env):
+        exec_id, stream = backend.exec_container(container.id, sent)
     started = time.monotonic()
     ended = IdleCheck(lambda: backend.inspect_exec(exec_id).running)
     try:
@@ -103,32 +139,14 @@ def _exit_code(container: Container, exec_id: str, spec: ExecSpec, output: bytes
             )
         time.sleep(pause)
         pause = min(0.25, pause * 2)
-    if state.exit_code in (126, 127) and (
-        state.started is False or (state.started is None and _program_missing(container, spec))
-    ):
-        words = output.decode("utf-8", "replace").strip()
-        raise StartFailed(f"{action}: {words}", explanation=words)
+    if state.exit_code in (CANNOT_EXECUTE, NOT_FOUND) and state.started is not True:
+        code = program_code(container, spec.command, spec.workdir, spec.env)
+        if state.started is False or code:
+            words = output.decode("utf-8", "replace").strip()
+            error = StartFailed(f"{action}: {words}", explanation=words)
+            error.exit_code = code or state.exit_code
+            raise error
     return state.exit_code
-
-
-def _program_missing(container: Container, spec: ExecSpec) -> bool:
-    """Return whether the program, or the folder to run it in, is missing from the container's files."""
-    backend = container._core.backend
-    if spec.workdir and backend.stat_path(container.id, spec.workdir) is None:
-        return True
-    program = spec.command[0]
-    if "/" in program:
-        candidates = [program]
-    else:
-        search = spec.env.get("PATH") or _path_of(container) or _DEFAULT_PATH
-        candidates = [f"{folder}/{program}" for folder in search.split(":") if folder]
-    found = [stat for stat in (backend.stat_path(container.id, path) for path in candidates) if stat]
-    return not any((stat.mode & 0o111 and not stat.is_dir) or stat.link_target for stat in found)
-
-
-def _path_of(container: Container) -> str | None:
-    lines = (container.record.raw.get("Config") or {}).get("Env") or ()
-    return next((line[5:] for line in lines if isinstance(line, str) and line.startswith("PATH=")), None)
 
 
 def _kill_marked(container: Container, mark: str) -> bool:

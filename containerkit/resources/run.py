@@ -15,6 +15,7 @@ from ..streams import Deadline
 from .containers import create_container
 from .create import take_policy
 from .process import GRACE, IdleCheck, OnOutput, RunResult, collect, parse_callback, parse_stdin
+from .programs import explained
 
 if TYPE_CHECKING:
     from .container import Container
@@ -75,9 +76,12 @@ def _run(
     deadline: Deadline,
 ) -> RunResult:
     backend = core.backend
-    with backend.attach_container(container.id, stdin=spec.stdin, tty=spec.tty) as stream:
+    with explained(container):
+        attached = backend.attach_container(container.id, stdin=spec.stdin, tty=spec.tty)
+    with attached as stream:
         started = time.monotonic()
-        backend.start_container(container.id)
+        with explained(container):
+            backend.start_container(container.id)
         ended = IdleCheck(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created"))
         stdout, stderr = collect(stream, data, timeout=deadline.remaining(), on_output=on_output, ended=ended)
         exit_code = _exit_code(container, deadline, received=len(stdout) + len(stderr))

@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -41,6 +42,7 @@ class Attachment(Closeable):
         self._sock = sock
         self._early = early
         self._framed = framed
+        self._io = threading.Lock()  # a TLS connection must not be read and written at once
 
     def exchange(
         self,
@@ -130,7 +132,8 @@ class Attachment(Closeable):
             if flags & (select.POLLIN | select.POLLHUP | select.POLLERR):
                 while True:  # a TLS socket may hold more than poll sees
                     try:
-                        chunk = sock.recv(_CHUNK)
+                        with self._io:
+                            chunk = sock.recv(_CHUNK)
                     except (BlockingIOError, ssl.SSLWantReadError):
                         break
                     except ssl.SSLZeroReturnError:
@@ -149,6 +152,29 @@ class Attachment(Closeable):
                     yield chunk
                     if len(chunk) < _CHUNK:
                         break
+
+    def send(self, data: bytes) -> None:
+        """Send bytes to stdin, from any thread, while another iterates `exchange`.
+
+        Raises:
+            EngineUnavailable: the process no longer reads, or the streams are closed.
+        """
+        pending = memoryview(data)
+        self._sock.setblocking(False)
+        while pending:
+            try:
+                with self._io:
+                    pending = pending[self._sock.send(pending[:_CHUNK]) :]
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):  # noqa: PERF203
+                poll = select.poll()
+                poll.register(self._sock, select.POLLOUT)
+                poll.poll(1000)
+            except (OSError, ValueError) as exc:
+                raise EngineUnavailable(f"the process no longer reads its stdin: {exc}") from exc
+
+    def end_input(self) -> None:
+        """End stdin, from any thread; the output continues."""
+        self._half_close()
 
     def _half_close(self) -> None:
         """End the input; the output continues."""

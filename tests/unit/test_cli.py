@@ -170,7 +170,7 @@ def test_every_command_explains_itself(name: str) -> None:
 @pytest.mark.parametrize(
     "args",
     [["frob"], ["--engine"], ["layers"], ["run", "--memory"], ["check", "--fail-on", "x"], ["ps", "--filter", "x"],
-     ["layers", "--layer", "1", "x"], ["images", "--json", "--markdown"], ["run", "-d", "-i", "x"],
+     ["layers", "--layer", "1", "x"], ["images", "--json", "--markdown"], ["run", "-d", "--timeout", "1", "x"],
      ["check", "--all", "--engine", "x"], ["layers", "--engine"], ["--timeout", "0", "ps"]],
 )  # fmt: skip
 def test_wrong_use_is_one_line_and_2(args: list[str], stub: Stub) -> None:
@@ -290,15 +290,6 @@ def test_run_passes_options_on_and_output_and_exit_code_back(stub: Stub) -> None
     }  # fmt: skip
 
 
-def test_run_feeds_stdin_only_if_asked(stub: Stub) -> None:
-    """--interactive, to the byte."""
-    call("run", "-i", "busybox:1", "cat", stdin=b"\x00\xff")
-    call("run", "busybox:1", "cat", stdin=b"\x00\xff")
-    asked = [each[3] for each in stub.asked if each[0] == "run"]
-    assert asked[0]["input"] == b"\x00\xff"
-    assert "input" not in asked[1]
-
-
 def test_run_detached_keeps_the_container_and_prints_its_id(stub: Stub) -> None:
     """It outlives us: keep=True."""
     assert call("run", "-d", "--name", "web", "app:1").output == "c" * 64 + "\n"
@@ -311,7 +302,7 @@ def test_every_run_option_is_one_that_engines_take(stub: Stub) -> None:
     from containerkit.options import RunOptions
 
     ours = {str(parameter.name) for parameter in app.commands["run"].params if parameter.param_type_name == "option"}
-    assert ours - {"engine", "interactive", "detach", "rm"} <= set(RunOptions.__annotations__)
+    assert ours - {"engine", "detach", "cidfile", "detach_keys", "sig_proxy"} <= set(RunOptions.__annotations__)
 
 
 def test_ps_shows_what_is_still_there(stub: Stub) -> None:

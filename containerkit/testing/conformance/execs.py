@@ -94,6 +94,25 @@ class ExecScenarios(Scenarios):
             box.exec(["/no/such/program"] if not options else ["true"], **options)
 
     @needs(Capability.PROCESSES)
+    def test_terminal_of_an_exec(self, box: Container) -> None:
+        """A terminal has the size that it is given, takes input, and ends with the exit code."""
+        with box.open_exec("sh", tty=True, interactive=True) as terminal:
+            terminal.resize(20, 50)
+            terminal.write("stty size; exit 6\n")
+            output = b"".join(each.data for each in terminal)
+            assert (b"20 50" in output, terminal.wait()) == (True, 6)
+        box.start_exec(["sh", "-c", "echo x >/tmp/left"])
+        assert shell(box, "for i in 1 2 3 4 5; do test -e /tmp/left && break; sleep 0.1; done; cat /tmp/left") == "x"
+
+    @needs(Capability.PROCESSES)
+    @pytest.mark.parametrize(("program", "code"), [("/no/such/program", 127), ("/etc/passwd", 126)])
+    def test_exit_code_of_what_cannot_start(self, box: Container, program: str, code: int) -> None:
+        """127 if the program is missing, 126 if it is not executable, from the container's files."""
+        with pytest.raises(StartFailed) as caught:
+            box.exec([program])
+        assert caught.value.exit_code == code
+
+    @needs(Capability.PROCESSES)
     @pytest.mark.parametrize("code", [126, 127])
     def test_exec_exit_code_of_a_shell(self, box: Container, code: int) -> None:
         """126 and 127 of a program that started are exit codes."""

@@ -1,0 +1,304 @@
+"""Commands that run processes: in a new container, in a running one, at this terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .app import docker_exit_codes, engine_option, open_engine, say_error
+from .output import pass_on
+
+if TYPE_CHECKING:
+    from containerkit import Container, Engine, Terminal
+
+__all__ = ["COMMANDS"]
+
+_CREATE_MANY = (
+    ("--env", "-e", "NAME=VALUE", "Set an environment variable."),
+    ("--volume", "-v", "SOURCE:TARGET[:ro]", "Mount a folder of the host or a volume."),
+    ("--mount", None, "SPEC", "Mount, in the words of --mount."),
+    ("--tmpfs", None, "TARGET[:OPTIONS]", "Mount memory."),
+    ("--publish", "-p", "[IP:]HOST:PORT", "Publish a port."),
+    ("--label", "-l", "NAME=VALUE", "Label the container."),
+    ("--cap-add", None, "CAPABILITY", "Add a capability."),
+    ("--cap-drop", None, "CAPABILITY", "Drop a capability (or all)."),
+    ("--security-opt", None, "OPTION", "A security option (no-new-privileges, …)."),
+    ("--network", None, "NAME", "Join a network, or none, host, bridge."),
+    ("--add-host", None, "NAME:ADDRESS", "One more line in /etc/hosts."),
+    ("--ulimit", None, "NAME=SOFT:HARD", "A limit of the process."),
+    ("--device", None, "PATH", "Give it a device."),
+    ("--env-file", None, "PATH", "Set the environment variables of a file."),
+    ("--expose", None, "PORT", "Expose a port without publishing it."),
+    ("--dns", None, "ADDRESS", "Use a DNS server."),
+    ("--sysctl", None, "NAME=VALUE", "Set a kernel parameter."),
+    ("--group-add", None, "GROUP", "Add a group to the user."),
+    ("--volumes-from", None, "CONTAINER", "Mount the volumes of another container."),
+    ("--network-alias", None, "NAME", "Answer to one more name on the network."),
+    ("--log-opt", None, "NAME=VALUE", "Set an option of the log driver."),
+)
+_CREATE_ONE = (
+    ("--name", None, "NAME", "Name the container."),
+    ("--workdir", "-w", "FOLDER", "Where the command starts."),
+    ("--user", "-u", "USER[:GROUP]", "Who runs the command."),
+    ("--hostname", None, "NAME", "Its host name."),
+    ("--entrypoint", None, "COMMAND", "Instead of the image's own."),
+    ("--memory", "-m", "SIZE", "Most memory it may use (64m)."),
+    ("--cpus", None, "NUMBER", "Most processor time it may use (0.5)."),
+    ("--memory-swap", None, "SIZE", "Limit memory and swap together."),
+    ("--shm-size", None, "SIZE", "Set the size of /dev/shm."),
+    ("--stop-signal", None, "SIGNAL", "Signal that stop sends."),
+    ("--stop-timeout", None, "SECONDS", "Time between the stop signal and SIGKILL."),
+    ("--ip", None, "ADDRESS", "Address on the network."),
+    ("--mac-address", None, "ADDRESS", "MAC address on the network."),
+    ("--pid", None, "MODE", "Process namespace (host)."),
+    ("--ipc", None, "MODE", "IPC namespace (host, private, shareable)."),
+    ("--runtime", None, "NAME", "OCI runtime."),
+    ("--gpus", None, "NUMBER", "GPUs (all, 1)."),
+    ("--log-driver", None, "NAME", "Log driver."),
+    ("--health-cmd", None, "COMMAND", "Command that checks the health."),
+    ("--health-interval", None, "TIME", "Time between two checks."),
+    ("--userns", None, "MODE", "User namespace (keep-id, host)."),
+    ("--platform", None, "OS/ARCH", "Which of the image's platforms."),
+)
+_CREATE_FLAGS = (
+    ("--read-only", "The container cannot write to its image."),
+    ("--publish-all", "Publish every exposed port."),
+    ("--no-healthcheck", "Switch off the image's health check."),
+    ("--init", "An init process reaps its children."),
+    ("--privileged", "No confinement: root in it is root on the engine's host."),
+)
+
+
+def _create_options(command: Any) -> Any:
+    for name, help_text in reversed(_CREATE_FLAGS):
+        command = click.option(name, is_flag=True, help=help_text)(command)
+    for name, short, metavar, help_text in reversed(_CREATE_ONE):
+        command = click.option(name, *([short] if short else []), metavar=metavar, help=help_text)(command)
+    for name, short, metavar, help_text in reversed(_CREATE_MANY):
+        names = (name, *([short] if short else []))
+        command = click.option(*names, metavar=metavar, multiple=True, help=help_text)(command)
+    command = click.option("--pids-limit", type=int, metavar="NUMBER", help="Most processes it may have.")(command)
+    command = click.option(
+        "--pull", type=click.Choice(["missing", "always", "never"]), default="missing", show_default=True
+    )(command)
+    return click.option(
+        "--limits", type=click.Choice(["enforce", "best-effort"]), default="enforce", show_default=True,
+        help="Refuse, or run without, a limit that the engine would not hold.",
+    )(command)  # fmt: skip
+
+
+_INTERACTIVE = click.option("--interactive", "-i", is_flag=True, help="Send stdin to the process.")
+_TTY = click.option("--tty", "-t", is_flag=True, help="Give the process a terminal.")
+_DETACH = click.option("--detach", "-d", is_flag=True, help="Leave it running, and print its ID.")
+_KEYS = click.option("--detach-keys", metavar="KEYS", default="ctrl-p,ctrl-q", show_default=True,
+                     help="Keys that leave the process running and end this program.")  # fmt: skip
+_PROXY = click.option("--sig-proxy/--no-sig-proxy", default=True, help="Send received signals to the process.")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were used, in the form that the library takes."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items() if value}
+
+
+def _need_terminal(interactive: bool, tty: bool) -> None:
+    """Refuse a terminal for input that is none, as docker does."""
+    if interactive and tty and not os.isatty(0):
+        raise click.ClickException("the input is no terminal: leave out --tty (-t)")
+
+
+def _ending(terminal: Terminal, **how: Any) -> int:
+    """Connect the process to this terminal and return the exit code."""
+    code = terminal.interact(**how)
+    if code is None:
+        click.echo("\nleft running; `containerkit attach` connects again", err=True)
+    return code or 0
+
+
+@click.command(short_help="Run a command in a new container.", context_settings={"allow_interspersed_args": False})
+@_create_options
+@click.option("--timeout", metavar="TIME", help="End and remove it after so long (90, 5m).")
+@_INTERACTIVE
+@_TTY
+@_DETACH
+@_KEYS
+@_PROXY
+@click.option("--rm", is_flag=True, help="Remove the container when it has ended.")
+@click.option("--cidfile", type=click.Path(dir_okay=False), help="File for the container's ID.")
+@engine_option
+@click.argument("image")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    image: str,
+    command: tuple[str, ...],
+    interactive: bool,
+    tty: bool,
+    detach: bool,
+    rm: bool,
+    cidfile: str | None,
+    timeout: str | None,
+    detach_keys: str,
+    sig_proxy: bool,
+    **given: Any,
+) -> None:
+    """Run COMMAND in a new container of IMAGE, and exit with its exit code. Options as in docker and podman.
+
+    Exit code: that of the command; 125 for an error of the engine or of containerkit, 126 if the command cannot be
+    executed, 127 if it is not found.
+    """
+    if timeout and (detach or interactive or tty):
+        raise click.UsageError("--timeout runs a command to its end: no --detach, --interactive or --tty with it")
+    if not detach:
+        _need_terminal(interactive, tty)
+    options, arguments = _given(given), list(command) or None
+    modes: dict[str, Any] = {name: True for name, used in (("interactive", interactive), ("tty", tty)) if used}
+    with docker_exit_codes(125), open_engine(ctx) as engine:
+        if timeout or (rm and not modes and not detach and not cidfile):
+            more: dict[str, Any] = {"timeout": timeout} if timeout else {}
+            result = engine.run(image, arguments, check=False, on_output=pass_on, **options, **more)
+            for warning in result.warnings:
+                say_error(warning)
+            code = result.exit_code
+        elif detach:
+            modes |= {"rm": True} if rm else {}
+            container = engine.start(image, arguments, keep=True, **modes, **options)
+            _write_id(cidfile, container)
+            click.echo(container.id)
+            code = 0
+        else:
+            with _created(engine, image, arguments, rm=rm, options={**modes, **options}) as container:
+                _write_id(cidfile, container)
+                with container.attach(stdin=interactive) as terminal:
+                    container.start()
+                    code = _ending(terminal, detach_keys=detach_keys, sig_proxy=sig_proxy)
+                    rm = rm and not terminal.detached
+                if rm:
+                    container.remove(force=True, volumes=True, missing_ok=True)
+    ctx.exit(code)
+
+
+@contextmanager
+def _created(
+    engine: Engine, image: str, command: list[str] | None, *, rm: bool, options: dict[str, Any]
+) -> Iterator[Container]:
+    """Create a container; with `rm`, an error removes it."""
+    container = engine.containers.create(image, command, keep=True, **options)
+    for warning in container.warnings:
+        say_error(warning)
+    try:
+        yield container
+    except BaseException:
+        if rm:
+            container.remove(force=True, volumes=True, missing_ok=True)
+        raise
+
+
+def _write_id(path: str | None, container: Container) -> None:
+    if path:
+        Path(path).write_text(container.id)
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@_create_options
+@_INTERACTIVE
+@_TTY
+@click.option("--rm", is_flag=True, help="The engine removes the container when it has ended.")
+@engine_option
+@click.argument("image")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def create(ctx: click.Context, /, image: str, command: tuple[str, ...], **given: Any) -> None:
+    """Create a container without starting it, and print its ID."""
+    with docker_exit_codes(1), open_engine(ctx) as engine:
+        container = engine.containers.create(image, list(command) or None, keep=True, **_given(given))
+    for warning in container.warnings:
+        say_error(warning)
+    click.echo(container.id)
+
+
+def _start(container: Container) -> None:
+    container.start()
+
+
+@click.command()
+@click.option("--attach", "-a", is_flag=True, help="Print the output of the container, and exit with its exit code.")
+@_INTERACTIVE
+@_KEYS
+@_PROXY
+@engine_option
+@click.argument("names", nargs=-1, required=True, metavar="CONTAINER...")
+@click.pass_context
+def start(
+    ctx: click.Context, names: tuple[str, ...], attach: bool, interactive: bool, detach_keys: str, sig_proxy: bool
+) -> None:
+    """Start stopped containers."""
+    from .container import each_name
+
+    if not attach and not interactive:
+        each_name(ctx, names, lambda engine, ref: _start(engine.containers.get(ref)))
+    if len(names) > 1:
+        raise click.UsageError("--attach and --interactive take one container")
+    with docker_exit_codes(1), open_engine(ctx) as engine:
+        container = engine.containers.get(names[0])
+        with container.attach(stdin=interactive) as terminal:
+            container.start()
+            code = _ending(terminal, detach_keys=detach_keys, sig_proxy=sig_proxy)
+    ctx.exit(code)
+
+
+@click.command()
+@click.option("--no-stdin", is_flag=True, help="Do not send stdin.")
+@_KEYS
+@_PROXY
+@engine_option
+@click.argument("container")
+@click.pass_context
+def attach(ctx: click.Context, container: str, no_stdin: bool, detach_keys: str, sig_proxy: bool) -> None:
+    """Connect this terminal to a running container, and exit with its exit code."""
+    with docker_exit_codes(1), open_engine(ctx) as engine:
+        found = engine.containers.get(container)
+        if found.status != "running":
+            raise click.ClickException(f"container {found.name} is {found.status}, not running; `start -a` starts it")
+        with found.attach(stdin=not no_stdin) as terminal:
+            code = _ending(terminal, detach_keys=detach_keys, sig_proxy=sig_proxy)
+    ctx.exit(code)
+
+
+@click.command("exec", context_settings={"allow_interspersed_args": False})
+@click.option("--env", "-e", metavar="NAME=VALUE", multiple=True, help="Set an environment variable.")
+@click.option("--user", "-u", metavar="USER[:GROUP]", help="User that runs the command.")
+@click.option("--workdir", "-w", metavar="FOLDER", help="Folder in which the command starts.")
+@click.option("--privileged", is_flag=True, help="Give the command every capability of the engine.")
+@_INTERACTIVE
+@_TTY
+@click.option("--detach", "-d", is_flag=True, help="Leave the command running.")
+@_KEYS
+@engine_option
+@click.argument("container")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def exec_(
+    ctx: click.Context, /, container: str, command: tuple[str, ...], detach: bool, detach_keys: str, **given: Any
+) -> None:
+    """Run COMMAND in a running container. Its exit code is the exit code of this command."""
+    options = _given(given)
+    if not detach:
+        _need_terminal(given["interactive"], given["tty"])
+    with docker_exit_codes(1), open_engine(ctx) as engine:
+        found = engine.containers.get(container)
+        if detach:
+            found.start_exec(list(command), **options)
+            return
+        with found.open_exec(list(command), **options) as terminal:
+            code = _ending(terminal, detach_keys=detach_keys)
+    ctx.exit(code)
+
+
+COMMANDS = (run, create, start, attach, exec_)

@@ -1,0 +1,199 @@
+# ruff: noqa: T201
+"""Run every line of lines.txt twice, compare, and write the table of docs/command-line.md.
+
+python -m tests.cli_lines NAME... [--only GROUP] [--write]     NAME is an engine of engines/engines.sh
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+ENGINES = ROOT / "engines" / "engines.sh"
+#: Differences that stay, each with its reason: one "pattern of lines | pattern of engines | reason" per row.
+NAMED = HERE / "differences.txt"
+_VARIABLE = (
+    (re.compile(r"\b[0-9a-f]{64}\b"), "ID64"),
+    (re.compile(r"\b[0-9a-f]{12}\b"), "ID12"),
+    (re.compile(r"(About an? \w+|Less than a second|\d+ \w+) ago"), "AGO"),
+    (re.compile(r"Up (About an? \w+|Less than a second|\d+ \w+)"), "UP"),
+    (re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)"), "TIME"),
+    (re.compile(r"[ \t]{2,}"), "  "),
+    (re.compile(r"\r"), ""),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: how it is typed, whether its output counts, and who runs it."""
+
+    group: str
+    text: str
+    compared: bool = True
+    theirs: bool = False
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a line did: its exit code and output, without IDs and times."""
+
+    code: int
+    out: str
+    err: str
+
+
+def lines(only: str = "") -> dict[str, list[Line]]:
+    """Return the lines by group."""
+    groups: dict[str, list[Line]] = {}
+    group = ""
+    for raw in (HERE / "lines.txt").read_text().splitlines():
+        if raw.startswith("["):
+            group = raw.strip("[]")
+        elif raw.strip() and not raw.startswith("#") and only in ("", group):
+            mark, text = (raw[0], raw[2:]) if raw[0] in "~!" else ("", raw)
+            groups.setdefault(group, []).append(Line(group, text, mark != "~", mark == "!"))
+    return groups
+
+
+class Program:
+    """A program that is called `docker` in the lines."""
+
+    def __init__(self, engine: str, *, ours: bool) -> None:
+        if ours:
+            url = json.loads(subprocess.check_output([ENGINES, "json", engine]))[0]["url"]
+            env = f"PYTHONPATH={ROOT} CONTAINERKIT_ENGINE={url} DOCKER_CONFIG=$PWD/config"
+            self.call = f"{ENGINES} exec {engine} -- env {env} {sys.executable} -m containerkit"
+        else:
+            name = "podman" if engine.startswith("podman") else "docker"
+            self.call = f"{ENGINES} in {engine} -- {name}"
+
+    def run(self, text: str, folder: str) -> Ending:
+        """Run a line in a folder."""
+        script = f'docker() {{ {self.call} "$@"; }}\n{text}'
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+            stdin=subprocess.DEVNULL, errors="replace",
+        )  # fmt: skip
+        return Ending(done.returncode, plain(done.stdout), done.stderr.strip())
+
+
+def plain(text: str) -> str:
+    """Return the output without what differs each time."""
+    for pattern, word in _VARIABLE:
+        text = pattern.sub(word, text)
+    return "\n".join(line.strip() for line in text.splitlines())
+
+
+def play(group: list[Line], engine: str, *, ours: bool) -> list[Ending]:
+    """Run a group of lines, and remove what it made."""
+    own = Program(engine, ours=False)
+    program = Program(engine, ours=True) if ours else own
+    with tempfile.TemporaryDirectory(prefix="cl-", dir="/tmp") as folder:
+        os.chmod(folder, 0o777)
+        try:
+            return [(own if line.theirs else program).run(line.text, folder) for line in group]
+        finally:
+            own.run(
+                "docker rm -f $(docker ps -aq --filter name=cl-); docker volume rm $(docker volume ls -q --filter "
+                "name=cl-); docker network rm $(docker network ls -q --filter name=cl-); docker rmi -f $(docker images "
+                "--format '{{.Repository}}:{{.Tag}}' | grep '\\bcl-')",
+                folder,
+            )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line on one engine: how both programs ended, and the reason of a difference that is named."""
+
+    engine: str
+    line: Line
+    theirs: Ending
+    ours: Ending
+    reason: str
+
+    @property
+    def same(self) -> bool:
+        if self.theirs.code != self.ours.code:
+            return False
+        return not self.line.compared or self.theirs.out == self.ours.out
+
+    @property
+    def word(self) -> str:
+        return "same" if self.same else "named" if self.reason else "differs"
+
+
+def compare(engine: str, only: str) -> Iterator[Row]:
+    """Yield every line's row on an engine."""
+    named = [row.split(" | ") for row in NAMED.read_text().splitlines() if row and not row.startswith("#")]
+    for group in lines(only).values():
+        theirs, ours = play(group, engine, ours=False), play(group, engine, ours=True)
+        for line, one, other in zip(group, theirs, ours, strict=True):
+            if not line.theirs or one != other:
+                reason = next(
+                    (r for text, where, r in named if re.search(text, line.text) and re.search(where, engine)), ""
+                )
+                yield Row(engine, line, one, other, reason)
+
+
+def show(row: Row) -> None:
+    """Print a difference."""
+    print(f"\n{row.engine} [{row.line.group}] {row.line.text}\n  exit code {row.theirs.code} / {row.ours.code}")
+    for change in list(difflib.unified_diff(row.theirs.out.splitlines(), row.ours.out.splitlines(), lineterm=""))[2:14]:
+        print(f"  {change[:150]}")
+    print(f"  stderr: {row.theirs.err[-150:]!r}\n       /  {row.ours.err[-250:]!r}")
+
+
+def page(rows: list[Row]) -> str:
+    """Return the table of docs/command-line.md."""
+    engines = list(dict.fromkeys(row.engine for row in rows))
+    cells = {(row.line.group, row.line.text, row.engine): row for row in rows}
+    text = [f"| line | {' | '.join(engines)} |", "|---" * (len(engines) + 1) + "|"]
+    notes: dict[str, int] = {}
+    for group, typed in dict.fromkeys((row.line.group, row.line.text) for row in rows):
+        words = []
+        for engine in engines:
+            row = cells.get((group, typed, engine))
+            word = row.word if row else ""
+            words.append(f"[{notes.setdefault(row.reason, len(notes) + 1)}]" if row and word == "named" else word)
+        shown = typed.replace("|", "\\|").replace("\\n", "\\\\n")
+        text.append(f"| `{shown}` | {' | '.join(words)} |")
+    text += ["", *(f"{number}. {reason}" for reason, number in notes.items()), ""]
+    for engine in engines:
+        count = Counter(row.word for row in rows if row.engine == engine)
+        text.append(f"- {engine}: {count['same']} same, {count['named']} named, {count['differs']} other differences")
+    return "\n".join(text) + "\n"
+
+
+def main() -> int:
+    """Compare on the engines named, and print what differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engines", nargs="+")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--write", action="store_true", help="write docs/command-line.md")
+    given = parser.parse_args()
+    rows = [row for engine in given.engines for row in compare(engine, given.only)]
+    for row in rows:
+        if row.word == "differs":
+            show(row)
+    if given.write:
+        where = ROOT / "docs" / "command-line.md"
+        start = "<!-- lines -->\n"
+        where.write_text(where.read_text().split(start)[0] + start + page(rows))
+    print(Counter(row.word for row in rows))
+    return int(any(row.word == "differs" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
