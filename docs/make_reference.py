@@ -27,7 +27,17 @@ GROUPS: dict[str, tuple[Any, ...]] = {
     "Connect and clean up": (ck.connect, ck.discover, ck.cleanup, ck.Endpoint, ck.Cleaned),
     "Engine": (ck.Engine, ck.EngineInfo, ck.Capability, ck.Event, ck.RunResult, ck.Output),
     "Containers": (
-        *(containers.Containers, ck.Container, ck.ExecResult, ck.Logs, ck.Address, ck.Change, ck.Processes, ck.Stats),
+        *(
+            containers.Containers,
+            ck.Container,
+            ck.ExecResult,
+            ck.Terminal,
+            ck.Logs,
+            ck.Address,
+            ck.Change,
+            ck.Processes,
+            ck.Stats,
+        ),
         *(ck.Mount, ck.PortBinding, ck.NetworkAttachment, ck.HealthCheck, ck.Ulimit),
     ),
     "Waiting": tuple(getattr(wait, name) for name in wait.__all__ if name != "wait_until"),
