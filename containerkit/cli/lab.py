@@ -32,7 +32,11 @@ def _files(command: F) -> F:
         "--map", "images", multiple=True, metavar="NAME=IMAGE", callback=_pairs,
         help="Use IMAGE where the files say NAME. Repeatable.",
     )  # fmt: skip
-    lenient = click.option("--lenient", is_flag=True, help="Go on after a startup command that fails, as Kathará does.")
+    lenient = click.option(
+        "--lenient",
+        is_flag=True,
+        help="Go on after a startup command that fails, as Kathará does; leave out `bridged` and `port`.",
+    )
     return click.argument("folder")(images(lenient(command)))
 
 

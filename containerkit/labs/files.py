@@ -21,7 +21,8 @@ def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = Non
     Args:
         path: the folder, or its lab.conf.
         images: name of an image in the files -> the image to use instead.
-        strict: a startup command that fails is an error, as in a lab made in Python; False ignores it, as Kathará does.
+        strict: a startup command that fails is an error, as in a lab made in Python; False ignores it, as Kathará does,
+            and leaves out `bridged` and `port`.
 
     Raises:
         InvalidLab: a mistake or something that labs do not support, with file and line.
@@ -32,7 +33,7 @@ def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = Non
         given /= "lab.conf"
     if not given.is_file():
         raise FileNotFoundError(f"no lab at {path}: expected a folder with lab.conf")
-    topology = read_kathara(given)
+    topology = read_kathara(given, strict=strict)
 
     def changed(host: Host) -> Host:
         image = (images or {}).get(host.image or topology.image, host.image)

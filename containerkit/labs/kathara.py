@@ -18,6 +18,7 @@ _IMAGE = "docker.io/kathara/base"
 _META = re.compile(r"LAB_[A-Z]+\s*=.*", re.DOTALL)
 _LINE = re.compile(r"(?P<host>[\w.-]+)\[(?P<key>\w+)\]\s*=\s*(?P<value>\"[^\"]*\"|'[^']*'|[^\s#\"']+)\s*(#.*)?")
 _IGNORED = frozenset({"num_terms", "shell"})  # windows, of the program that shows the lab
+_OUTSIDE = frozenset({"bridged", "port"})
 #: What Kathará sets on every host.
 _SYSCTLS = {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"}
 _IPV6 = {f"net.ipv6.conf.{which}.{key}": value for which in ("all", "default")
@@ -37,8 +38,13 @@ class _Found:
     env: dict[str, str] = field(default_factory=dict)
 
 
-def read_kathara(path: Path) -> Topology:
-    """Return the topology of a lab.conf and the files beside it. Raises InvalidLab with file and line."""
+def read_kathara(path: Path, *, strict: bool) -> Topology:
+    """Return the topology of a lab.conf and the files beside it. Raises InvalidLab with file and line.
+
+    Args:
+        path: lab.conf.
+        strict: refuse what would connect a host to the outside; False leaves it out.
+    """
     folder = path.parent.resolve()
     if (folder / "lab.ext").exists():
         raise InvalidLab("labs have no access to the interfaces of the engine's machine", path=str(folder / "lab.ext"))
@@ -49,6 +55,9 @@ def read_kathara(path: Path) -> Topology:
         match = _LINE.fullmatch(line)
         if match is None:
             raise InvalidLab(f'expected HOST[KEY]="VALUE", found {line!r}', path=str(path), line=number)
+        if match["key"] in _OUTSIDE and not strict:
+            found.setdefault(match["host"], _Found())
+            continue
         try:
             _take(found.setdefault(match["host"], _Found()), match["key"], match["value"].strip("\"'"))
         except ValueError as exc:
@@ -86,7 +95,7 @@ def _take(host: _Found, key: str, value: str) -> None:
             raise ValueError("expected NAME=VALUE")
         getattr(host, "sysctls" if key == "sysctl" else "env")[name.strip()] = setting.strip()
     elif key not in _IGNORED:
-        reason = "a lab has no network to the outside" if key in ("bridged", "port") else "an unknown setting"
+        reason = "a lab has no network to the outside" if key in _OUTSIDE else "an unknown setting"
         raise ValueError(f"not supported: {reason}")
 
 

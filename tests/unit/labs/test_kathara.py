@@ -67,6 +67,15 @@ def test_a_mistake_has_file_and_line(tmp_path: Path, line: str, words: str) -> N
     assert caught.value.line == 2
 
 
+def test_a_lenient_lab_has_no_outside(tmp_path: Path) -> None:
+    """strict=False leaves out what would connect a host to the outside."""
+    found = load(lab(tmp_path, 'pc1[0]="A"\nweb[bridged]=true\nweb[port]="80:80"\n'), strict=False)
+    assert [(host.name, host.strict, len(host.interfaces)) for host in found.hosts] == [
+        ("pc1", False, 1),
+        ("web", False, 0),
+    ]
+
+
 def test_lab_ext_and_unknown_dependencies_are_refused(tmp_path: Path) -> None:
     """lab.ext needs the machine's interfaces; lab.dep may name hosts of the lab only."""
     with pytest.raises(ck.InvalidLab, match=r"lab\.dep, line 1: 'r9' is not in lab\.conf"):
