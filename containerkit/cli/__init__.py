@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import container, engine, image, isolation, lab, layers, processes
+from . import container, engine, groups, image, isolation, lab, layers, processes
 from .app import app
 
 __all__ = ["app", "main"]
@@ -10,6 +10,9 @@ __all__ = ["app", "main"]
 for _room in (processes, engine, container, image, layers, isolation, lab):
     for _command in _room.COMMANDS:
         app.add_command(_command)
+
+for _group in groups.groups(app):
+    app.add_command(_group)
 
 
 def main() -> None:

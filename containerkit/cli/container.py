@@ -225,10 +225,11 @@ def commit(ctx: click.Context, /, container: str, ref: str | None, no_pause: boo
 
 
 @click.command()
+@click.option("--format", "-f", "template", metavar="TEMPLATE", help="json, or a Go template like {{.State.Status}}.")
 @engine_option
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.pass_context
-def inspect(ctx: click.Context, names: tuple[str, ...]) -> None:
+def inspect(ctx: click.Context, names: tuple[str, ...], template: str | None) -> None:
     """Print what the engine knows about containers or images, as JSON in the engine's own form."""
     import containerkit as ck
 
@@ -239,7 +240,13 @@ def inspect(ctx: click.Context, names: tuple[str, ...]) -> None:
                 found.append(engine.containers.get(name).inspect())
             except ck.ContainerNotFound:  # noqa: PERF203  the name may be an image's
                 found.append(engine.images.get(name).inspect())
-    click.echo(json.dumps(found, indent=4, default=str))
+    if template in (None, "json"):
+        click.echo(json.dumps(found, indent=4, default=str))
+        return
+    from .templates import fill
+
+    for each in found:
+        click.echo(fill(str(template), each))
 
 
 COMMANDS = (*_ACTS, rename, logs, cp, diff, top, port, commit, inspect)
