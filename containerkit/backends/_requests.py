@@ -126,18 +126,13 @@ class RequestsTransport(Transport):
         return Response(response.status_code, _headers(response), b"".join(pieces))
 
     def _chunks(self, response: requests.Response, request: Request, deadline: Deadline) -> Iterator[bytes]:
-        """Yield the body as it arrives. Errors of reading are translated, errors of the caller are not."""
+        """Yield the body as it arrives; errors of reading are translated."""
         try:
-            pieces = response.raw.stream(_CHUNK, decode_content=False)
-            while True:
-                with translated(request.doing, self._url, deadline, request.body_silence):
-                    try:
-                        chunk = next(pieces, None)
-                    except ValueError as exc:  # urllib3 lets a negative size of a chunk pass
-                        raise http.client.HTTPException(f"invalid response body: {exc}") from exc
-                if chunk is None:
-                    break
-                yield chunk
+            with translated(request.doing, self._url, deadline, request.body_silence):
+                try:
+                    yield from response.raw.stream(_CHUNK, decode_content=False)
+                except ValueError as exc:  # urllib3 lets a negative size of a chunk pass
+                    raise http.client.HTTPException(f"invalid response body: {exc}") from exc
         except BaseException:
             response.close()
             raise

@@ -127,12 +127,14 @@ def _exit_code(container: Container, exec_id: str, spec: ExecSpec, output: bytes
         StartFailed: the program, user or folder is missing.
     """
     backend = container._core.backend
-    pause, end = 0.002, time.monotonic() + 5 * GRACE
+    pause, ended = 0.002, time.monotonic()
     while True:
         state = backend.inspect_exec(exec_id)
         if state.exit_code is not None and not state.running:
             break
-        if time.monotonic() > end:
+        if time.monotonic() > ended + (5 * GRACE if state.running else GRACE):
+            if not state.running:
+                raise EngineUnavailable(f"{action}: the command ended, and the engine gives no exit code")
             raise EngineUnavailable(
                 f"{action}: the output ended and the command still runs; the connection was cut, or the command closed "
                 "its output (redirect the output to a file if that is meant)"

@@ -85,6 +85,10 @@ def whole_characters(outputs: Iterable[Output]) -> Iterator[Output]:
     """
     held: dict[Literal["stdout", "stderr"], bytes] = {"stdout": b"", "stderr": b""}
     for output in outputs:
+        if not held[output.stream] and output.data[-1:] < b"\x80":  # the common case: the piece ends with ASCII
+            if output.data:
+                yield output
+            continue
         data = held[output.stream] + output.data
         end = len(data) - _unfinished(data)
         held[output.stream] = data[end:]

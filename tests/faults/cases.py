@@ -236,7 +236,8 @@ def _times(operation: Operation, exchange: Exchange) -> Iterator[Fault]:
     if response.body and response.framing != "raw":
         half = response.body[: len(response.body) // 2]
         yield Fault("silence in the body", Response(response.head, half, response.framing), stops=True)
-    if not operation.streams and response.framing != "raw" and not exchange.key.startswith(SLOW):
+    streamed = operation.streams or response.framing == "raw" or "/images/get" in exchange.key
+    if not streamed and not exchange.key.startswith(SLOW):
         yield Fault("drip", drip=TIMEOUT / 5)
 
 

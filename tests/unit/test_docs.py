@@ -222,7 +222,8 @@ def test_every_public_name_is_in_the_reference_and_described() -> None:
     absent = [
         name
         for name in ck.__all__
-        if name not in ("__version__", "labs", "wait") and not re.search(rf"(^### {name}$)|(^- `{name}\b)", text, re.MULTILINE)
+        if name not in ("__version__", "labs", "wait")
+        and not re.search(rf"(^### {name}$)|(^- `{name}\b)", text, re.MULTILINE)
     ]
     assert absent == []
     assert [line for line in text.splitlines() if re.search(r"`: *$|`: Raises", line)] == [], "docstrings to write"
