@@ -403,7 +403,8 @@ FAIL, WARN, PASS, UNKNOWN, NA = Status.FAIL, Status.WARN, Status.PASS, Status.UN
         ([PASS, WARN], [], 0), ([PASS, FAIL], [], 1), ([PASS, WARN], ["--fail-on", "warn"], 1),
         ([FAIL], ["--fail-on", "warn"], 1), ([FAIL], ["--fail-on", "never"], 0),
         ([FAIL], ["--min-severity", "critical"], 0), ([FAIL], ["--min-severity", "high"], 1),
-        ([UNKNOWN, UNKNOWN], [], 2), ([UNKNOWN, PASS], [], 0), ([UNKNOWN, PASS], ["--fail-on", "unknown"], 1), ([], [], 2), ([NA], [], 0),
+        ([UNKNOWN, UNKNOWN], [], 2), ([UNKNOWN, PASS], [], 0), ([UNKNOWN, PASS], ["--fail-on", "unknown"], 1),
+        ([], [], 2), ([NA], [], 0),
     ],
 )  # fmt: skip
 def test_the_exit_code_of_a_check(statuses: list[Status], args: list[str], code: int, stub: Stub,
