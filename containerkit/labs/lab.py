@@ -215,8 +215,8 @@ class Lab:
 
     def _start(self, host: str, image: str, command: Any, options: Mapping[str, Any]) -> Container:
         given = dict(options)
-        if command is None:
-            given["entrypoint"], command = ["sh"], ["-c", plan.KEEP_ALIVE]
+        if command is None or not host:
+            given["entrypoint"], command = ["sh"], ["-c", command or plan.KEEP_ALIVE]
         container = self._engine.start(
             image,
             command,
@@ -231,7 +231,8 @@ class Lab:
     def _start_helper(self) -> Container:
         options = {"network": "none", "pid": "host", "cap_add": ["NET_ADMIN", "NET_RAW"]}
         try:
-            return self._start("", self._helper_image or self.topology.image, None, options)
+            # one process only: with pid="host", and an engine without cgroups, its children would outlive the container
+            return self._start("", self._helper_image or self.topology.image, plan.HELPER, options)
         except ContainerKitError as exc:
             raise LabFailed(f"lab {self.name}: the container for the cables did not start: {exc}") from exc
 

@@ -10,10 +10,23 @@ from typing import Any
 
 from .topology import Host, Interface, Topology
 
-__all__ = ["KEEP_ALIVE", "RUN_LINES", "Cable", "boot_script", "cables", "failed_line", "start_options", "wire"]
+__all__ = [
+    "HELPER",
+    "KEEP_ALIVE",
+    "RUN_LINES",
+    "Cable",
+    "boot_script",
+    "cables",
+    "failed_line",
+    "start_options",
+    "wire",
+]
 
 #: Main process of a host without a command: reaps orphans and ends at SIGTERM.
 KEEP_ALIVE = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
+
+#: Main process of the helper.
+HELPER = "exec sleep 2147483647"
 
 #: Shell program that runs lines of `ip` from stdin: as one batch with iproute2, one by one with busybox.
 RUN_LINES = """\

@@ -73,3 +73,16 @@ def test_another_process_finds_a_kept_lab(engine: ck.Engine, shell_image: str) -
     finally:
         other.down()
     assert [each.status for each in first.status()] == ["absent"]
+
+
+def test_no_process_outlives_a_lab(engine: ck.Engine, shell_image: str) -> None:
+    """The helper sees the engine's processes and leaves none there, also where no cgroup ends them."""
+    lab = Lab(engine, image=shell_image)
+    lab.add("pc1", {"A": "10.0.0.1/24"})
+    lab.up()
+    main = str(lab._helper().inspect()["State"]["Pid"])
+    rows = [row.split() for row in lab._helper().exec("ps -o pid,ppid", check=True).stdout.splitlines()[1:]]
+    family = {main, *(pid for pid, parent in rows if parent == main)}
+    lab.down()
+    left = engine.run(shell_image, "ps -o pid", pid="host", check=True).stdout.split()
+    assert family & set(left) == set()
