@@ -39,10 +39,17 @@ class Thing:
         if self.name.startswith("gone"):
             raise ck.ContainerNotFound("no such container")
 
+    def wait_until(self, strategy: object, timeout: float) -> None:
+        noted.append(f"wait {self.name} {strategy} {timeout}")
+
     def logs(self, *, tail: int) -> str:
         if self.name.startswith("mute"):
             raise ck.EngineError("this log driver cannot be read")
         return f"{self.name} says hello\udcff\n"
+
+
+def cleanup(engine: object) -> ck.Cleaned:
+    return ck.Cleaned(containers=("old",))
 
 
 class StubEngine:
@@ -52,11 +59,15 @@ class StubEngine:
         self.target = target
         self.networks = self
 
+        noted.append(f"open {target}")
+
     def __enter__(self) -> StubEngine:
-        noted.append(f"open {self.target}")
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         noted.append(f"close {self.target}")
 
     def start(self, image: str, command: Any = None, **options: Any) -> Thing:
@@ -78,6 +89,7 @@ def connect(target: str | None = None, *, reaper: bool = False) -> StubEngine:
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     noted.clear()
     monkeypatch.setattr(ck, "connect", connect)
+    monkeypatch.setattr(ck, "cleanup", cleanup)
     yield
     noted.clear()
 
@@ -90,11 +102,13 @@ def run(pytester: pytest.Pytester, code: str, *args: str) -> pytest.RunResult:
 def test_loading_the_plugin_imports_nothing_heavy() -> None:
     """Every pytest run of every user loads it: no vendor, no HTTP, no rich, no room of containerkit."""
     code = (
-        "import sys, containerkit.pytest_plugin; print([name for name in sys.modules if name.partition('.')[0] in "
-        "('docker', 'podman', 'requests', 'rich', 'click', 'msgspec') or name.startswith('containerkit.')])"
+        "import sys, containerkit.pytest_plugin; print(sorted(name for name in sys.modules if "
+        "name.partition('.')[0] in "
+        "('docker', 'podman', 'requests', 'rich', 'click', 'msgspec') or name.startswith('containerkit.')))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "['containerkit._lazy', 'containerkit._version', 'containerkit.pytest_plugin']"
+    ours = ("_lazy", "_version", "pytest_plugin", *(f"pytest_plugin.{name}" for name in ("factory", "shared", "told")))
+    assert told.strip() == str([f"containerkit.{name}" for name in ours])
 
 
 @pytest.mark.parametrize("how", ["-p", "conftest", "installed", "twice"])
@@ -248,7 +262,7 @@ def test_without_an_engine_tests_are_skipped_with_the_reason(pytester: pytest.Py
     """One line that says who was asked; tests that need no engine run."""
     result = run(pytester, TWO, "--container-engine=nobody", "-rs")
     result.assert_outcomes(skipped=2, passed=1)
-    result.stdout.fnmatch_lines(["SKIPPED*no engine answers. Tried: nobody: no such socket*"])
+    result.stdout.fnmatch_lines(["  nobody: no such socket", "SKIPPED*no engine answers (see the end of the report)"])
 
 
 def test_a_required_engine_that_is_missing_is_a_failure(pytester: pytest.Pytester) -> None:
@@ -257,3 +271,74 @@ def test_a_required_engine_that_is_missing_is_a_failure(pytester: pytest.Pyteste
     result.assert_outcomes(errors=2, passed=1)
     result.stdout.fnmatch_lines(["*nobody: no such socket*"])
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_targets_are_separated_by_commas_and_have_short_ids(pytester: pytest.Pytester) -> None:
+    """The ID of an address is its shortest end that no other has."""
+    code = "def test_two(container_engine): ..."
+    result = run(pytester, code, "--container-engine=unix:///run/a/docker.sock,unix:///run/b/docker.sock,podman")
+    result.assert_outcomes(passed=3)
+    for name in ("a-docker", "b-docker", "podman"):
+        result.stdout.fnmatch_lines([f"*::test_two[[]{name}[]] PASSED*"])
+
+
+SHARED = """
+import pytest
+
+@pytest.fixture(scope="session")
+def whole(session_containers):
+    return session_containers("whole")
+
+@pytest.fixture(scope="module")
+def part(module_containers):
+    return module_containers("part")
+
+def test_bad(whole, part):
+    assert 0
+
+def test_good(containers):
+    containers("single")
+
+def test_other():
+    assert 0
+"""
+
+
+def test_containers_of_a_module_and_of_the_run(pytester: pytest.Pytester) -> None:
+    """They outlive the test, their logs are in the report of a test that uses them, and the summary counts them."""
+    result = run(pytester, SHARED)
+    result.assert_outcomes(passed=1, failed=2)
+    removed = [line.split()[1] for line in noted if line.startswith("remove")]
+    assert removed == ["single", "part", "whole"]
+    told = result.stdout.str()
+    assert told.count("whole says hello") == told.count("part says hello") == 1
+    result.stdout.fnmatch_lines(["containers started: 3 (part, single, whole)"])
+
+
+def test_what_a_killed_run_left_is_removed_and_told(pytester: pytest.Pytester) -> None:
+    """The next run that opens the engine cleans up."""
+    result = run(pytester, TWO)
+    result.stdout.fnmatch_lines(["removed, left by a run that was killed: old"])
+
+
+def test_an_error_of_the_package_shows_the_line_of_the_test_only(pytester: pytest.Pytester) -> None:
+    """--full-trace shows the package's own lines as well."""
+    code = """
+    from containerkit.testing import FakeBackend
+    from containerkit import Engine
+
+    def test_it():
+        Engine(FakeBackend()).run("no-such-image:1", memory="a lot")
+    """
+    result = run(pytester, code)
+    result.stdout.fnmatch_lines(["*.py:5: InvalidOption*"])
+    assert "engine.py" not in result.stdout.str()
+    assert "engine.py" in run(pytester, code, "--full-trace").stdout.str()
+
+
+def test_a_strategy_is_waited_for(pytester: pytest.Pytester) -> None:
+    """The option `wait` is for the plugin; the engine does not see it."""
+    result = run(pytester, "def test_it(containers): containers('one', wait='ready', wait_timeout=5)")
+    result.assert_outcomes(passed=1)
+    assert "start one None {}" in noted
+    assert "wait one ready 5" in noted
