@@ -132,7 +132,7 @@ def _exit_code(container: Container, exec_id: str, spec: ExecSpec, output: bytes
         state = backend.inspect_exec(exec_id)
         if state.exit_code is not None and not state.running:
             break
-        if time.monotonic() > ended + (5 * GRACE if state.running else GRACE):
+        if time.monotonic() > ended + (2 * GRACE if state.running else GRACE):
             if not state.running:
                 raise EngineUnavailable(f"{action}: the command ended, and the engine gives no exit code")
             raise EngineUnavailable(
