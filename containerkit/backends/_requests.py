@@ -68,8 +68,7 @@ class RequestsTransport(Transport):
 
     def upgrade(self, request: Request, deadline: Deadline) -> UpgradeResponse | Response:
         response = self._begin(request, deadline, {**request.headers, **_UPGRADE})
-        # an engine may upgrade with 200; a response without content is no stream
-        if response.status_code >= 300 or response.status_code == 204 or response.headers.get("Content-Length") == "0":
+        if response.status_code >= 300 or response.status_code == 204:  # some engines upgrade with 200
             return self._complete(response, request, deadline)
         with translated(request.doing, self._url):
             sock, early = _take_socket(response)

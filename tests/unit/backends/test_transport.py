@@ -257,6 +257,12 @@ def test_upgrade(connect: Connect, header: bytes) -> None:
         found.sock.close()
 
 
+def test_an_upgrade_answered_without_a_stream(connect: Connect) -> None:
+    """A 204 is a response and no stream: its end is not the end of a process."""
+    with Server(lambda near, _request: near.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")) as server:
+        assert connect(server).upgrade(get(), NEVER) == Response(204, {}, b"")
+
+
 def test_a_refused_upgrade(connect: Connect) -> None:
     """A refusal is returned as a response with its body."""
     with Server(sized(b"no", status="409 Conflict")) as server:
