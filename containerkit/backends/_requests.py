@@ -68,7 +68,9 @@ class RequestsTransport(Transport):
 
     def upgrade(self, request: Request, deadline: Deadline) -> UpgradeResponse | Response:
         response = self._begin(request, deadline, {**request.headers, **_UPGRADE})
-        if response.status_code >= 300 or response.status_code == 204:  # some engines upgrade with 200
+        # engines upgrade with 101 or 200; a response that declares no body carries no stream
+        empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
+        if response.status_code >= 300 or empty:
             return self._complete(response, request, deadline)
         with translated(request.doing, self._url):
             sock, early = _take_socket(response)

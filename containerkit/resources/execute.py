@@ -30,7 +30,7 @@ _KILL_MARKED = (
     'then kill -9 "${p#/proc/}"; fi; '
     "done"
 )
-_KILLING = 5.0
+_KILLING = 5.0  # seconds for killing the processes of an exec
 
 
 def execute(container: Container, command: Any, options: Mapping[str, Any]) -> ExecResult:

@@ -235,7 +235,10 @@ def test_an_abandoned_stream_is_closed(connect: Connect) -> None:
 UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 
 
-@pytest.mark.parametrize("header", [UPGRADED, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"], ids=["101", "200"])
+RAW = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+
+
+@pytest.mark.parametrize("header", [UPGRADED, RAW], ids=["101", "200"])
 def test_upgrade(connect: Connect, header: bytes) -> None:
     """An upgraded connection carries bytes both ways, with those that came with the header."""
 
@@ -257,10 +260,12 @@ def test_upgrade(connect: Connect, header: bytes) -> None:
         found.sock.close()
 
 
-def test_an_upgrade_answered_without_a_stream(connect: Connect) -> None:
-    """A 204 is a response and no stream: its end is not the end of a process."""
-    with Server(lambda near, _request: near.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")) as server:
-        assert connect(server).upgrade(get(), NEVER) == Response(204, {}, b"")
+@pytest.mark.parametrize("line", [b"204 No Content", b"200 OK\r\nContent-Length: 0"])
+def test_an_upgrade_answered_without_a_stream(connect: Connect, line: bytes) -> None:
+    """A response without a body is no stream: its end is not the end of a process."""
+    with Server(lambda near, _request: near.sendall(b"HTTP/1.1 " + line + b"\r\n\r\n")) as server:
+        found = connect(server).upgrade(get(), NEVER)
+    assert isinstance(found, Response) and not found.body
 
 
 def test_a_refused_upgrade(connect: Connect) -> None:
