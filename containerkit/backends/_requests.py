@@ -68,9 +68,7 @@ class RequestsTransport(Transport):
 
     def upgrade(self, request: Request, deadline: Deadline) -> UpgradeResponse | Response:
         response = self._begin(request, deadline, {**request.headers, **_UPGRADE})
-        # engines upgrade with 101 or 200; a response that declares no body carries no stream
-        empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
-        if response.status_code >= 300 or empty:
+        if response.status_code != 101:
             return self._complete(response, request, deadline)
         with translated(request.doing, self._url):
             sock, early = _take_socket(response)
