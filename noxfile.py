@@ -192,7 +192,7 @@ def each_engine(session: nox.Session, found: Sequence[Engine], *command: str, wi
     """Run a Python command once per engine, and fail at the end if it failed on any.
 
     Args:
-        with_junit: the command is pytest: write a report, and run on as many engines at once as there are cores.
+        with_junit: the command is pytest: write a report, and run on one engine more at once than there are cores.
     """
     python = str(Path(session.bin) / "python")
     logs = Path(session.create_tmp()).resolve()
@@ -215,7 +215,7 @@ def each_engine(session: nox.Session, found: Sequence[Engine], *command: str, wi
                 session.log(f"--- {engine.name}\n{(logs / f'{engine.name}.log').read_text()}")
         return True
 
-    with ThreadPoolExecutor((os.cpu_count() or 1) if with_junit else 1) as pool:
+    with ThreadPoolExecutor((os.cpu_count() or 1) + 1 if with_junit else 1) as pool:  # a test often waits
         passed = list(pool.map(run, found))
     if not all(passed):
         names = (engine.name for engine, good in zip(found, passed, strict=True) if not good)
