@@ -183,7 +183,7 @@ class ContainerVerbs(ProcessVerbs, FileVerbs):
             raw = self._object("GET", path("/containers/{}/json", ref), doing, params={"size": size or None})
         except EngineError as exc:
             if exc.status == 404:
-                raise recast(exc, ContainerNotFound, f"no container {short(ref)}") from exc
+                raise recast(exc, ContainerNotFound, f"no container {short(ref)}") from None
             raise
         image = self._familiar(_json.text(_json.mapping(raw.get("Config")).get("Image")))
         return self._read(doing, lambda raw: _parse.container(raw, image), raw)

@@ -26,14 +26,14 @@ class FileVerbs(LifecycleVerbs):
         try:  # an empty difference is null
             return self._read(doing, _parse.changes, self._json("GET", path("/containers/{}/changes", ref), doing))
         except EngineError as exc:
-            raise self._explain(exc, ref, doing) from exc
+            raise self._explain(exc, ref, doing) from None
 
     def export_container(self, ref: str) -> ByteStream:
         doing = f"exporting container {short(ref)}"
         try:
             return self._tar(self._open("GET", path("/containers/{}/export", ref), doing, slow=True), doing)
         except EngineError as exc:
-            raise self._explain(exc, ref, doing) from exc
+            raise self._explain(exc, ref, doing) from None
 
     def put_archive(self, ref: str, path: str, data: bytes | Iterable[bytes]) -> None:
         doing = f"copying into container {short(ref)} at {path}"
@@ -98,7 +98,7 @@ class FileVerbs(LifecycleVerbs):
         try:
             answer = self._object("POST", "/commit", doing, params=params, body={}, slow=True)
         except EngineError as exc:
-            raise self._explain(exc, ref, doing) from exc
+            raise self._explain(exc, ref, doing) from None
         return _parse.image_id(self._read(doing, lambda raw: _json.required(raw, "Id", str), answer))
 
     def _repository_and_tag(self, ref: str) -> tuple[str, str]:

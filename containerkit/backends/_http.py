@@ -42,7 +42,7 @@ def short(ref: str) -> str:
 
 
 def recast(exc: EngineError, kind: type[_E], message: str) -> _E:
-    """Return the same refusal as a more exact error. Raise it from the first."""
+    """Return the same refusal as a more exact error. Raise it from None: it holds all of the first."""
     return kind(message, status=exc.status, explanation=exc.explanation)
 
 

@@ -51,7 +51,7 @@ class ImageVerbs(RegistryVerbs):
             raw = self._object("GET", path("/images/{}/json", self._image_name(ref)), doing)
         except EngineError as exc:
             if exc.status == 404:
-                raise recast(exc, ImageNotFound, f"no image {ref} here") from exc
+                raise recast(exc, ImageNotFound, f"no image {ref} here") from None
             raise
         return self._read(doing, lambda raw: _parse.image(raw, self._names(raw)), raw)
 

@@ -55,7 +55,7 @@ class LifecycleVerbs(HttpBackend):
         try:
             self._call("POST", path("/containers/{}/" + verb, ref), doing, **how)
         except EngineError as exc:
-            raise self._explain(exc, ref, doing, *allowed) from exc
+            raise self._explain(exc, ref, doing, *allowed) from None
 
     def start_container(self, ref: str) -> None:
         doing = f"starting container {short(ref)}"
@@ -89,8 +89,8 @@ class LifecycleVerbs(HttpBackend):
         except EngineError as exc:
             with contextlib.suppress(NotFound):
                 if self.inspect_container(name).name == name:
-                    raise recast(exc, NameInUse, f"{doing}: the name is taken") from exc
-            raise self._explain(exc, ref, doing) from exc
+                    raise recast(exc, NameInUse, f"{doing}: the name is taken") from None
+            raise self._explain(exc, ref, doing) from None
 
     def update_container(self, ref: str, limits: ResourceLimits, restart: str | None) -> tuple[str, ...]:
         doing = f"updating container {short(ref)}"
@@ -103,7 +103,7 @@ class LifecycleVerbs(HttpBackend):
         try:
             answer = self._object("POST", path("/containers/{}/update", ref), doing, body=body)
         except EngineError as exc:
-            raise self._explain(exc, ref, doing) from exc
+            raise self._explain(exc, ref, doing) from None
         return _json.texts(answer.get("Warnings"))
 
     def _swap_beside(self, ref: str, memory: int) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class LifecycleVerbs(HttpBackend):
                 limit = deadline.timeout or 0.0
                 raise EngineTimeout(f"container {short(ref)} still runs after {limit:g} s", timeout=limit) from exc
             except EngineError as exc:
-                raise self._explain(exc, ref, doing) from exc
+                raise self._explain(exc, ref, doing) from None
 
     def _wait(self, ref: str, doing: str) -> int:
         params = {"condition": "not-running"}

@@ -115,7 +115,7 @@ class ProcessVerbs(LifecycleVerbs):
             params = query.params()
             response = self._open("GET", where, doing, params=params, silence=silence, quiet=query.follow)
         except EngineError as exc:
-            raise self._explain(exc, ref, doing) from exc
+            raise self._explain(exc, ref, doing) from None
         return query.parse(response)
 
     # ---------------------------------------------------------------- resource usage
@@ -124,7 +124,7 @@ class ProcessVerbs(LifecycleVerbs):
         try:
             response = self._open("GET", path("/containers/{}/stats", ref), doing, params={"stream": stream})
         except EngineError as exc:
-            raise self._explain(exc, ref, doing, "running", "paused") from exc
+            raise self._explain(exc, ref, doing, "running", "paused") from None
 
         def samples() -> Iterator[Stats]:
             for raw in _json.json_lines(response.chunks, doing):
@@ -147,7 +147,7 @@ class ProcessVerbs(LifecycleVerbs):
         try:
             return self._read(doing, _parse.processes, self._top(ref, ps_args, doing))
         except EngineError as exc:
-            raise self._explain(exc, ref, doing, "running", "paused") from exc
+            raise self._explain(exc, ref, doing, "running", "paused") from None
 
     def _top(self, ref: str, ps_args: str | None, doing: str) -> Raw:
         return self._object("GET", path("/containers/{}/top", ref), doing, params={"ps_args": ps_args})

@@ -45,9 +45,11 @@ class RegistryVerbs(HttpBackend):
         except EngineError as exc:
             if self._refused_credentials(ref, auth, exc):
                 words = f"{doing}: {exc.explanation}; log in to {name.registry} first"
-                raise recast(exc, AuthenticationFailed, words) from exc
-            kind = ImageNotFound if any(code in exc.explanation.lower() for code in _MISSING_CODES) else PullFailed
-            raise recast(exc, kind, f"{doing}: {exc.explanation}") from exc
+                raise recast(exc, AuthenticationFailed, words) from None
+            if any(code in exc.explanation.lower() for code in _MISSING_CODES):
+                raise recast(exc, ImageNotFound, f"{doing}: {exc.explanation}") from None
+            hint = f"if the engine cannot reach {name.registry}, load the image from a file with images.load()"
+            raise recast(exc, PullFailed, f"{doing}: {exc.explanation}; {hint}") from None
 
     def push_image(self, ref: str, *, auth: RegistryAuth | None) -> Iterator[Progress]:
         doing = f"pushing {ref}"
@@ -60,8 +62,8 @@ class RegistryVerbs(HttpBackend):
         except EngineError as exc:
             if self._refused_credentials(ref, auth, exc):
                 words = f"{doing}: {exc.explanation}; log in to {name.registry} first"
-                raise recast(exc, AuthenticationFailed, words) from exc
-            raise recast(exc, PushFailed, f"{doing}: {exc.explanation}") from exc
+                raise recast(exc, AuthenticationFailed, words) from None
+            raise recast(exc, PushFailed, f"{doing}: {exc.explanation}") from None
 
     def _progress(self, where: str, doing: str, **how: Any) -> Iterator[Progress]:
         """Yield progress lines of a POST. Raise EngineError for a line that carries an error."""

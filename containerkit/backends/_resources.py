@@ -52,7 +52,7 @@ class ResourceVerbs(HttpBackend):
             return self._read(doing, _parse.volume, self._object("GET", path("/volumes/{}", name), doing))
         except EngineError as exc:
             if exc.status == 404:
-                raise recast(exc, VolumeNotFound, f"no volume {name}") from exc
+                raise recast(exc, VolumeNotFound, f"no volume {name}") from None
             raise
 
     def list_volumes(self, *, filters: Mapping[str, Sequence[str]]) -> tuple[VolumeRecord, ...]:
@@ -73,7 +73,7 @@ class ResourceVerbs(HttpBackend):
                     return
                 raise missing from exc
             if exc.status == 409:
-                raise recast(exc, InUse, f"{doing}: {exc.explanation}") from exc
+                raise recast(exc, InUse, f"{doing}: {exc.explanation}") from None
             raise
 
     # ---------------------------------------------------------------- networks
@@ -88,7 +88,7 @@ class ResourceVerbs(HttpBackend):
             )
         except EngineError as exc:
             if self._network_named(spec.name):
-                raise recast(exc, NameInUse, f"{doing}: a network of that name exists") from exc
+                raise recast(exc, NameInUse, f"{doing}: a network of that name exists") from None
             raise
         return self.inspect_network(self._read(doing, lambda raw: _json.required(raw, "Id", str), answer))
 
@@ -112,7 +112,7 @@ class ResourceVerbs(HttpBackend):
             return self._read(doing, self._network, self._object("GET", path("/networks/{}", ref), doing))
         except EngineError as exc:
             if exc.status == 404:
-                raise recast(exc, NetworkNotFound, f"no network {ref}") from exc
+                raise recast(exc, NetworkNotFound, f"no network {ref}") from None
             raise
 
     def _network(self, raw: Raw) -> NetworkRecord:
@@ -132,7 +132,7 @@ class ResourceVerbs(HttpBackend):
             record = self.inspect_network(ref)  # raises if the network is gone
             if record.containers:
                 names = ", ".join(item.name or item.id[:12] for item in record.containers)
-                raise recast(exc, InUse, f"{doing}: {names} still attached") from exc
+                raise recast(exc, InUse, f"{doing}: {names} still attached") from None
             raise
 
     def _refuse_network_in_use(self, ref: str, doing: str) -> None:
@@ -148,7 +148,7 @@ class ResourceVerbs(HttpBackend):
             network = self.inspect_network(ref)
             record = self.inspect_container(container)
             if network.name in record.networks:
-                raise recast(exc, InUse, f"{doing}: it is already on that network") from exc
+                raise recast(exc, InUse, f"{doing}: it is already on that network") from None
             raise
 
     def disconnect_network(self, ref: str, container: str, *, force: bool) -> None:

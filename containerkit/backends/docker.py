@@ -269,7 +269,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             self._call("POST", "/auth", doing, body=body)
         except EngineError as exc:
             if exc.status in (401, 403) or self._says_unauthorized(exc):
-                raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
+                raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from None
             raise
         self._logins[auth.registry] = auth
 

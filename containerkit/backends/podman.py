@@ -455,7 +455,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             self._call("POST", "/auth", doing, body=body)
         except EngineError as exc:
             if exc.status in (401, 403) or self._says_unauthorized(exc):
-                raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
+                raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from None
             self._verify_by_pull(auth, doing)
         self._logins[auth.registry] = auth
 
@@ -467,9 +467,9 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         except ImageNotFound:
             return  # the credentials were accepted
         except AuthenticationFailed as exc:
-            raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from exc
+            raise recast(exc, AuthenticationFailed, f"{doing}: {exc.explanation}") from None
         except EngineError as exc:
-            raise recast(exc, EngineError, f"{doing}: {exc.explanation}") from exc
+            raise recast(exc, EngineError, f"{doing}: {exc.explanation}") from None
 
     def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
         return self._says_unauthorized(exc)

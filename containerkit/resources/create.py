@@ -77,8 +77,9 @@ def _create_with_image(core: Core, images: Images, spec: ContainerSpec, policy: 
     except ImageNotFound:
         if policy.pull != "missing" or Capability.REGISTRY not in core.capabilities:
             raise
-        images.pull(spec.image, platform=spec.platform)
-        return core.backend.create_container(spec)
+    # outside the handler: an error of the pull is the error, not one that came while another was handled
+    images.pull(spec.image, platform=spec.platform)
+    return core.backend.create_container(spec)
 
 
 def _check_platform(core: Core, spec: ContainerSpec) -> None:

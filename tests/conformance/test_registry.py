@@ -134,6 +134,7 @@ def test_a_refusal_has_its_reason(engine: ck.Engine, pushed: tuple[str, str], ca
         act(engine, pushed[0])
     assert type(caught.value) is kind
     assert words in str(caught.value)
+    assert caught.value.__context__ is None or caught.value.__suppress_context__, "a user sees one error"
     assert {image.id for image in engine.images.list(all=True)} == before
 
 
