@@ -1,6 +1,6 @@
 """Advise what to do about a finding, with commands for the engine that was examined, by its kind and version.
 
-A command works when it is typed as it stands on the engine's host, by root where `needs_root` says so, otherwise by the
+A command is to be typed as it stands on the engine's host, by root where `needs_root` says so, otherwise by the
 account that runs the engine. No command overwrites a file that may exist. IMAGE stands for the user's own words.
 """
 

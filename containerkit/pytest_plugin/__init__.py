@@ -6,7 +6,7 @@ used::
     def test_greeting(containers):
         assert "hello" in containers("busybox:1", "echo hello").logs()
 
-`factory` starts containers for one scope, `shared` for all workers of pytest-xdist, `told` sums up.
+`factory` starts containers for one scope, `shared` for all workers of pytest-xdist, `summary` sums up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pytest
 
 from .factory import ContainerFactory
 from .shared import SharedContainers
-from .told import Told
+from .summary import Summary
 
 if TYPE_CHECKING:
     from containerkit import Engine, Network
@@ -42,7 +42,7 @@ __all__ = [
     "shared_containers",
 ]
 
-_TOLD: pytest.StashKey[Told] = pytest.StashKey()
+_SUMMARY: pytest.StashKey[Summary] = pytest.StashKey()
 _OPEN: pytest.StashKey[list[tuple[str, ContainerFactory | SharedContainers]]] = pytest.StashKey()
 _ENGINES: pytest.StashKey[dict[str | None, Engine]] = pytest.StashKey()
 
@@ -73,7 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare what the fixtures and the summary note."""
-    config.stash[_TOLD] = Told()
+    config.stash[_SUMMARY] = Summary()
     config.stash[_OPEN] = []
     config.stash[_ENGINES] = {}
 
@@ -123,21 +123,21 @@ def container_engine(request: pytest.FixtureRequest) -> Engine:
     import containerkit as ck
 
     target: str | None = getattr(request, "param", None)
-    engines, told = request.config.stash[_ENGINES], request.config.stash[_TOLD]
+    engines, summary = request.config.stash[_ENGINES], request.config.stash[_SUMMARY]
     if target not in engines:
         try:
             engine = ck.connect(target, reaper=True)
         except ck.EngineUnavailable as exc:
             if request.config.getoption("require_container_engine"):
                 pytest.fail(str(exc), pytrace=False)
-            told.missing.append(str(exc))
+            summary.missing.append(str(exc))
             reason = str(exc).partition("\n")[0].partition(". Tried")[0]
             pytest.skip(f"{reason} (see the end of the report)")
         engines[target] = engine
         request.config.add_cleanup(engine.close)
         with contextlib.suppress(ck.ContainerKitError):
             cleaned = ck.cleanup(engine)
-            told.cleaned += [*cleaned.containers, *cleaned.networks, *cleaned.volumes]
+            summary.cleaned += [*cleaned.containers, *cleaned.networks, *cleaned.volumes]
     return engines[target]
 
 
@@ -161,7 +161,7 @@ def fake_engine(fake_backend: FakeBackend) -> Iterator[Engine]:
 def _factory(request: pytest.FixtureRequest, engine: Engine) -> Iterator[ContainerFactory]:
     """Yield a factory, and remove at the end what it started."""
     opened = request.config.stash[_OPEN]
-    factory = ContainerFactory(engine, request.config.stash[_TOLD].started.append)
+    factory = ContainerFactory(engine, request.config.stash[_SUMMARY].started.append)
     opened.append((str(request.fixturename), factory))
     yield factory
     opened.remove((str(request.fixturename), factory))
@@ -197,12 +197,12 @@ def shared_containers(request: pytest.FixtureRequest, container_engine: Engine) 
     A call with the same arguments returns the same container. It is removed when the last worker has ended;
     ``--containers-keep`` leaves it running for the next run.
     """
-    config, told = request.config, request.config.stash[_TOLD]
+    config, summary = request.config, request.config.stash[_SUMMARY]
     keep = bool(config.getoption("containers_keep"))
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
 
     def note(what: str, image: str) -> None:
-        (told.started if what == "started" else told.reused).append(image)
+        (summary.started if what == "started" else summary.reused).append(image)
 
     shared = SharedContainers(container_engine, run, keep=keep, note=note)
     config.add_cleanup(shared.close)  # not at the end of the fixture: another worker may use what this one started
@@ -210,7 +210,7 @@ def shared_containers(request: pytest.FixtureRequest, container_engine: Engine) 
     yield shared
     config.stash[_OPEN].remove(("shared_containers", shared))
     if keep:
-        told.kept += [container.name for container in shared.started]
+        summary.kept += [container.name for container in shared.started]
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if report.failed and report.when != "teardown":
         for fixture, factory in item.config.stash[_OPEN]:
             if fixture == "containers" or fixture in getattr(item, "fixturenames", ()):
-                report.sections += [(f"Log of container {name}", told) for name, told in factory.logs()]
+                report.sections += [(f"Log of container {name}", log) for name, log in factory.logs()]
 
 
 def _hide_own_lines() -> None:
@@ -254,18 +254,18 @@ def _hide_own_lines() -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send what happened in a worker of pytest-xdist to the process that prints the summary."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["containerkit"] = session.config.stash[_TOLD].to_dict()
+        session.config.workeroutput["containerkit"] = session.config.stash[_SUMMARY].to_dict()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what happened in a worker of pytest-xdist."""
-    node.config.stash[_TOLD].add(getattr(node, "workeroutput", {}).get("containerkit", {}))
+    node.config.stash[_SUMMARY].add(getattr(node, "workeroutput", {}).get("containerkit", {}))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what was started, left running and cleaned up, and why an engine could not be opened."""
-    if lines := list(config.stash[_TOLD].lines()):
+    if lines := list(config.stash[_SUMMARY].lines()):
         terminalreporter.section("containers", sep="-")
         for line in lines:
             terminalreporter.write_line(line)

@@ -104,8 +104,8 @@ def logs_of(containers: list[Container]) -> Iterator[tuple[str, str]]:
         name = container.short_id
         try:
             name = container.name
-            told = str(container.logs(tail=_MOST_LOG))
+            log = str(container.logs(tail=_MOST_LOG))
         except ck.ContainerKitError as exc:
-            told = f"(no log: {exc})"
-        if told.strip():
-            yield name, told.encode("utf-8", "backslashreplace").decode()
+            log = f"(no log: {exc})"
+        if log.strip():
+            yield name, log.encode("utf-8", "backslashreplace").decode()

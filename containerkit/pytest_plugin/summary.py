@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Told"]
+__all__ = ["Summary"]
 
 
 @dataclass
-class Told:
+class Summary:
     """Record what happened in one process of a run; `add` adds up several.
 
     Attributes:
