@@ -107,7 +107,12 @@ def test_loading_the_plugin_imports_nothing_heavy() -> None:
         "('docker', 'podman', 'requests', 'rich', 'click', 'msgspec') or name.startswith('containerkit.')))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    ours = ("_lazy", "_version", "pytest_plugin", *(f"pytest_plugin.{name}" for name in ("factory", "shared", "summary")))
+    ours = (
+        "_lazy",
+        "_version",
+        "pytest_plugin",
+        *(f"pytest_plugin.{name}" for name in ("factory", "shared", "summary")),
+    )
     assert told.strip() == str([f"containerkit.{name}" for name in ours])
 
 
