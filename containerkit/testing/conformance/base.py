@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ __all__ = [
     "http_get",
     "image_name",
     "kind_of",
+    "lists_sleep",
     "needs",
     "require",
     "shares_files",
@@ -90,6 +92,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def lists_sleep(container: Container, timeout: float = 10.0) -> bool:
+    """Return whether top() lists the process of SLEEP; for a moment after start() it is the runtime's own init."""
+    deadline = time.monotonic() + timeout
+    while not any("sleep" in " ".join(row) for row in container.top().rows):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def http_get(url: str) -> str:

@@ -12,7 +12,7 @@ from ...backends.base import Capability
 from ...engine import Engine
 from ...errors import ContainerKitError, EngineError
 from ...spec import ResourceLimits
-from .base import SLEEP, Scenarios, fresh_name, image_name, shell
+from .base import SLEEP, Scenarios, fresh_name, image_name, lists_sleep, shell
 
 __all__ = ["PROBES", "CapabilityScenarios", "declaring", "hiding"]
 
@@ -80,8 +80,7 @@ def _stats(engine: Engine, image: str) -> bool:
 
 def _top(engine: Engine, image: str) -> bool:
     with engine.start(image, SLEEP) as box:
-        found = box.top()
-        return "PID" in found.titles and any("sleep" in " ".join(row) for row in found.rows)
+        return "PID" in box.top().titles and lists_sleep(box)
 
 
 def _update(engine: Engine, image: str) -> bool:

@@ -19,6 +19,7 @@ from ...errors import (
 from ...resources.container import Container
 from .base import (
     Scenarios,
+    lists_sleep,
     needs,
     shell,
 )
@@ -64,9 +65,8 @@ class LimitScenarios(Scenarios):
             with pytest.raises(Unsupported):
                 box.top()
             return
-        found = box.top()
-        assert "PID" in found.titles
-        assert any("sleep" in " ".join(row) for row in found.rows)
+        assert "PID" in box.top().titles
+        assert lists_sleep(box)
 
     @needs(Capability.PROCESSES)
     def test_update_as_declared(self, engine: Engine, box: Container) -> None:
