@@ -58,7 +58,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "resources.image": ("Image",),
     "resources.terminal": ("Terminal",),
     "resources.logs": ("Logs",),
-    "isolation": ("CheckResult", "IsolationReport", "check_host", "compare_reports"),
+    "isolation": ("AuditReport", "CheckResult", "ContainerAudit", "IsolationReport", "check_host", "compare_reports"),
     "layers": (
         "DiskUsage",
         "Duplicates",
@@ -124,7 +124,7 @@ if TYPE_CHECKING:
         VolumeNotFound,
         WrongState,
     )
-    from .isolation import CheckResult, IsolationReport, check_host, compare_reports
+    from .isolation import AuditReport, CheckResult, ContainerAudit, IsolationReport, check_host, compare_reports
     from .layers import (
         DiskUsage,
         Duplicates,
@@ -151,6 +151,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
+    "AuditReport",
     "AuthenticationFailed",
     "Backend",
     "BuildFailed",
@@ -162,6 +163,7 @@ __all__ = [
     "CommandFailed",
     "Conflict",
     "Container",
+    "ContainerAudit",
     "ContainerKitError",
     "ContainerNotFound",
     "DiskUsage",

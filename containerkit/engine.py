@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
-    from .isolation import IsolationReport
+    from .isolation import AuditReport, IsolationReport
     from .layers import DiskUsage, Duplicates, LayerStack, Reclaim, Savings, Sharing, Waste
     from .options import RunOptions, StartOptions
 
@@ -271,3 +271,22 @@ class Engine:
         limits = report.limits
         self._core.unenforced = frozenset(c for c in Capability.limits() if limits.get(str(c.controller)) is False)
         return report
+
+    def audit(self, *containers: str | Container) -> AuditReport:
+        """Return what each running container was given beyond the default: evidence, severity, how to avoid it.
+
+        Starts nothing. "critical" is a way to root of the host.
+
+        Args:
+            containers: names, IDs or Container objects; none means all that run.
+
+        Raises:
+            ContainerNotFound: a container is missing.
+            WrongState: a container does not run.
+        """
+        from .isolation import audit_containers
+
+        found = [c if isinstance(c, Container) else self.containers.get(c) for c in containers]
+        for each in found:
+            each.require_running("auditing it")
+        return audit_containers(self._core.backend, [each.id for each in found] if containers else None)

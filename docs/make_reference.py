@@ -49,7 +49,16 @@ GROUPS: dict[str, tuple[Any, ...]] = {
         ck.open_archive,
         *(each for name in sorted(layers.__all__) if inspect.isclass(each := getattr(layers, name))),
     ),
-    "Isolation": (ck.check_host, ck.compare_reports, isolation.statements, ck.IsolationReport, ck.CheckResult),
+    "Isolation": (
+        ck.check_host,
+        ck.compare_reports,
+        isolation.statements,
+        ck.IsolationReport,
+        ck.CheckResult,
+        ck.AuditReport,
+        ck.ContainerAudit,
+        isolation.Exposure,
+    ),
     "Labs": (
         labs.load,
         labs.Lab,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .app import Settings, check_failed, engine_option
+from .app import Settings, check_failed, engine_option, open_engine
 from .output import form_options, show, table, working
 
 if TYPE_CHECKING:
@@ -92,6 +92,28 @@ def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, form: 
     ctx.exit(0 if complete else _COULD_NOT)
 
 
+@click.command(short_help="What running containers were given, with evidence.")
+@click.argument("containers", nargs=-1)
+@click.option(
+    "--fail-on", type=click.Choice([*_SEVERITIES, "never"]), default="critical", show_default=True,
+    help="The severity from which on the exit code is 1.",
+)  # fmt: skip
+@engine_option
+@form_options
+@click.pass_context
+def audit(ctx: click.Context, containers: tuple[str, ...], fail_on: str, form: str) -> None:
+    """Audit running CONTAINERS, or all that run: each finding, its severity, how to avoid it. Starts nothing.
+
+    Exit code: 0 no finding at or above the threshold; 1 at least one; 2 a container could not be inspected.
+    """
+    with open_engine(ctx) as engine:
+        report = engine.audit(*containers)
+    show(report, form, tables=[report.table()])
+    counted = _SEVERITIES[_SEVERITIES.index(fail_on) :] if fail_on != "never" else ()
+    found = any(str(finding.severity) in counted for each in report for finding in each.findings)
+    ctx.exit(1 if found else _COULD_NOT if any(each.problem for each in report) else 0)
+
+
 def _reports(
     ctx: click.Context, *, everywhere: bool, targets: Sequence[str] = (), **options: Any
 ) -> tuple[list[IsolationReport], bool]:
@@ -156,4 +178,4 @@ def _exit_code(reports: Sequence[IsolationReport], fail_on: str, min_severity: s
     return _COULD_NOT if all(str(result.status) == "unknown" for result in results) else 0
 
 
-COMMANDS = (check, check_host, compare)
+COMMANDS = (check, check_host, compare, audit)

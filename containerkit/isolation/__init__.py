@@ -8,20 +8,26 @@ Imports backends, display, errors, oci, reference, spec and streams. Start readi
 
 from __future__ import annotations
 
+from .audit import AuditReport, ContainerAudit, audit_containers
 from .compare import Statement, compare_reports, statements
+from .exposure import Exposure
 from .judge import check_engine, check_host, evaluate
 from .report import IsolationReport
 from .values import CheckResult, Evidence, Remediation, Severity, Source, Status
 
 __all__ = [
+    "AuditReport",
     "CheckResult",
+    "ContainerAudit",
     "Evidence",
+    "Exposure",
     "IsolationReport",
     "Remediation",
     "Severity",
     "Source",
     "Statement",
     "Status",
+    "audit_containers",
     "check_engine",
     "check_host",
     "compare_reports",

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from .facts import AuditedContainer, EngineFacts, IdRange
+from .audited import ContainerFacts, DeviceFacts, MountFacts
+from .facts import EngineFacts, IdRange
 
 __all__ = ["parse_container", "parse_engine", "parse_limit_claims"]
 
 T = TypeVar("T")
-_HOST = "host"
 
 
 class _Fields:
@@ -179,33 +179,54 @@ def parse_limit_claims(raw: object) -> Mapping[str, float | str | None]:
     }
 
 
-def parse_container(raw: object, *, container_id: str, name: str) -> AuditedContainer:
+def parse_container(raw: object, *, container_id: str, name: str) -> ContainerFacts:
     """Return what an inspected container was given beyond the default."""
     fields = _Fields(raw, "GET /containers/{id}/json")
     if not isinstance(raw, Mapping) or fields.get("HostConfig", dict) is None:
-        return AuditedContainer(container_id, name, problem="the engine's answer has no HostConfig")
-    modes = {
-        key: fields.get(f"HostConfig.{key}Mode", str) for key in ("Pid", "Ipc", "Network", "UTS", "Userns", "Cgroupns")
-    }
+        return ContainerFacts(container_id, name, problem="the engine's answer has no HostConfig")
+    modes = {key.lower(): fields.get(f"HostConfig.{key}Mode", str) or "" for key in _MODES}
     security = fields.strings("HostConfig.SecurityOpt") or ()
-    mounts = fields.get("Mounts", list) or []
-    devices = fields.get("HostConfig.Devices", list) or []
-    audited = AuditedContainer(
+    profile = next((s.partition("=")[2] for s in security if s.startswith("seccomp=") and "{" in s), None)
+    unmasked = any(s.lower().replace(":", "=") in ("unmask=all", "systempaths=unconfined") for s in security)
+    masked = fields.strings("HostConfig.MaskedPaths")
+    listed = isinstance(raw["HostConfig"].get("MaskedPaths"), list)
+    mounts = [m for m in fields.get("Mounts", list) or [] if isinstance(m, Mapping) and m.get("Source")]
+    devices = [d for d in fields.get("HostConfig.Devices", list) or [] if isinstance(d, Mapping)]
+    container = ContainerFacts(
         id=container_id,
         name=name,
+        image=fields.get("Config.Image", str) or "",
+        pid=fields.get("State.Pid", int) or 0,
+        user=fields.get("Config.User", str) or "",
         privileged=fields.get("HostConfig.Privileged", bool) is True,
-        host_namespaces=tuple(key.lower() for key, mode in modes.items() if mode == _HOST and key != "Cgroupns"),
+        modes=modes,
         cap_add=tuple(cap.removeprefix("CAP_") for cap in fields.strings("HostConfig.CapAdd") or ()),
-        unconfined=tuple(s for s in security if s.endswith(("unconfined", "label=disable", "label:disable"))),
-        sources=tuple(str(m.get("Source")) for m in mounts if isinstance(m, Mapping) and m.get("Source")),
-        devices=tuple(str(d.get("PathOnHost")) for d in devices if isinstance(d, Mapping)),
+        security=tuple("seccomp=(a profile)" if "{" in s else s for s in security),
+        masked=False if unmasked else bool(masked) if listed else None,
+        seccomp_profile=profile,
+        mounts=tuple(_mount(mount) for mount in mounts),
+        devices=tuple(DeviceFacts(str(d.get("PathOnHost"))) for d in devices),
+        device_rules=fields.strings("HostConfig.DeviceCgroupRules") or (),
         open_ports=_open_ports(fields.get("HostConfig.PortBindings", dict)),
         memory=fields.get("HostConfig.Memory", int),
         pids=fields.get("HostConfig.PidsLimit", int),
     )
     if not fields.malformed:
-        return audited
-    return AuditedContainer(container_id, name, problem="mistyped: " + ", ".join(dict.fromkeys(fields.malformed)))
+        return container
+    return ContainerFacts(container_id, name, problem="mistyped: " + ", ".join(dict.fromkeys(fields.malformed)))
+
+
+_MODES = ("Pid", "Ipc", "Network", "UTS", "Userns")
+
+
+def _mount(raw: Mapping[str, object]) -> MountFacts:
+    return MountFacts(
+        source=str(raw["Source"]),
+        target=str(raw.get("Destination") or ""),
+        volume=str(raw.get("Name") or "") if raw.get("Type") == "volume" else "",
+        writable=raw.get("RW") is not False,
+        propagation=str(raw.get("Propagation") or ""),
+    )
 
 
 def _open_ports(bindings: Mapping[str, object] | None) -> tuple[int, ...]:

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ContainerKitError, NotFound
-from .answers import parse_container, parse_engine
+from ..errors import ContainerKitError
+from .answers import parse_engine
+from .audit import collect_containers
 from .client import collect_client, collect_peer, collect_socket, socket_path
-from .facts import AuditedContainer, Facts, HostFacts, PeerFacts
+from .facts import Facts, HostFacts, PeerFacts
 from .host import account_of, collect_host, engine_root
 from .probes import Probes, first_line
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ..backends.base import Backend
 
 __all__ = ["collect", "collect_for_host"]
-
-_MAX_CONTAINERS = 100
 
 
 def collect_for_host() -> Facts:
@@ -49,8 +48,10 @@ def collect(backend: Backend, labels: Mapping[str, str], *, probe: bool, audit: 
     peer = collect_peer(backend.url)
     facts = replace(facts, engine=engine, peer=peer, socket=collect_socket(path), host=_host(peer))
     if audit:
-        containers, problem = _audit(backend)
-        facts = replace(facts, containers=containers, containers_problem=problem)
+        try:
+            facts = collect_containers(backend, facts)
+        except ContainerKitError as exc:
+            facts = replace(facts, containers_problem=first_line(exc))
     if probe:
         found, limits = Probes(backend, engine, labels, facts.host.boot_id if facts.host else None).run()
         facts = replace(facts, probe=replace(found, store_disk=_store_disk(peer, engine.root_dir)), limits=limits)
@@ -77,24 +78,3 @@ def _store_disk(peer: PeerFacts | None, root_dir: str | None) -> int | None:
     except OSError:
         return None
     return found.f_blocks * found.f_bsize
-
-
-def _audit(backend: Backend) -> tuple[tuple[AuditedContainer, ...] | None, str | None]:
-    """Return the running containers with what they were given. Called before the probes exist."""
-    try:
-        records = backend.list_containers(all=False, filters={})
-    except ContainerKitError as exc:
-        return None, first_line(exc)
-    audited = []
-    for record in records[:_MAX_CONTAINERS]:
-        try:
-            raw = backend.inspect_container(record.id).raw
-        except NotFound:
-            continue  # the container ended meanwhile
-        except ContainerKitError as exc:
-            audited.append(AuditedContainer(record.id, record.name, problem=first_line(exc)))
-            continue
-        audited.append(parse_container(raw, container_id=record.id, name=record.name))
-    if len(records) > _MAX_CONTAINERS:
-        audited.append(AuditedContainer("", "the rest", problem=f"only {_MAX_CONTAINERS} containers are looked into"))
-    return tuple(audited), None

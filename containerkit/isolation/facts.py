@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .audited import ContainerFacts
 from .program import Answers
 
 __all__ = [
     "AccountFacts",
-    "AuditedContainer",
     "ClientFacts",
     "EngineFacts",
     "Facts",
@@ -201,24 +201,6 @@ class LimitFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditedContainer:
-    """A running container with what it was given beyond the default. `problem`: why it could not be inspected."""
-
-    id: str
-    name: str
-    privileged: bool = False
-    host_namespaces: tuple[str, ...] = ()
-    cap_add: tuple[str, ...] = ()
-    unconfined: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
-    open_ports: tuple[int, ...] = ()
-    memory: int | None = None
-    pids: int | None = None
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class HelperFacts:
     """A program that a rootless engine needs.
 
@@ -316,5 +298,7 @@ class Facts:
     socket: SocketFacts | None = None
     probe: ProbeFacts | None = None
     limits: LimitFacts | None = None
-    containers: tuple[AuditedContainer, ...] | None = None
+    containers: tuple[ContainerFacts, ...] | None = None
     containers_problem: str | None = None
+    listening: tuple[str, ...] = ()  # engines' sockets that this host shows
+    present: frozenset[str] | None = None  # paths that exist on the engine's host, out of those that matter in mounts

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     else:
         from typing_extensions import Unpack
 
+    from ..isolation import ContainerAudit
     from ..layers import RwLayer
     from ..options import ExecOptions, LimitOptions
     from .core import Core
@@ -515,6 +516,25 @@ class Container(Shown):
     def write_file(self, path: str, data: str | bytes, *, mode: int = 0o644, uid: int = 0, gid: int = 0) -> None:
         """Write one file, replacing an existing one. Raises NotFound if its folder does not exist."""
         write_file(self, path, data, mode=mode, uid=uid, gid=gid)
+
+    def check(self) -> ContainerAudit:
+        """Return what this running container was given beyond the default: evidence, severity, how to avoid it.
+
+        Raises:
+            ContainerNotFound: the container is missing.
+            WrongState: the container does not run.
+        """
+        from ..isolation import audit_containers
+
+        self.require_running("checking it")
+        for audit in audit_containers(self._core.backend, [self._id]):
+            return audit
+        raise WrongState(f"checking {self.label}: it does not run any more")
+
+    def require_running(self, doing: str) -> None:
+        """Raise WrongState unless the container runs now."""
+        if self.refresh().status not in ("running", "paused"):
+            raise WrongState(f"{doing}: {self.label} does not run ({self.status})")
 
     def layer_usage(self) -> RwLayer:
         """Return the size of the container's read-write layer, logs and records. Raises ContainerNotFound."""

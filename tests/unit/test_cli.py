@@ -475,3 +475,26 @@ def test_where_no_engine_answers_check_and_compare_say_who_was_asked(
         result = call(*command)
         assert (result.exit_code, result.stdout) == (2, "")
         assert "unix:///b: permission denied" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [((), 1), (("--fail-on", "never"), 0), (("web",), 1), (("--fail-on", "low", "--json"), 1)],
+)
+def test_audit_exit_codes(monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], code: int) -> None:
+    """A critical finding sets exit code 1, unless the threshold is lower or off."""
+    from containerkit.isolation import AuditReport, ContainerAudit, Exposure
+    from containerkit.testing import FakeBackend
+
+    finding = Exposure("mount", Severity.CRITICAL, "/etc writable")
+    found = AuditReport("docker 28", ENGINE_URL, (ContainerAudit("1" * 64, "web", "x", (finding,)),))
+
+    def audit(self: ck.Engine, *containers: str) -> AuditReport:
+        assert containers == tuple(a for a in args if a == "web")
+        return found
+
+    monkeypatch.setattr(ck.Engine, "audit", audit)
+    monkeypatch.setattr(ck, "connect", lambda *a, **k: ck.Engine(FakeBackend()))
+    result = call("audit", *args)
+    assert result.exit_code == code
+    assert "/etc writable" in result.output

@@ -20,7 +20,7 @@ PROMISED = {
     "RunResult": "exit_code stdout stderr stdout_bytes stderr_bytes duration warnings",
     "Container": "id short_id name image status labels ports health exit_code refresh start stop kill pause unpause "
     "restart wait remove rename update exec logs stream_logs copy_to copy_from read_file write_file commit export diff "
-    "stats stream_stats top port wait_until layer_usage inspect",
+    "stats stream_stats top port wait_until layer_usage inspect check",
     "Image": "id refs digests size created labels config layers history tag save remove",
     "LayerStack": "ref image_id config_digest layers history sizes files tree diff verify waste __iter__ __getitem__",
     "Layer": "index diff_id chain_id created_by mapping sizes shared_with files",
@@ -31,6 +31,8 @@ PROMISED = {
     "RwLayer": "content_bytes disk_bytes engine_reported log_bytes overhead_bytes to_dict",
     "Reclaim": "bytes disk_bytes images layers kept",
     "IsolationReport": "engine endpoint results counts get to_dict to_markdown",
+    "AuditReport": "engine endpoint containers worst get to_dict to_markdown",
+    "ContainerAudit": "id name image findings unknown worst to_dict",
     "CheckResult": "id title group status severity summary evidence conflicts remediation reason",
 }
 #: class -> (base class, attributes)

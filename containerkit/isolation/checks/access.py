@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..advice import go_rootless, leave_group
 from ..check import (
     Check,
@@ -22,12 +20,14 @@ from ..check import (
     unknown,
     warned,
 )
+from ..exposure import setting_of
 from ..facts import Facts, SocketFacts
 from ..gates import host_view, owner_uid, reported_rootless
+from ..mounts import sockets_in
 from ..program import ROOT_ONLY_SOURCE, ROOT_ONLY_TARGET
 from ..values import Evidence, Remediation, Severity
 
-__all__ = ["CHECKS", "engine_sockets"]
+__all__ = ["CHECKS"]
 
 _EACCES, _EPERM = 13, 1
 
@@ -261,25 +261,17 @@ def _transport(facts: Facts) -> Finding:
     return passed(f"this connection goes over {client.transport}", evidence)
 
 
-def engine_sockets(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return those of some mounted paths that are, or contain, an engine's socket."""
-    folders = {"/", "/run", "/var/run", "/run/podman", "/var/run/podman", "/run/docker"}
-    names = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock")
-    return tuple(p for p in paths if p.rstrip("/") in folders or p == "/" or p.endswith(names) or _user_run(p))
-
-
-def _user_run(path: str) -> bool:
-    parts = path.strip("/").split("/")
-    return parts[:2] == ["run", "user"] and (len(parts) <= 3 or parts[3] == "podman")
-
-
 def _socket_in_containers(facts: Facts) -> Finding:
     if facts.containers is None:
         return unknown(facts.containers_problem or "the containers were not listed")
-    holders = {c.name or c.id[:12]: engine_sockets(c.sources) for c in facts.containers}
+    known = setting_of(facts)
+    holders = {
+        c.label: [s for m in c.mounts for s in sockets_in(m.real or m.source, known.sockets, known.present)]
+        for c in facts.containers
+    }
     found = {name: sockets for name, sockets in holders.items() if sockets}
-    unseen = [c.name or c.id[:12] for c in facts.containers if c.problem]
-    evidence: list[Evidence] = [engine_says("Mounts[].Source", {name: list(paths) for name, paths in found.items()})]
+    unseen = [c.label for c in facts.containers if c.problem]
+    evidence: list[Evidence] = [engine_says("sockets that Mounts[].Source reaches", found)]
     if found:
         return warned(f"{', '.join(found)}: can command the engine through a mounted socket", *evidence)
     if unseen:

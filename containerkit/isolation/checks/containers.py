@@ -1,42 +1,15 @@
-"""Group H: running containers, and what they were given beyond the default."""
+"""Group H: the containers that run now, in one result. `containerkit audit` shows each finding."""
 
 from __future__ import annotations
 
 from ..check import Check, Finding, engine_says, failed, inapplicable, passed, unknown, warned
-from ..facts import AuditedContainer, Facts
-from ..gates import owner_uid, reported_rootless
-from ..values import Evidence, Severity
-from .access import engine_sockets
+from ..exposure import exposures, setting_of
+from ..facts import Facts
+from ..values import Evidence, Remediation, Severity
 
-__all__ = ["CHECKS", "concerns"]
+__all__ = ["CHECKS"]
 
-_FOLDERS = ("/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/usr", "/var/lib")
-
-
-def concerns(container: AuditedContainer) -> tuple[str, ...]:
-    """Return what weakens a container's isolation; () for a default container with limits."""
-    found = []
-    if container.privileged:
-        found.append("privileged")
-    if container.host_namespaces:
-        found.append(f"the host's {', '.join(container.host_namespaces)} namespace")
-    if container.cap_add:
-        found.append(f"capabilities added: {', '.join(container.cap_add)}")
-    found += [f"security option {option}" for option in container.unconfined]
-    sockets = engine_sockets(container.sources)
-    folders = [p for p in container.sources if p == "/" or p.rstrip("/") in _FOLDERS]
-    found += [f"mounts {path}" for path in dict.fromkeys((*sockets, *folders))]
-    if container.devices:
-        found.append(f"devices {', '.join(container.devices)}")
-    if container.open_ports:
-        ports = ", ".join(str(port or "of the engine's choice") for port in container.open_ports)
-        found.append(f"ports open on every address: {ports}")
-    missing = [
-        name for name, value in (("memory", container.memory), ("processes", container.pids)) if not value or value < 0
-    ]
-    if missing:
-        found.append(f"no limit on {' or '.join(missing)}")
-    return tuple(found)
+_FIX = Remediation("Look at each finding and how to avoid it.", ("containerkit audit",))
 
 
 def _audit(facts: Facts) -> Finding:
@@ -44,27 +17,27 @@ def _audit(facts: Facts) -> Finding:
         return unknown(facts.containers_problem or "the containers were not listed")
     if not facts.containers:
         return inapplicable("no container runs")
-    unseen = [c.name or c.id[:12] for c in facts.containers if c.problem]
-    found = {c.name or c.id[:12]: concerns(c) for c in facts.containers if not c.problem}
-    evidence: list[Evidence] = [
-        engine_says("GET /containers/{id}/json", {name: list(what) for name, what in found.items()})
-    ]
+    setting = setting_of(facts)
+    unseen = {c.label: c.problem for c in facts.containers if c.problem}
+    found = {c.label: exposures(c, setting, facts.containers) for c in facts.containers if not c.problem}
+    told = {name: [f"{e.severity}: {e.summary}" for e in what] for name, what in found.items()}
+    evidence: list[Evidence] = [engine_says("GET /containers/{id}/json", told)]
     if unseen:
-        evidence.append(
-            engine_says(
-                "could not be looked into", {c.name or c.id[:12]: c.problem for c in facts.containers if c.problem}
-            )
-        )
-    privileged = [c.name or c.id[:12] for c in facts.containers if c.privileged]
-    if privileged and (reported_rootless(facts) is not True or owner_uid(facts) == 0):
-        return failed(f"privileged on an engine of root: {', '.join(privileged)}", *evidence)
+        evidence.append(engine_says("could not be inspected", unseen))
+    for severity, finding in ((Severity.CRITICAL, failed), (Severity.HIGH, warned)):
+        names = [name for name, what in found.items() if what and what[0].severity is severity]
+        if names:
+            what = "a way to root of the host" if severity is Severity.CRITICAL else "much of the host in reach"
+            return finding(f"{what}: {', '.join(names)}", *evidence, fix=_FIX, severity=severity)
     loose = [name for name, what in found.items() if what]
     if loose:
         return warned(
-            f"{len(loose)} of {len(facts.containers)} running containers are looser than they could be", *evidence
+            f"{len(loose)} of {len(facts.containers)} running containers are looser than they could be",
+            *evidence,
+            fix=_FIX,
         )
     if unseen:
-        return unknown(f"could not be looked into: {', '.join(unseen)}", *evidence)
+        return unknown(f"could not be inspected: {', '.join(unseen)}", *evidence)
     return passed(f"{len(found)} running containers, none looser than the default, all with limits", *evidence)
 
 

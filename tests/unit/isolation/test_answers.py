@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from containerkit.isolation.answers import parse_container, parse_limit_claims
-from containerkit.isolation.checks.containers import concerns
+from containerkit.isolation.exposure import Setting, exposures
 from containerkit.isolation.facts import ClientFacts
 from containerkit.isolation.values import Status
 
@@ -64,7 +64,6 @@ def test_a_loose_container() -> None:
     """Everything that was given beyond the default is named."""
     raw = {
         "HostConfig": {
-            "Privileged": True,
             "PidMode": "host",
             "NetworkMode": "host",
             "CapAdd": ["CAP_SYS_ADMIN"],
@@ -83,10 +82,10 @@ def test_a_loose_container() -> None:
     container = parse_container(raw, container_id="1", name="a")
     assert container.problem is None
     assert container.open_ports == (8080,)
-    told = " / ".join(concerns(container))
+    told = " / ".join(found.summary for found in exposures(container, Setting()))
     for word in (
-        *("privileged", "pid, network", "SYS_ADMIN", "seccomp=unconfined", "/run/docker.sock", "/etc", "/dev/kvm"),
-        *("8080", "no limit on memory or processes"),
+        *("capability SYS_ADMIN", "host's pid", "host's net", "no filter", "/run/docker.sock", "/etc", "/dev/kvm"),
+        *("8080", "no limit on memory", "no limit on processes"),
     ):
         assert word in told
     assert "/srv/data" not in told

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from containerkit.isolation.audited import ContainerFacts, MountFacts
 from containerkit.isolation.facts import (
     AccountFacts,
-    AuditedContainer,
     ClientFacts,
     Facts,
     HelperFacts,
@@ -438,22 +438,22 @@ def test_advice_speaks_the_engines_own_words(engine: str) -> None:
 @pytest.mark.parametrize(
     ("container", "expected"),
     [
-        (AuditedContainer("1", "a", memory=1, pids=1), "pass"),
-        (AuditedContainer("1", "a", memory=None, pids=1), "warn"),
-        (AuditedContainer("1", "a", memory=1, pids=1, privileged=True), "fail"),
-        (AuditedContainer("1", "a", memory=1, pids=1, host_namespaces=("pid",)), "warn"),
-        (AuditedContainer("1", "a", memory=1, pids=1, open_ports=(80,)), "warn"),
-        (AuditedContainer("1", "a", problem="no HostConfig"), "unknown"),
+        (ContainerFacts("1", "a", memory=1, pids=1), "pass"),
+        (ContainerFacts("1", "a", memory=None, pids=1), "warn"),
+        (ContainerFacts("1", "a", memory=1, pids=1, privileged=True), "fail"),
+        (ContainerFacts("1", "a", memory=1, pids=1, modes={"pid": "host"}), "warn"),
+        (ContainerFacts("1", "a", memory=1, pids=1, open_ports=(80,)), "warn"),
+        (ContainerFacts("1", "a", problem="no HostConfig"), "unknown"),
     ],
 )
-def test_audit(container: AuditedContainer, expected: str) -> None:
+def test_audit(container: ContainerFacts, expected: str) -> None:
     """What a running container was given beyond the default."""
     assert world.status(world.facts("docker-rootful", containers=(container,)), "containers-audit") == expected
 
 
 def test_privileged_without_root_is_a_warning() -> None:
     """A rootless engine's privileged container has that account's rights, not root's."""
-    container = AuditedContainer("1", "a", memory=1, pids=1, privileged=True)
+    container = ContainerFacts("1", "a", memory=1, pids=1, privileged=True)
     assert world.status(world.facts("podman-rootless", containers=(container,)), "containers-audit") == "warn"
 
 
@@ -462,9 +462,11 @@ def test_privileged_without_root_is_a_warning() -> None:
 )
 def test_a_socket_in_a_container(path: str) -> None:
     """A mounted socket, or a folder that holds one, is the engine in the container's hands."""
-    found = world.facts("docker-rootful", containers=(AuditedContainer("1", "a", sources=(path,)),))
+    found = world.facts("docker-rootful", containers=(ContainerFacts("1", "a", mounts=(MountFacts(path, "/x"),)),))
     assert world.status(found, "socket-in-containers") == "warn"
-    harmless = world.facts("docker-rootful", containers=(AuditedContainer("1", "a", sources=("/srv/data",)),))
+    harmless = world.facts(
+        "docker-rootful", containers=(ContainerFacts("1", "a", mounts=(MountFacts("/srv/data", "/x"),)),)
+    )
     assert world.status(harmless, "socket-in-containers") == "pass"
 
 

@@ -1,0 +1,164 @@
+"""Look at running containers from this host: their processes, what their mounts are, who else can reach them.
+
+Only for an engine whose process this host shows. Its files and process numbers are read through its own root folder, so
+that an engine in namespaces of its own is seen as it sees itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from .audited import ContainerFacts, DeviceFacts, KernelView, MountFacts
+from .facts import PeerFacts
+from .host import engine_root, read
+from .procfs import host_id, parse_id_map, parse_mountinfo, parse_status
+
+__all__ = ["Outside"]
+
+_NAMESPACES = ("pid", "net", "ipc", "uts", "user")
+_READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
+_MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware")
+_LINKS = 40  # links in one path, as the kernel allows
+
+
+class Outside:
+    """This host's view of one engine's containers.
+
+    Attributes:
+        root: folder where the engine's files are; None if this host does not show them.
+    """
+
+    def __init__(self, peer: PeerFacts | None) -> None:
+        self.peer = peer
+        self.root = engine_root(peer.pid, nested=peer.nested) if peer is not None and peer.pid > 0 else None
+
+    def sockets(self) -> tuple[str, ...]:
+        """Return paths of engines' sockets that processes in the engine's network listen on."""
+        content = read(Path(f"/proc/{self.peer.pid}/net/unix")) if self.peer else None
+        rows = [line.split() for line in (content or "").splitlines()[1:]]
+        paths = {row[7] for row in rows if len(row) > 7 and row[7].startswith("/") and row[3] == "00010000"}
+        names = ("docker", "podman", "containerd", "crio", "cri-dockerd", "buildkitd")
+        return tuple(sorted(p for p in paths if p.endswith(".sock") and p.rsplit("/", 1)[1].startswith(names)))
+
+    def present(self, paths: Iterable[str]) -> frozenset[str] | None:
+        """Return those paths that exist on the engine's host ("*" stands for one component); None if unknown."""
+        if self.root is None:
+            return None
+        root, found = self.root, set()
+        for path in paths:
+            with contextlib.suppress(OSError, ValueError):
+                if next(root.glob(path.lstrip("/")), None) if "*" in path else os.path.lexists(root / path.lstrip("/")):
+                    found.add(path)
+        return frozenset(found)
+
+    def look(self, container: ContainerFacts) -> ContainerFacts:
+        """Return a container's facts with everything that this host shows of it."""
+        if self.root is None or container.problem:
+            return container
+        return replace(
+            container,
+            mounts=tuple(self._mount(mount) for mount in container.mounts),
+            devices=tuple(DeviceFacts(d.path, self._node(self._resolve(d.path))) for d in container.devices),
+            seccomp_profile=container.seccomp_profile or self._profile(container),
+            kernel=self._kernel(container),
+        )
+
+    def _resolve(self, path: str) -> str:
+        """Return a path with its links resolved inside the engine's root folder."""
+        assert self.root is not None
+        rest, done, links = path.split("/"), [""], 0
+        while rest:
+            part = rest.pop(0)
+            if part == "..":
+                done = done[:-1] or [""]
+            elif part not in ("", "."):
+                target = None
+                with contextlib.suppress(OSError, ValueError):
+                    target = os.readlink(self.root / "/".join([*done[1:], part]))
+                if target is None or links >= _LINKS:
+                    done.append(part)
+                    continue
+                links += 1
+                rest = target.split("/") + rest
+                done = [""] if target.startswith("/") else done
+        return "/".join(done) or "/"
+
+    def _node(self, path: str) -> str | None:
+        assert self.root is not None
+        try:
+            mode = os.stat(self.root / path.lstrip("/")).st_mode
+        except (OSError, ValueError):
+            return None
+        kinds = ((stat.S_ISSOCK, "socket"), (stat.S_ISBLK, "block"), (stat.S_ISCHR, "char"), (stat.S_ISDIR, "folder"))
+        return next((name for test, name in kinds if test(mode)), "file")
+
+    def _mount(self, mount: MountFacts) -> MountFacts:
+        path = self._resolve(mount.real or mount.source)
+        return replace(mount, real=path, node=self._node(path), users_reach=self._users_reach(path))
+
+    def _users_reach(self, path: str) -> bool | None:
+        """Return whether every folder on the way is open to all accounts and programs may gain privileges there."""
+        assert self.root is not None
+        here = self.root
+        try:
+            for part in path.strip("/").split("/"):
+                here = here / part
+                found = here.stat()
+                if not found.st_mode & 0o001 and stat.S_ISDIR(found.st_mode):
+                    return False
+            return not os.statvfs(here).f_flag & os.ST_NOSUID
+        except (OSError, ValueError):
+            return None
+
+    def _profile(self, container: ContainerFacts) -> str | None:
+        assert self.root is not None
+        for option in container.security:
+            name, _, value = option.partition("=")
+            if name == "seccomp" and value.startswith("/"):
+                return read(self.root / value.lstrip("/"))
+        return None
+
+    def _kernel(self, container: ContainerFacts) -> KernelView | None:
+        """Return the kernel's view of the first process, if it is certain that the process is this container's."""
+        assert self.root is not None
+        assert self.peer is not None
+        proc = self.root / "proc" / str(container.pid)
+        mountinfo, groups = read(proc / "mountinfo"), read(proc / "cgroup")
+        if not container.pid or container.id not in f"{mountinfo}\n{groups}":
+            return None
+        status = parse_status(read(proc / "status"))
+        uids = parse_id_map(read(proc / "uid_map"))
+        mode = status.get("Seccomp", "")
+        mounts = parse_mountinfo(mountinfo)
+        own = {m.target: m for m in mounts}
+        guarded = [p for p in (*_READ_ONLY, *_MASKED) if (self.root / p.lstrip("/")).exists()]
+        top = {p: next((own[t] for t in (p, p.rpartition("/")[0]) if t in own), None) for p in guarded}
+        return KernelView(
+            root_uid=host_id(0, uids) if uids else None,
+            shared=tuple(name for name in _NAMESPACES if self._shares(proc, name)),
+            seccomp=int(mode) if mode.isdecimal() else None,
+            writable=tuple(p for p in _READ_ONLY if (m := top.get(p)) is not None and "rw" in m.options),
+            exposed=tuple(p for p in _MASKED if (m := top.get(p)) is not None and m.target != p),
+            device_rules=self._device_rules(groups),
+        )
+
+    def _shares(self, proc: Path, name: str) -> bool:
+        assert self.peer is not None
+        try:
+            return os.readlink(proc / "ns" / name) == os.readlink(f"/proc/{self.peer.pid}/ns/{name}")
+        except OSError:
+            return False
+
+    def _device_rules(self, groups: str | None) -> tuple[str, ...] | None:
+        assert self.root is not None
+        for line in (groups or "").splitlines():
+            _, names, path = [*line.split(":", 2), "", ""][:3]
+            if "devices" in names.split(","):
+                content = read(self.root / "sys/fs/cgroup/devices" / path.lstrip("/") / "devices.list")
+                return tuple(content.splitlines()) if content else None
+        return None
