@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ..backends.base import ImageRecord
 from ..errors import EngineError, ImageNotFound, InvalidImage, InvalidOption
 from ..oci.config import ImageConfig
 from ..oci.digest import chain_ids
@@ -17,11 +18,12 @@ from ..oci.image import ImageArchive, LayerBlob, blob_name
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import invalid
 from ..options import parse_image
+from ..reference import familiar
 from ..store import open_store
 from .readers import BlobReader, RecordReader, StreamReader
 
 if TYPE_CHECKING:
-    from ..backends.base import Backend, ImageRecord
+    from ..backends.base import Backend
     from ..store import Store, StoreLayer
     from .contents import Reader
 
@@ -94,7 +96,7 @@ class Index:
             ImageNotFound, InvalidOption.
         """
         if refs is None:
-            listed = {record.id: record for record in self.backend.list_images(all=all, filters={})}
+            listed = {record.id: record for record in self._listed(all=all)}
             for identity, record in listed.items():
                 if identity not in self._records and (config := self.config(record)):
                     diff_ids, system, arch = config[2].diff_ids, config[2].os, config[2].architecture
@@ -114,6 +116,21 @@ class Index:
             self.requested.setdefault(record.id, []).append(name)
             meant[record.id] = self._records[record.id] = record
         return list(meant.values())
+
+    def _listed(self, *, all: bool) -> Iterable[ImageRecord]:
+        """Return sparse records of all images: from the store if it lists them, else from the engine.
+
+        Docker with the containerd image store needs 7 ms for each image that it lists, as it measures each.
+        """
+        rows = self.store.listed if self.store else None
+        if rows is None:
+            return self.backend.list_images(all=all, filters={})
+        parents = {row.parent for row in rows.values()}
+        return [
+            ImageRecord(identity, tuple(map(familiar, row.names)), (), 0, 0.0, {}, row.parent, complete=False)
+            for identity, row in rows.items()
+            if all or row.names or identity not in parents  # without `all`, engines leave out what only a build made
+        ]
 
     def _inspect(self, identity: str) -> ImageRecord | None:
         """Inspect an image that was listed; return None if it was removed meanwhile."""

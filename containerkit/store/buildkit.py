@@ -7,14 +7,13 @@ cache record is a lease of containerd, which names the snapshots and blobs that 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ..oci.digest import is_digest
-from .bolt import Bucket, open_bolt
+from .bolt import Bucket, buckets, open_bolt
 from .disk import disk_bytes
 
 __all__ = ["BuildCache", "containerd_cache", "docker_cache"]
@@ -55,7 +54,7 @@ def docker_cache(root: Path, data: Path, layers: Collection[Path]) -> BuildCache
     if not (own / "snapshots.db").is_file():
         return BuildCache(folders=(own,))
     chains, names = set(), set()
-    for key, record in _open(own / "snapshots.db").items():
+    for key, record in open_bolt(own / "snapshots.db").items():
         if not isinstance(record, Bucket):
             continue
         chain, committed = record.get(b"chainid"), record.get(b"committed")
@@ -67,43 +66,32 @@ def docker_cache(root: Path, data: Path, layers: Collection[Path]) -> BuildCache
     return BuildCache(frozenset(chains), folders=(own, *folders))
 
 
-def containerd_cache(place: Path, driver: str, snapshots: Mapping[str, tuple[Path, str]]) -> BuildCache:
+def containerd_cache(
+    place: Path, driver: str, snapshots: Mapping[str, tuple[Path, str]], database: Bucket | None
+) -> BuildCache:
     """Read the cache of a containerd image store: what leases keep, apart from the layers of containers.
 
     Args:
         place: containerd's data folder.
         driver: name of the snapshotter.
         snapshots: name -> (folder, name of the snapshot below).
+        database: containerd's own records, or None.
 
     Raises:
-        OSError, ValueError.
+        ValueError.
     """
-    database = place / "io.containerd.metadata.v1.bolt" / "meta.db"
-    if not database.is_file():
+    if database is None:
         return BuildCache()
     chains: set[str] = set()
     blobs: set[str] = set()
     folders: list[Path] = []
-    for space in _buckets(_open(database).get(b"v1")).values():
-        for lease in _buckets(space.get(b"leases")).values():
+    for space in buckets(database.get(b"v1")).values():
+        for lease in buckets(space.get(b"leases")).values():
             if b"containerd.io/gc.expire" in (lease.get(b"labels") or ()):  # of an operation that is still running
                 continue
-            held = _buckets(lease.get(b"snapshots")).get(driver.encode())
+            held = buckets(lease.get(b"snapshots")).get(driver.encode())
             names = [name.decode() for name in held] if held is not None else []
             blobs.update(name.decode() for name in lease.get(b"content") or () if isinstance(name, bytes))
             chains.update(name for name in names if is_digest(name))
             folders += [snapshots[name][0] for name in names if not is_digest(name) and name in snapshots]
     return BuildCache(frozenset(chains), frozenset(blobs), (place.parent.parent / "buildkit", *folders))
-
-
-def _open(path: Path) -> Bucket:
-    try:
-        return open_bolt(path)
-    except (struct.error, IndexError, RecursionError) as exc:
-        raise ValueError(f"the database {path.name} is not sound: {exc}") from exc
-
-
-def _buckets(value: bytes | Bucket | None) -> dict[bytes, Bucket]:
-    """Return the buckets inside a bucket, by name."""
-    found = value.items() if isinstance(value, Bucket) else ()
-    return {key: below for key, below in found if isinstance(below, Bucket)}

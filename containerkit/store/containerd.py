@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from typing import Any
 import msgspec
 
 from ..oci.digest import chain_ids, is_digest
-from .bolt import Bucket, open_bolt
+from .bolt import Bucket, buckets, open_bolt
 from .buildkit import containerd_cache
-from .graph import RwDir, Store, StoreLayer
+from .graph import Listed, RwDir, Store, StoreLayer
 
 __all__ = ["containerd_store"]
 
@@ -36,10 +35,9 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
     name = f"io.containerd.snapshotter.v1.{driver}"
     places = [Path(place.format(docker=docker, root=root)) for place in _PLACES]
     place = next((one for one in places if (one / name / "metadata.db").exists()), places[0])
-    try:
-        snapshots = _snapshots(place / name)
-    except (struct.error, IndexError, RecursionError) as exc:
-        raise ValueError(f"the snapshotter's database is damaged: {exc}") from exc
+    snapshots = _snapshots(place / name)
+    records = place / "io.containerd.metadata.v1.bolt" / "meta.db"
+    database = open_bolt(records) if records.is_file() else None
     blobs = place / "io.containerd.content.v1.content" / "blobs" / "sha256"
     documents = _documents(blobs)
     diffs: dict[str, tuple[str, Path]] = {}  # chain ID -> (diff ID, blob)
@@ -81,9 +79,32 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
     for chain, (diff, blob) in diffs.items():
         if chain not in layers:  # of a platform that was not unpacked: the blob is all there is
             layers[chain] = StoreLayer(chain, diff, blob, blob, None, blob=blob)
-    return Store(
-        docker, driver, True, layers, containers, images, configs, chains, containerd_cache(place, driver, snapshots)
-    )
+    cache = containerd_cache(place, driver, snapshots, database)
+    listed = _listed(database) if database is not None else None
+    return Store(docker, driver, True, layers, containers, images, configs, chains, cache, listed)
+
+
+def _listed(database: Bucket) -> dict[str, Listed] | None:
+    """Return image ID -> names and parent of each image in Docker's namespace; None if several could be Docker's."""
+    spaces = {
+        name: below for name, below in buckets(database.get(b"v1")).items()
+        if name.partition(b"-")[0] == b"moby" and b"images" in below  # with userns-remap: "moby-100000.100000"
+    }  # fmt: skip
+    if len(spaces) != 1:
+        return None
+    found: dict[str, Listed] = {}
+    (space,) = spaces.values()
+    for key, image in buckets(space[b"images"]).items():
+        digest = image.bucket("target")[b"digest"]
+        labels = image.get(b"labels")
+        parent = labels.get(b"org.mobyproject.image.parent", b"") if isinstance(labels, Bucket) else b""
+        if not isinstance(digest, bytes) or not isinstance(parent, bytes):
+            raise ValueError(f"the record of image {key!r} has another form")
+        names, above = found.get(digest.decode(), Listed())
+        if b"@" not in key:  # "moby-dangling@sha256:…" and digests are no names
+            names = (*names, key.decode())
+        found[digest.decode()] = Listed(names, above or parent.decode())
+    return found
 
 
 def _snapshots(folder: Path) -> dict[str, tuple[Path, str]]:

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..oci.digest import sha256
 from .beneath import open_beneath
 from .buildkit import BuildCache, docker_cache
 from .disk import disk_bytes
 
-__all__ = ["RwDir", "Store", "StoreLayer", "docker_store", "podman_store"]
+__all__ = ["Listed", "RwDir", "Store", "StoreLayer", "docker_store", "podman_store"]
 
 
 def _disk(paths: Iterable[Path]) -> int:
@@ -123,6 +123,13 @@ class RwDir:
         return _disk(self.copies)
 
 
+class Listed(NamedTuple):
+    """An image as the store lists it: its full names, and the ID of the image that it was built from."""
+
+    names: tuple[str, ...] = ()
+    parent: str = ""
+
+
 @dataclass(frozen=True)
 class Store:
     """A store that can be read.
@@ -133,6 +140,7 @@ class Store:
         configs: image ID -> its config document, where the store has it as a file.
         chains: image ID -> chain IDs of the layers of all its platforms, where an image may have several.
         cache: what the cache of a builder keeps.
+        listed: image ID -> names and parent of every image, where the engine would need long to list them; else None.
     """
 
     root: Path
@@ -144,6 +152,7 @@ class Store:
     configs: Mapping[str, Path] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cache: BuildCache = field(default_factory=BuildCache)
+    listed: Mapping[str, Listed] | None = None
 
     def under(self, container: str) -> Iterator[str]:
         """Return the chain IDs of the layers below a container, the top one first."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import containerkit as ck
+from containerkit.layers.index import Index
 from containerkit.store import open_store
 from containerkit.testing.archives import ImageBuilder
 
@@ -389,3 +390,25 @@ def test_flattening_is_weighed_over_the_store(engine: ck.Engine, load: Callable[
     other = load(base.layer(files={"x": os.urandom(1000)}), "other")
     first, _ = engine.savings([ref, other], containers=False).images
     assert first.squash_saves == -400_000
+
+
+def test_a_store_lists_the_images_that_the_engine_lists(
+    engine: ck.Engine, store: Any, load: Callable[..., str], tmp_path: Path
+) -> None:
+    """Names, parents and IDs from containerd's records are those of the API, what a build left included."""
+    if store.listed is None:
+        pytest.skip("this engine lists its images itself: it needs no time for that")
+    base, child = load(ImageBuilder().layer(files=files(3, 2000)), "listed-base"), named("listed-child")
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nCOPY Dockerfile /one\nCOPY Dockerfile /two\n")
+    engine.images.build(tmp_path, tag=child)
+    backend = engine._core.backend
+    try:
+        for every in (False, True):
+            said = {row.id: (set(row.refs), row.parent) for row in backend.list_images(all=every, filters={})}
+            index = Index(backend)
+            assert {row.id: (set(row.refs), row.parent) for row in index._listed(all=every)} == said
+            assert {row.id: row.diff_ids for row in index.records(None, all=every)} == {
+                identity: backend.inspect_image(identity).diff_ids for identity in said
+            }
+    finally:
+        engine.images.remove(child, force=True)
