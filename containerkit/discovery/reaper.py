@@ -8,8 +8,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import containerkit
-
 from ..errors import InvalidOption
 from .endpoints import Endpoint
 from .watcher import Watcher
@@ -33,6 +31,6 @@ def start_reaper(endpoint: Endpoint, session: str) -> Watcher:
         raise InvalidOption("reaper", True, "a Python interpreter with a sys.executable")
     target = json.dumps(replace(endpoint, reason="", note="").to_dict())
     # The child must find the same package, whatever this process has done to its sys.path.
-    paths = [str(Path(containerkit.__file__).parent.parent), *(os.path.abspath(path) for path in sys.path if path)]
+    paths = [str(Path(__file__).parents[2]), *(os.path.abspath(path) for path in sys.path if path)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
     return Watcher([sys.executable, "-m", "containerkit.reaper", target, session], env=env)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .._json import json_ready
 from .bars import Bar, BarChart
+from .cells import Cell, bytes_cell, percent_cell, seconds_cell
 from .network_graph import GraphBox, NetworkGraph
 from .output import output_html
 from .plot import Plot
 from .sharing_graph import ChainLayer, SharingGraph
-from .table import Cell, Table, Tabular, bytes_cell, percent_cell, seconds_cell
+from .table import Table, Tabular
 from .treemap import Treemap
 from .units import human_bytes, human_seconds
 from .values import html_of, tables_of, text_of

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from .cells import Grid
 from .escape import html_text
-from .table import cell_tone
 
-if TYPE_CHECKING:
-    from .table import Table
-
-__all__ = ["WRAPPER", "table_html"]
+__all__ = ["WRAPPER", "grid_html"]
 
 # The classes tell MathJax, which every notebook runs over its outputs, that a "$" is a dollar.
 WRAPPER = 'class="containerkit tex2jax_ignore mathjax_ignore"'
@@ -39,29 +34,25 @@ font-variant-numeric:tabular-nums}
 .containerkit p.ck{margin:.2em 0;font-size:.86em;opacity:.85;max-width:60em}"""
 
 
-def table_html(table: Table, *, max_rows: int | None = None) -> str:
+def grid_html(grid: Grid) -> str:
     """Return the fragment; it holds only our own markup and escaped text."""
-    numeric = table.numeric()
-    rows = table.rows if max_rows is None else table.rows[:max_rows]
     out = [f"<div {WRAPPER}>", f"<style>{_STYLE}</style>", '<table class="ck">']
-    if table.title:
-        out.append(f"<caption>{html_text(table.title)}</caption>")
+    if grid.title:
+        out.append(f"<caption>{html_text(grid.title)}</caption>")
     heads = (
         f'<th scope="col"{_class(right)}>{html_text(name)}</th>'
-        for name, right in zip(table.columns, numeric, strict=True)
+        for name, right in zip(grid.columns, grid.numeric, strict=True)
     )
     out.append(f"<thead><tr>{''.join(heads)}</tr></thead>")
     out.append("<tbody>")
-    for row, texts in zip(rows, table.texts(), strict=False):
+    for row in grid.rows:
         cells = (
-            f"<td{_class(right)}>{_toned(html_text(text), cell_tone(value, name))}</td>"
-            for value, text, right, name in zip(row, texts, numeric, table.columns, strict=True)
+            f"<td{_class(right)}>{_toned(html_text(text), tone)}</td>"
+            for (text, tone), right in zip(row, grid.numeric, strict=True)
         )
         out.append(f"<tr>{''.join(cells)}</tr>")
     out.append("</tbody></table>")
-    left_out = len(table.rows) - len(rows)
-    notes = [f"{left_out:,} more rows are not shown."] if left_out else []
-    out += [f'<p class="ck">{html_text(note)}</p>' for note in (*notes, *table.notes)]
+    out += [f'<p class="ck">{html_text(note)}</p>' for note in grid.notes]
     out.append("</div>")
     return "\n".join(out)
 

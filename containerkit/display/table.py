@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 from .._json import json_ready
-from .escape import markdown_text, visible
-from .units import UNKNOWN, human_bytes, human_number, human_seconds
+from .cells import Grid, cell_text, cell_tone, cell_value, is_numeric
+from .escape import markdown_text
+from .page import grid_html
+from .text import grid_text
 
-__all__ = ["Cell", "Table", "Tabular", "bytes_cell", "percent_cell", "seconds_cell", "terminal_width"]
+__all__ = ["Table", "Tabular", "terminal_width"]
 
-Tone = Literal["", "good", "warn", "bad", "dim"]
-
-# Right-aligned cells: "12", "-3.5", "1,234", "12.3 MB", "98 %", "1.5×".
-_NUMERIC = re.compile(r"[-+~≈<>≤≥]?\s*\d[\d,_. ]*\s*(?:[kMGTPE]?i?B|%|×|x|[nµm]?s|min|h|d)?(?: \d+ (?:s|min|h))?")
 _NOTEBOOK_ROWS = 200
-_STATUS: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unknown": "dim", "na": "dim"}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell with a text other than its value's.
-
-    Attributes:
-        value: for programs (JSON-ready).
-        text: for people.
-        tone: "good", "warn" or "bad" colours it, "dim" makes it less visible.
-    """
-
-    value: object
-    text: str
-    tone: Tone = ""
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def bytes_cell(n: int | None, tone: Tone = "") -> Cell:
-    """Return a cell of bytes: a number for programs, "1.23 GB" for people, "unknown" for None."""
-    return Cell(n, human_bytes(n), tone or ("dim" if n is None else ""))
-
-
-def seconds_cell(s: float | None, tone: Tone = "") -> Cell:
-    """Return a cell of seconds: a number for programs, "1.50 s" for people."""
-    return Cell(s, human_seconds(s), tone or ("dim" if s is None else ""))
-
-
-def percent_cell(fraction: float | None, tone: Tone = "") -> Cell:
-    """Return a cell of a fraction: 0.66 for programs, "66.0 %" for people."""
-    text = UNKNOWN if fraction is None else f"{fraction:.1%}".replace("%", " %")
-    return Cell(fraction, text, tone or ("dim" if fraction is None else ""))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -86,14 +46,22 @@ class Table:
             if len(row) != len(self.columns):
                 raise ValueError(f"row {number} has {len(row)} cells, the table {len(self.columns)} columns")
 
-    # ---------------------------------------------------------------- what the renderers ask
     def texts(self) -> list[list[str]]:
         """Return every cell as people read it, not yet escaped."""
         return [[cell_text(value) for value in row] for row in self.rows]
 
     def numeric(self) -> tuple[bool, ...]:
         """Return, for each column, whether it holds numbers and is right-aligned."""
-        return tuple(_is_numeric(row[index] for row in self.rows) for index in range(len(self.columns)))
+        return tuple(is_numeric(row[index] for row in self.rows) for index in range(len(self.columns)))
+
+    def _grid(self, max_rows: int | None = None) -> Grid:
+        rows = [
+            [(text, cell_tone(value, name)) for value, text, name in zip(row, texts, self.columns, strict=True)]
+            for row, texts in zip(self.rows, self.texts(), strict=True)
+        ]
+        left_out = 0 if max_rows is None else max(0, len(rows) - max_rows)
+        notes = [f"{left_out:,} more rows are not shown."] if left_out else []
+        return Grid(self.title, self.columns, self.numeric(), rows[:max_rows], (*notes, *self.notes))
 
     # ---------------------------------------------------------------- faces
     def to_text(self, width: int | None = None, color: bool = False) -> str:
@@ -103,15 +71,11 @@ class Table:
             width: columns to fit into, by folding long cells; None: as wide as necessary.
             color: use ANSI colours.
         """
-        from .text import table_text
-
-        return table_text(self, width=width, color=color)
+        return grid_text(self._grid(), width=width, color=color)
 
     def to_html(self, *, max_rows: int | None = None) -> str:
         """Return a fragment for a page, light or dark. ``max_rows`` limits the rows, and a note says so."""
-        from .page import table_html
-
-        return table_html(self, max_rows=max_rows)
+        return grid_html(self._grid(max_rows))
 
     def to_markdown(self) -> str:
         """Return a table as GitHub, GitLab and Jupyter read it."""
@@ -138,7 +102,7 @@ class Table:
         return {
             "title": self.title,
             "columns": list(self.columns),
-            "rows": [[json_ready(_value(cell)) for cell in row] for row in self.rows],
+            "rows": [[json_ready(cell_value(cell)) for cell in row] for row in self.rows],
             "notes": list(self.notes),
         }
 
@@ -181,58 +145,6 @@ class Tabular:
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, str]:
         return self.table()._repr_mimebundle_(include, exclude)
-
-
-def cell_text(value: object) -> str:
-    """Return one cell as people read it, on one line, without control characters."""
-    return visible(_plain(value))
-
-
-def cell_tone(value: object, column: str = "") -> Tone:
-    """Return the tone of a cell: its own, or that of a check's status in a column called "status"."""
-    if isinstance(value, Cell):
-        return value.tone
-    text = _plain(value) if isinstance(value, (str, Enum)) else ""
-    if column.casefold() == "status":
-        return _STATUS.get(text, "")
-    return "dim" if text == UNKNOWN else ""
-
-
-def _plain(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Enum):  # before str: many are strings too, and their str() differs between versions of Python
-        return _plain(value.value)
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (int, float)):
-        return human_number(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, Mapping):
-        return ", ".join(f"{_plain(key)}={_plain(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple, AbstractSet)):
-        items = sorted(value, key=str) if isinstance(value, AbstractSet) else value
-        return ", ".join(_plain(item) for item in items)
-    return str(value)
-
-
-def _value(cell: object) -> object:
-    return cell.value if isinstance(cell, Cell) else cell
-
-
-def _is_numeric(values: Iterable[object]) -> bool:
-    some = False
-    for value in values:
-        text = cell_text(value)
-        if text in {"", UNKNOWN, "-", "–"}:
-            continue
-        if isinstance(value, bool) or not _NUMERIC.fullmatch(text):
-            return False
-        some = True
-    return some
 
 
 def terminal_width() -> int | None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
+from .cells import Grid
 from .escape import visible
-from .table import cell_tone
 
-if TYPE_CHECKING:
-    from .table import Table
-
-__all__ = ["table_text"]
+__all__ = ["grid_text"]
 
 _STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "dim": "dim", "": ""}
 _UNBOUNDED = 100_000
 
 
-def table_text(table: Table, *, width: int | None, color: bool) -> str:
+def grid_text(grid: Grid, *, width: int | None, color: bool) -> str:
     """Return title, table and notes, each line without trailing blanks."""
     from rich import box
     from rich.console import Console
@@ -40,16 +36,15 @@ def table_text(table: Table, *, width: int | None, color: bool) -> str:
         emoji=False,
         _environ={},
     )
-    if table.title:
-        console.print(Text(visible(table.title), style="bold"))
-    if table.columns:
+    if grid.title:
+        console.print(Text(visible(grid.title), style="bold"))
+    if grid.columns:
         drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-        for name, right in zip(table.columns, table.numeric(), strict=True):
+        for name, right in zip(grid.columns, grid.numeric, strict=True):
             drawn.add_column(Text(visible(name)), justify="right" if right else "left", no_wrap=right, overflow="fold")
-        for row, texts in zip(table.rows, table.texts(), strict=True):
-            cells = zip(row, texts, table.columns, strict=True)
-            drawn.add_row(*(Text(text, style=_STYLES[cell_tone(value, name)]) for value, text, name in cells))
+        for row in grid.rows:
+            drawn.add_row(*(Text(text, style=_STYLES[tone]) for text, tone in row))
         console.print(drawn)
-    for note in table.notes:
+    for note in grid.notes:
         console.print(Text(visible(note), style="dim"))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .cells import Cell
 from .escape import visible
 from .plot import Plot
 from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip, width_of
-from .table import Cell, Table
+from .table import Table
 
 __all__ = ["Treemap"]
 

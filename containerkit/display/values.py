@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._json import json_ready
-from .table import Cell, Table, bytes_cell, percent_cell, seconds_cell, terminal_width
+from .cells import Cell, bytes_cell, percent_cell, seconds_cell
+from .table import Table, terminal_width
 
 __all__ = ["html_of", "tables_of", "text_of"]
 

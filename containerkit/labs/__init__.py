@@ -4,7 +4,7 @@
 commands to an engine. `kathara.py` reads the files of Kathará and Netkit. Start reading at
 :class:`containerkit.labs.Lab`.
 
-Imports public names, display, errors, options and values.
+Imports display, engine, errors, options, resources and values.
 """
 
 from __future__ import annotations

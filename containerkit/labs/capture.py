@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import Unsupported
 
 if TYPE_CHECKING:
-    from .. import Container
+    from ..resources.container import Container
 
 __all__ = ["Capture"]
 

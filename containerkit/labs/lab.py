@@ -36,8 +36,9 @@ from .reachability import Reachability, ping_script
 from .topology import DEFAULT_IMAGE, Host, Topology, make_host
 
 if TYPE_CHECKING:
-    from .. import Container, Engine
     from ..display import NetworkGraph
+    from ..engine import Engine
+    from ..resources.container import Container
 
 __all__ = ["HELPER", "HOST_LABEL", "LAB_LABEL", "HostStatus", "Lab"]
 
@@ -460,9 +461,7 @@ class Lab:
     # ---------------------------------------------------------------- pictures and copies
     def draw(self) -> NetworkGraph:
         """Return a drawing with the state of each host."""
-        from .drawing import draw
-
-        return draw(self.topology, {each.host: each.status for each in self.status()})
+        return self.topology.draw({each.host: each.status for each in self.status()})
 
     def _repr_html_(self) -> str:
         return self.draw().to_html()

@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..display import GraphBox, NetworkGraph
 from ..errors import ContainerKitError, InvalidLab
 from ..options import container_spec
 from ..values import Value
-
-if TYPE_CHECKING:
-    from ..display import NetworkGraph
 
 __all__ = ["DEFAULT_IMAGE", "Host", "Interface", "Topology", "make_host"]
 
@@ -150,11 +148,21 @@ class Topology(Value):
             left = [host for host in left if host.name not in done]
         return waves
 
-    def draw(self) -> NetworkGraph:
-        """Return a drawing of hosts and collision domains: SVG, text, Mermaid and Graphviz."""
-        from .drawing import draw
+    def draw(self, states: Mapping[str, str] | None = None) -> NetworkGraph:
+        """Return a drawing of hosts and collision domains: SVG, text, Mermaid and Graphviz.
 
-        return draw(self)
+        Args:
+            states: host -> status of its container, shown beside its name.
+        """
+        boxes = (
+            GraphBox(
+                host.name,
+                tuple((each.domain, " ".join((each.name, *each.addresses))) for each in host.interfaces),
+                (states or {}).get(host.name, ""),
+            )
+            for host in self.hosts
+        )
+        return NetworkGraph(f"Lab {self.name}", tuple(boxes))
 
 
 def make_host(

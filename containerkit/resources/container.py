@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..backends.base import Address, Capability, Change, ContainerRecord, Processes, Stats
-from ..errors import ContainerNotFound, InvalidOption, NotFound, WrongState
+from ..backends.base import Capability, Change, Processes, Stats
+from ..errors import ContainerNotFound, InvalidOption, WrongState
 from ..options import (
     exec_spec,
-    parse_choice,
     parse_flag,
     parse_image,
-    parse_integer,
     parse_items,
     parse_name,
     parse_signal,
@@ -27,13 +24,17 @@ from ..options import (
 )
 from ..options.table import EXEC, UPDATE
 from ..streams import ByteStream, OutputStream, Stream
-from ..values import Shown, ValueTuple
+from ..values import ValueTuple
+from .container_state import ContainerState
 from .copying import copy_from_container, copy_to_container, read_file, write_file
 from .execute import attach, execute, open_exec
+from .image import Image
 from .logs import Logs, open_logs, read_logs
 from .process import ExecResult
 from .programs import explained
 from .session import LABEL
+from .strategy import Strategy, wait_until
+from .terminal import Terminal
 
 if TYPE_CHECKING:
     import os
@@ -47,15 +48,11 @@ if TYPE_CHECKING:
     from ..isolation import ContainerAudit
     from ..layers import RwLayer
     from ..options import ExecOptions, LimitOptions
-    from .core import Core
-    from .image import Image
-    from .terminal import Terminal
-    from .wait import Strategy
 
 __all__ = ["Container"]
 
 
-class Container(Shown):
+class Container(ContainerState):
     """One container. Thread-safe. Leaving its `with` block removes it.
 
     Properties show the state as of the last refresh(). Methods that change the container refresh it.
@@ -63,125 +60,6 @@ class Container(Shown):
     Attributes:
         warnings: warnings of the engine and of containerkit from its creation.
     """
-
-    def __init__(
-        self, core: Core, id: str, *, record: ContainerRecord | None = None, warnings: tuple[str, ...] = ()
-    ) -> None:
-        self._core = core
-        self._id = id
-        self._record = record
-        self.warnings = warnings
-
-    # ---------------------------------------------------------------- properties
-    @property
-    def id(self) -> str:
-        """Full ID: 64 hexadecimal digits."""
-        return self._id
-
-    @property
-    def short_id(self) -> str:
-        """First 12 digits of the ID, as the command line shows it."""
-        return self._id[:12]
-
-    @property
-    def label(self) -> str:
-        """Name and short ID for messages: "container web (0123456789ab)"."""
-        known = self._record
-        return f"container {known.name} ({self.short_id})" if known else f"container {self.short_id}"
-
-    @property
-    def record(self) -> ContainerRecord:
-        """Full record of the container, requested from the engine if it is not known yet."""
-        if self._record is None or not self._record.complete:
-            self.refresh()
-        assert self._record is not None
-        return self._record
-
-    def refresh(self) -> Container:
-        """Request the container's state from the engine. Raises ContainerNotFound."""
-        self._record = self._core.backend.inspect_container(self._id)
-        return self
-
-    def _known(self) -> ContainerRecord:
-        """Return the record, possibly a sparse one from a list."""
-        return self._record or self.record
-
-    @property
-    def name(self) -> str:
-        """Name of the container, given by the user or by the engine."""
-        return self._known().name
-
-    @property
-    def image(self) -> str:
-        """Name of the image in familiar form ("busybox:1"), or its ID if the container was created from an ID."""
-        return self._known().image
-
-    @property
-    def status(self) -> str:
-        """Status: "created", "running", "paused", "restarting", "removing", "exited" or "dead"."""
-        return self._known().status
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Labels of the container, including its image's and those of the containerkit session."""
-        return self._known().labels
-
-    @property
-    def ports(self) -> dict[str, tuple[Address, ...]]:
-        """Published addresses on the engine's host by port ("80/tcp"); () for an exposed, unpublished port."""
-        return {f"{port}/{protocol}": found for (port, protocol), found in self.record.ports.items()}
-
-    @property
-    def health(self) -> str | None:
-        """Health: "starting", "healthy" or "unhealthy"; None without a health check."""
-        return self.record.health
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit code of the last run; None while the container runs or if it never ran."""
-        return self.record.exit_code
-
-    def __repr__(self) -> str:
-        known = self._record
-        details = f" {known.name} ({known.status}, {known.image})" if known else ""
-        return f"<Container {self.short_id}{details}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Container) and other._id == self._id and other._core is self._core
-
-    def __hash__(self) -> int:
-        return hash(self._id)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the container's state as JSON-ready types."""
-        record = self.record
-        return {
-            "id": record.id,
-            "name": record.name,
-            "image": record.image,
-            "image_id": record.image_id,
-            "status": record.status,
-            "exit_code": record.exit_code,
-            "health": record.health,
-            "labels": dict(record.labels),
-            "ports": {key: [str(address) for address in found] for key, found in self.ports.items()},
-            "networks": {name: asdict(endpoint) for name, endpoint in record.networks.items()},
-            "mounts": [asdict(mount) for mount in record.mounts],
-        }
-
-    def summary(self) -> dict[str, Any]:
-        """Return the columns of a list as JSON-ready types, without a request if the object comes from a list."""
-        record = self.record
-        return {
-            "id": record.id,
-            "name": record.name,
-            "image": record.image,
-            "status": record.status,
-        }
-
-    def inspect(self) -> Mapping[str, Any]:
-        """Return the engine's own inspect response, requested now. Its form differs between engines and versions."""
-        return self.refresh().record.raw
 
     # ---------------------------------------------------------------- life
     def __enter__(self) -> Container:
@@ -282,12 +160,6 @@ class Container(Shown):
                     raise WrongState(f"waiting for {self.label}: it was never started", actual="created")
         return code
 
-    def _wait(self, timeout: float | None) -> int:
-        """Wait for a container that was started."""
-        code = self._core.backend.wait_container(self._id, timeout=timeout)
-        self._record = None
-        return code
-
     def remove(self, *, force: bool = False, volumes: bool = False, missing_ok: bool = False) -> None:
         """Remove the container.
 
@@ -322,8 +194,6 @@ class Container(Shown):
             WrongState: the container exited, so the strategy cannot be satisfied any more.
         """
         __tracebackhide__ = True  # pytest shows the caller's line
-        from .wait import wait_until
-
         with self._core.working(f"waiting for {self.label}"):
             wait_until(self, strategy, timeout)
         return self
@@ -396,7 +266,7 @@ class Container(Shown):
         Raises:
             ContainerNotFound, StartFailed.
         """
-        return attach(self, stdin=parse_flag("stdin", stdin))
+        return attach(self, stdin=parse_flag("stdin", stdin), kill=self.kill)
 
     def top(self, ps_args: str | None = None) -> Processes:
         """Return the container's processes.
@@ -569,8 +439,6 @@ class Container(Shown):
             pause: freeze the container while it is read, where the engine can.
             changes: Dockerfile instructions for the image's configuration.
         """
-        from .image import Image
-
         name = parse_image(ref) if ref is not None else ""
         parse_text("message", message, "text", empty=True)
         parse_text("author", author, "text", empty=True)
@@ -586,25 +454,3 @@ class Container(Shown):
             self._id, image=name, message=message, author=author, pause=pausing, changes=(*lines, *session)
         )
         return Image(self._core, image_id)
-
-    # ---------------------------------------------------------------- network
-    def port(self, container_port: int, protocol: str = "tcp") -> Address:
-        """Return the address at which a program on the engine's host reaches a port of the container.
-
-        Raises:
-            NotFound: the port is not published.
-        """
-        parse_integer("container_port", container_port, low=1, high=65535)
-        parse_choice("protocol", protocol, "tcp", "udp", "sctp")
-        for _ in range(2):
-            found = self.record.ports.get((container_port, protocol), ())
-            if found:
-                break
-            self.refresh()
-        if not found:
-            published = ", ".join(sorted(self.ports)) or "none"
-            raise NotFound(
-                f"port {container_port}/{protocol} of {self.label} is not published (published ports: {published})"
-            )
-        address = found[0]
-        return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host), address.port)

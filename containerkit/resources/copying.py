@@ -10,17 +10,15 @@ import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..backends.base import PathStat
 from ..errors import EngineUnavailable, InvalidOption, NotFound, StartFailed, Unsupported
 from ..options import parse_bytes, parse_container_path, parse_integer, parse_local_path
 from ..streams import ByteStream
+from .container_state import ContainerState
+from .execute import execute
 from .extract import extract
 from .packing import Entry, check_readable, tar_stream, tree_entries
-
-if TYPE_CHECKING:
-    from .container import Container
 
 __all__ = ["copy_from_container", "copy_to_container", "read_file", "write_file"]
 
@@ -37,7 +35,7 @@ def _number(name: str, value: object, highest: int) -> int | None:
 
 
 def copy_to_container(
-    container: Container,
+    container: ContainerState,
     src: str | os.PathLike[str],
     dst: str,
     *,
@@ -80,7 +78,7 @@ def copy_to_container(
     container._core.backend.put_archive(container.id, folder, tar_stream(entries()))
 
 
-def _follow(container: Container, path: str, action: str) -> tuple[str, PathStat | None]:
+def _follow(container: ContainerState, path: str, action: str) -> tuple[str, PathStat | None]:
     """Follow symbolic links in a container as `docker cp` does; return the final path and its stat."""
     for _ in range(_HOPS):
         found = container._core.backend.stat_path(container.id, path)
@@ -90,7 +88,7 @@ def _follow(container: Container, path: str, action: str) -> tuple[str, PathStat
     raise NotFound(f"{action}: {path} is a circle of symbolic links", status=404)
 
 
-def write_file(container: Container, path: str, data: str | bytes, *, mode: int, uid: int, gid: int) -> None:
+def write_file(container: ContainerState, path: str, data: str | bytes, *, mode: int, uid: int, gid: int) -> None:
     """Write one file in a container. See :meth:`Container.write_file`."""
     target = parse_container_path("path", path)
     if path.endswith("/"):
@@ -145,7 +143,7 @@ def _reading(stream: ByteStream, action: str) -> Iterator[tarfile.TarFile]:
         raise EngineUnavailable(f"{action}: the archive from the engine is cut or damaged ({exc})") from exc
 
 
-def read_file(container: Container, path: str) -> bytes:
+def read_file(container: ContainerState, path: str) -> bytes:
     """Read one file of a container. See :meth:`Container.read_file`."""
     target = parse_container_path("path", path)
     action = f"reading {path} in {container.label}"
@@ -166,9 +164,9 @@ def read_file(container: Container, path: str) -> bytes:
     raise NotFound(f"{action}: a circle of symbolic links", status=404)
 
 
-def _read_with_cat(container: Container, path: str, action: str) -> bytes:
+def _read_with_cat(container: ContainerState, path: str, action: str) -> bytes:
     try:
-        result = container.exec(["cat", path])
+        result = execute(container, ["cat", path], {})
     except StartFailed as exc:
         raise Unsupported(f"{action}: files of the kernel are read with `cat`, which the container lacks") from exc
     if result.exit_code:
@@ -176,7 +174,7 @@ def _read_with_cat(container: Container, path: str, action: str) -> bytes:
     return result.stdout_bytes
 
 
-def copy_from_container(container: Container, src: str, dst: str | os.PathLike[str]) -> Path:
+def copy_from_container(container: ContainerState, src: str, dst: str | os.PathLike[str]) -> Path:
     """Copy a file or folder out of a container. See :meth:`Container.copy_from`."""
     source = parse_container_path("src", src, root=True)
     text = parse_local_path("dst", dst)

@@ -6,18 +6,16 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ContainerKitError, EngineTimeout, EngineUnavailable, StartFailed
 from ..options import exec_spec, parse_flag, parse_timeout
 from ..spec import ExecSpec
 from ..streams import Deadline
+from .container_state import ContainerState
 from .process import GRACE, ExecResult, IdleCheck, collect, parse_callback, parse_stdin
 from .programs import CANNOT_EXECUTE, NOT_FOUND, explained, program_code
 from .terminal import Terminal
-
-if TYPE_CHECKING:
-    from .container import Container
 
 __all__ = ["attach", "execute", "open_exec"]
 
@@ -33,7 +31,7 @@ _KILL_MARKED = (
 _KILLING = 5.0  # seconds for killing the processes of an exec
 
 
-def execute(container: Container, command: Any, options: Mapping[str, Any]) -> ExecResult:
+def execute(container: ContainerState, command: Any, options: Mapping[str, Any]) -> ExecResult:
     """Run a command in a container. See :meth:`Container.exec`."""
     given = dict(options)
     check = parse_flag("check", given.pop("check", False))
@@ -52,7 +50,7 @@ def execute(container: Container, command: Any, options: Mapping[str, Any]) -> E
     return result
 
 
-def open_exec(container: Container, command: Any, options: Mapping[str, Any]) -> Terminal:
+def open_exec(container: ContainerState, command: Any, options: Mapping[str, Any]) -> Terminal:
     """Start a command and return its streams. See :meth:`Container.open_exec`."""
     spec = exec_spec(command, **options)
     backend = container._core.backend
@@ -69,7 +67,7 @@ def open_exec(container: Container, command: Any, options: Mapping[str, Any]) ->
     )
 
 
-def attach(container: Container, *, stdin: bool) -> Terminal:
+def attach(container: ContainerState, *, stdin: bool, kill: Callable[[str], None]) -> Terminal:
     """Return the streams of a container's first process. See :meth:`Container.attach`."""
     backend = container._core.backend
     tty = container.record.tty
@@ -82,12 +80,12 @@ def attach(container: Container, *, stdin: bool) -> Terminal:
         resize=lambda rows, columns: backend.resize_container(container.id, rows=rows, columns=columns),
         ended=IdleCheck(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created")),
         wait=lambda output: container._wait(None),
-        kill=container.kill,
+        kill=kill,
     )
 
 
 def _execute(
-    container: Container,
+    container: ContainerState,
     spec: ExecSpec,
     data: Any,
     on_output: Callable[[Any], object] | None,
@@ -119,7 +117,7 @@ def _execute(
     return ExecResult(exit_code, stdout, stderr, time.monotonic() - started, (), spec.command)
 
 
-def _exit_code(container: Container, exec_id: str, spec: ExecSpec, output: bytes, action: str) -> int:
+def _exit_code(container: ContainerState, exec_id: str, spec: ExecSpec, output: bytes, action: str) -> int:
     """Return the exit code, which the engine may know a moment after the streams end.
 
     Raises:
@@ -151,7 +149,7 @@ def _exit_code(container: Container, exec_id: str, spec: ExecSpec, output: bytes
     return state.exit_code
 
 
-def _kill_marked(container: Container, mark: str) -> bool:
+def _kill_marked(container: ContainerState, mark: str) -> bool:
     """Kill the marked processes through the container's own shell; no engine can kill an exec.
 
     Returns:

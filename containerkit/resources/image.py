@@ -10,6 +10,7 @@ from ..errors import InUse, InvalidOption
 from ..options import parse_flag
 from ..reference import parse
 from ..values import Shown
+from .archives import save_images
 
 if TYPE_CHECKING:
     import os
@@ -155,9 +156,7 @@ class Image(Shown):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the image, with all its names, to a docker-archive. See :meth:`Images.save`."""
-        from .images import Images
-
-        return Images(self._core).save(list(self.refs) or [self._id], path)
+        return save_images(self._core.backend, list(self.refs) or [self._id], path)
 
     def remove(self, *, force: bool = False) -> None:
         """Remove the image with all its names. Raises InUse while a container, running or not, uses it."""

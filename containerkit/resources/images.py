@@ -5,25 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..backends.base import Capability, Progress
 from ..errors import ImageNotFound, InvalidOption, InvalidReference, PullFailed
-from ..options import build_spec, parse_filters, parse_flag, parse_image, parse_local_path, parse_platform, with_options
+from ..options import build_spec, parse_filters, parse_flag, parse_image, parse_platform, with_options
 from ..options.table import BUILD
 from ..reference import parse
 from ..spec import BuildSpec, RegistryAuth
 from ..values import ValueList
+from .archives import opened_archive, save_images
 from .base_images import base_images, dockerfile_text
 from .context import build_context
 from .image import Image, is_for
 from .process import parse_callback
 from .pruned import Pruned
-from .staging import whole_file
 
 if TYPE_CHECKING:
     import sys
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Images", "auth_of"]
 
 OnProgress = Callable[[Progress], object]
-_CHUNK = 1 << 20
 
 
 class Images:
@@ -190,7 +188,7 @@ class Images:
             InvalidImage: the source is no image archive. A path and bytes are checked before anything is sent.
         """
         with contextlib.ExitStack() as stack:
-            names = self._core.backend.load_images(stack.enter_context(_archive(source)))
+            names = self._core.backend.load_images(stack.enter_context(opened_archive(source)))
         found = (self.get(name) for name in names)
         return tuple({image.id: image for image in found}.values())
 
@@ -209,15 +207,7 @@ class Images:
         names = [item.id if isinstance(item, Image) else parse_image(item) for item in several]
         if not names:
             raise InvalidOption("refs", refs, "at least one image")
-        target = Path(parse_local_path("path", path, "a file, in a folder that exists"))
-        if target.is_dir() or not target.parent.is_dir():
-            raise InvalidOption("path", str(path), "a file, in a folder that exists")
-        for name in names:
-            self._core.backend.inspect_image(name)  # some engines report a missing image only inside the archive
-        with whole_file(target, mode=0o666 & ~_umask()) as write, self._core.backend.save_images(names) as stream:
-            for chunk in stream:
-                write(chunk)
-        return target
+        return save_images(self._core.backend, names, path)
 
     def remove(self, ref: str, *, force: bool = False) -> None:
         """Remove a name, and the image with its last name; an ID removes the image. Raises InUse, ImageNotFound."""
@@ -251,37 +241,3 @@ def auth_of(given: Any, registry: str) -> RegistryAuth:
     if not isinstance(registry, str) or not registry or not re.fullmatch(r"[\w.\[\]:-]+", registry, re.ASCII):
         raise InvalidOption("registry", registry, 'a registry\'s address, like "docker.io" or "localhost:5000"')
     return RegistryAuth({"index.docker.io": "docker.io"}.get(registry, registry), *given)
-
-
-def _umask() -> int:
-    """Return the process's umask. os.umask() would have to change it, which other threads would notice."""
-    for line in Path("/proc/self/status").read_text().splitlines() if os.path.exists("/proc/self/status") else ():
-        if line.startswith("Umask:"):
-            return int(line.split()[1], 8)
-    return 0o022
-
-
-@contextlib.contextmanager
-def _archive(source: Any) -> Iterator[Iterable[bytes]]:
-    """Yield the chunks of an archive, checked first where that is possible without consuming it."""
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        if not path.is_file():
-            raise InvalidOption("source", str(source), "a file that exists")
-        from ..layers import check_archive
-
-        check_archive(path)
-        with path.open("rb") as file:
-            yield iter(lambda: file.read(_CHUNK), b"")
-    elif isinstance(source, (bytes, bytearray, memoryview)):
-        with tempfile.NamedTemporaryFile(suffix=".tar") as spooled:
-            spooled.write(source)
-            spooled.flush()
-            with _archive(spooled.name) as chunks:
-                yield chunks
-    elif hasattr(source, "read"):
-        yield iter(lambda: source.read(_CHUNK), b"")
-    elif isinstance(source, Iterable):
-        yield source
-    else:
-        raise InvalidOption("source", type(source).__name__, "a path, bytes, an open file or an iterable of bytes")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from .._text import printable
 from ..errors import InvalidOption
 from ..options import parse_flag, parse_integer, parse_time
+from .container_state import ContainerState
 
 if TYPE_CHECKING:
     from ..streams import Output, OutputStream
-    from .container import Container
 
 __all__ = ["Logs", "open_logs", "read_logs"]
 
@@ -61,14 +61,14 @@ class Logs:
 
 
 def open_logs(
-    container: Container,
+    container: ContainerState,
     *,
-    stream: str | None,
-    follow: bool,
-    since: float | None,
-    until: float | None,
-    tail: int | None,
-    timestamps: bool,
+    stream: str | None = None,
+    follow: bool = False,
+    since: float | None = None,
+    until: float | None = None,
+    tail: int | None = None,
+    timestamps: bool = False,
 ) -> OutputStream:
     """Check the options of a log request and open the log. Raises InvalidOption."""
     if stream is not None and (not isinstance(stream, str) or stream not in ("stdout", "stderr")):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ContainerKitError, StartFailed
 from ..streams import Deadline
-
-if TYPE_CHECKING:
-    from .container import Container
+from .container_state import ContainerState
 
 __all__ = ["CANNOT_EXECUTE", "NOT_FOUND", "explained", "program_code"]
 
@@ -21,7 +19,7 @@ _LOOKING = 10.0  # seconds for looking at the files
 
 @contextlib.contextmanager
 def explained(
-    container: Container,
+    container: ContainerState,
     command: Sequence[str] = (),
     *,
     workdir: str | None = None,
@@ -41,7 +39,7 @@ def explained(
 
 
 def program_code(
-    container: Container, command: Sequence[str], workdir: str | None, env: Mapping[str, str]
+    container: ContainerState, command: Sequence[str], workdir: str | None, env: Mapping[str, str]
 ) -> int | None:
     """Return 127 if the program or the folder is missing, 126 if it is not executable, and None if it is."""
     backend = container._core.backend
@@ -59,16 +57,16 @@ def program_code(
     return CANNOT_EXECUTE if found and "/" in program else NOT_FOUND
 
 
-def _config(container: Container) -> Mapping[str, Any]:
+def _config(container: ContainerState) -> Mapping[str, Any]:
     return container.record.raw.get("Config") or {}
 
 
-def _own_command(container: Container) -> tuple[str, ...]:
+def _own_command(container: ContainerState) -> tuple[str, ...]:
     config = _config(container)
     entry, command = config.get("Entrypoint") or [], config.get("Cmd") or []
     return (*([entry] if isinstance(entry, str) else entry), *([command] if isinstance(command, str) else command))
 
 
-def _path_of(container: Container) -> str | None:
+def _path_of(container: ContainerState) -> str | None:
     lines = _config(container).get("Env") or ()
     return next((line[5:] for line in lines if isinstance(line, str) and line.startswith("PATH=")), None)

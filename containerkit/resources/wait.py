@@ -8,19 +8,17 @@ import select
 import socket
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..backends.base import Address
 from ..errors import ContainerKitError, EngineTimeout, InvalidOption, StartFailed, WrongState
-from ..options import parse_timeout
 from ..streams import Deadline
-
-if TYPE_CHECKING:
-    from .container import Container
+from .container import Container
+from .strategy import Missing, Strategy
 
 __all__ = [
     "Strategy",
@@ -32,26 +30,9 @@ __all__ = [
     "http",
     "log_line",
     "port_open",
-    "wait_until",
 ]
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds between two looks
 _RESTART_GRACE = 2.0  # seconds after which a container with a restart policy is taken to stay exited
-_ALIVE = ("created", "running", "paused", "restarting")
-
-#: A function that returns "" once the condition holds, else a description of what is missing.
-Missing = Callable[[], str]
-
-
-class Strategy(ABC):
-    """A condition to wait for. Subclasses implement `watch`."""
-
-    #: True if the condition can still become true after the container has exited.
-    survives_exit = False
-
-    @abstractmethod
-    def watch(self, container: Container) -> contextlib.AbstractContextManager[Missing]:
-        """Return a context whose value is called again and again until it returns ""."""
 
 
 class _Polling(Strategy):
@@ -336,51 +317,6 @@ class any_of(_Combined):  # noqa: N801
                 return "; ".join(reasons)
 
             yield missing
-
-
-def wait_until(container: Container, strategy: Strategy, timeout: float) -> None:
-    """Wait until a strategy is satisfied. See :meth:`Container.wait_until`."""
-    seconds = parse_timeout("timeout", timeout)
-    if not isinstance(strategy, Strategy):
-        raise InvalidOption(
-            "strategy", strategy, "a strategy of containerkit.wait, like healthy() or log_line('ready')"
-        )
-    action = f"waiting for {strategy} of {container.label}"
-    reason = "the engine did not answer"
-    with Deadline.after(seconds) as deadline:
-        try:
-            with strategy.watch(container) as missing:
-                pause = _FIRST_PAUSE
-                while reason := missing():
-                    if not strategy.survives_exit and container.refresh().status not in _ALIVE:
-                        raise WrongState(
-                            f"it is {container.status}, exit code {container.exit_code}", actual=container.status
-                        )
-                    if (deadline.cap(pause) or 0.0) < pause:
-                        break
-                    time.sleep(pause)
-                    pause = min(_LONGEST_PAUSE, pause * 1.5)
-        except WrongState as exc:
-            raise WrongState(f"{action}: {exc}{_last_lines(container)}", actual=exc.actual, status=exc.status) from exc
-        except EngineTimeout:
-            if not deadline.expired:
-                raise
-    container._record = None
-    if reason:
-        raise EngineTimeout(
-            f"{action}: not satisfied within {seconds or 0.0:g} s; {reason}{_last_lines(container)}",
-            timeout=seconds or 0.0,
-        )
-
-
-def _last_lines(container: Container) -> str:
-    """Return the end of the container's log for a message, or "" if the engine does not give it at once."""
-    try:
-        with Deadline.after(2.0, shield=True):
-            text = container.logs(tail=20).text.strip()
-    except ContainerKitError:
-        return ""
-    return f"\nThe end of its log:\n{text}" if text else ""
 
 
 def _address(container: Container, port: int) -> Address | None:

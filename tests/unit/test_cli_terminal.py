@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 import containerkit as ck
 from containerkit.cli import app
-from containerkit.resources.console import Console, _Keys
-from containerkit.resources.terminal import parse_detach_keys
+from containerkit.resources.detach_keys import DetachKeys, parse_detach_keys
+from containerkit.resources.terminal import Console
 from containerkit.testing import FakeBackend
 
 
@@ -104,7 +104,7 @@ def test_other_detach_keys_are_refused(text: Any) -> None:
 
 def test_the_start_of_the_keys_is_held_back() -> None:
     """What turns out to be no detach is sent in order."""
-    keys = _Keys(b"\x10\x11")
+    keys = DetachKeys(b"\x10\x11")
     assert keys.feed(b"a\x10") == (b"a", False)
     assert keys.feed(b"b") == (b"\x10b", False)
     assert keys.feed(b"\x10\x10\x11rest") == (b"\x10", True)

@@ -40,19 +40,24 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the absolute names of what a module imports, anywhere in it."""
-    inside = path.relative_to(PACKAGE).with_suffix("").parts
-    package = ("containerkit", *inside[:-1])
+def imports_of(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (module, name) for what a module imports, anywhere in it; name is "" for `import module`."""
+    package = ("containerkit", *path.relative_to(PACKAGE).with_suffix("").parts[:-1])
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
-            name = ".".join([*base, *([node.module] if node.module else [])])
-            yield name
-            if name == "containerkit":
-                yield from (f"containerkit.{alias.name}" for alias in node.names)
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((module, alias.name) for alias in node.names)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the absolute names of what a module imports, anywhere in it."""
+    for module, name in imports_of(path):
+        yield module
+        if module == "containerkit" and name:
+            yield f"containerkit.{name}"
 
 
 def room_of(path: Path) -> str:
@@ -97,6 +102,46 @@ def test_rooms_import_one_another_in_no_circle() -> None:
 
     for room in edges:
         visit(room, ())
+
+
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module."""
+    parts = ("containerkit", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_modules_import_one_another_in_no_circle() -> None:
+    """Following imports from module to module never leads back, late imports and imports of types included."""
+    names = {name_of(path): path for path in modules()}
+    edges: dict[str, set[str]] = {}
+    for module, path in names.items():
+        if module == "containerkit":  # loads the public names when they are first used
+            continue
+        found = {f"{base}.{name}" if f"{base}.{name}" in names else base for base, name in imports_of(path)}
+        edges[module] = found & set(names) - {module, "containerkit"}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"a circle: {' -> '.join((*path[path.index(module) :], module))}"
+        if module not in done:
+            for other in sorted(edges.get(module, ())):
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in edges:
+        visit(module, ())
+
+
+def test_nothing_below_the_public_names_imports_them() -> None:
+    """What `containerkit/__init__.py` imports does not import the package's public names."""
+    (root,) = (path for path in modules() if name_of(path) == "containerkit")
+    below = {name.split(".")[1] for name in imported(root) if name.startswith("containerkit.")}
+    upward = [
+        name_of(path)
+        for path in modules()
+        if room_of(path) in below and any(module == "containerkit" for module, _ in imports_of(path))
+    ]
+    assert upward == []
 
 
 @pytest.mark.parametrize("vendor", sorted(VENDORS))
