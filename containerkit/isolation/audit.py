@@ -173,7 +173,7 @@ def audit_containers(backend: Backend, only: Iterable[str] | None = None) -> Aud
         EngineUnavailable: the engine does not answer.
     """
     started = time.time()
-    info = backend.info()
+    info = backend.first_info()  # what counts here does not change while the engine runs
     facts = Facts(
         client=ClientFacts(url=backend.url, transport=""),
         engine=parse_engine(info.raw, url=backend.url, asked_as=backend.kind),
@@ -210,15 +210,15 @@ def collect_containers(backend: Backend, facts: Facts) -> Facts:
     records = backend.list_containers(all=False, filters={})
     if not records:
         return replace(facts, containers=())
-    outside = Outside(facts.peer)
-    facts = replace(facts, listening=outside.sockets())
-    facts = replace(facts, present=outside.present((*known_paths(), *setting_of(facts).sockets)))
     with ThreadPoolExecutor(min(_AT_ONCE, len(records)), "containerkit-audit") as pool:
         inspected = list(pool.map(lambda record: _inspect(backend, record), records))
     found = [container for container in inspected if container is not None]
     if any(mount.volume for container in found for mount in container.mounts):
         found = _with_volumes(backend, found)
-    return replace(facts, containers=tuple(outside.look(c) for c in found))
+    outside = Outside(facts.peer)
+    facts = replace(facts, listening=outside.sockets())
+    present = outside.present((*known_paths(), *setting_of(facts).sockets))
+    return replace(facts, present=present, containers=tuple(outside.look(c) for c in found))
 
 
 def _inspect(backend: Backend, record: ContainerRecord) -> ContainerFacts | None:

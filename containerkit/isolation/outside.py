@@ -36,6 +36,14 @@ class Outside:
     def __init__(self, peer: PeerFacts | None) -> None:
         self.peer = peer
         self.root = engine_root(peer.pid, nested=peer.nested) if peer is not None and peer.pid > 0 else None
+        self._own: dict[str, str] = {}  # the engine's own namespaces
+        self._seen: dict[str, tuple[str, str | None, bool | None]] = {}
+        self._guarded: tuple[str, ...] = ()  # paths of this kernel that a default container cannot write, or see
+        if peer is not None and self.root is not None:
+            for name in _NAMESPACES:
+                with contextlib.suppress(OSError):
+                    self._own[name] = os.readlink(f"/proc/{peer.pid}/ns/{name}")
+            self._guarded = tuple(p for p in (*_READ_ONLY, *_MASKED) if os.path.exists(f"{self.root}{p}"))
 
     def sockets(self) -> tuple[str, ...]:
         """Return paths of engines' sockets that processes in the engine's network listen on."""
@@ -98,8 +106,12 @@ class Outside:
         return next((name for test, name in kinds if test(mode)), "file")
 
     def _mount(self, mount: MountFacts) -> MountFacts:
-        path = self._resolve(mount.real or mount.source)
-        return replace(mount, real=path, node=self._node(path), users_reach=self._users_reach(path))
+        given = mount.real or mount.source
+        if given not in self._seen:
+            path = self._resolve(given)
+            self._seen[given] = path, self._node(path), self._users_reach(path)
+        real, node, users_reach = self._seen[given]
+        return replace(mount, real=real, node=node, users_reach=users_reach)
 
     def _users_reach(self, path: str) -> bool | None:
         """Return whether every folder on the way is open to all accounts and programs may gain privileges there."""
@@ -125,19 +137,16 @@ class Outside:
 
     def _kernel(self, container: ContainerFacts) -> KernelView | None:
         """Return the kernel's view of the first process, if it is certain that the process is this container's."""
-        assert self.root is not None
-        assert self.peer is not None
-        proc = self.root / "proc" / str(container.pid)
-        mountinfo, groups = read(proc / "mountinfo"), read(proc / "cgroup")
-        if not container.pid or container.id not in f"{mountinfo}\n{groups}":
+        proc = f"{self.root}/proc/{container.pid}"
+        mountinfo, groups = _text(f"{proc}/mountinfo"), _text(f"{proc}/cgroup")
+        if not container.pid or not (container.id in mountinfo or container.id in groups):
             return None
-        status = parse_status(read(proc / "status"))
-        uids = parse_id_map(read(proc / "uid_map"))
+        status = parse_status(_text(f"{proc}/status"))
+        uids = parse_id_map(_text(f"{proc}/uid_map"))
         mode = status.get("Seccomp", "")
-        mounts = parse_mountinfo(mountinfo)
-        own = {m.target: m for m in mounts}
-        guarded = [p for p in (*_READ_ONLY, *_MASKED) if (self.root / p.lstrip("/")).exists()]
-        top = {p: next((own[t] for t in (p, p.rpartition("/")[0]) if t in own), None) for p in guarded}
+        guarding = "\n".join(line for line in mountinfo.splitlines() if " /proc" in line or " /sys" in line)
+        own = {mount.target: mount for mount in parse_mountinfo(guarding)}
+        top = {path: own.get(path) or own.get(path.rpartition("/")[0]) for path in self._guarded}
         return KernelView(
             root_uid=host_id(0, uids) if uids else None,
             shared=tuple(name for name in _NAMESPACES if self._shares(proc, name)),
@@ -147,18 +156,25 @@ class Outside:
             device_rules=self._device_rules(groups),
         )
 
-    def _shares(self, proc: Path, name: str) -> bool:
-        assert self.peer is not None
+    def _shares(self, proc: str, name: str) -> bool:
         try:
-            return os.readlink(proc / "ns" / name) == os.readlink(f"/proc/{self.peer.pid}/ns/{name}")
+            return os.readlink(f"{proc}/ns/{name}") == self._own.get(name)
         except OSError:
             return False
 
-    def _device_rules(self, groups: str | None) -> tuple[str, ...] | None:
-        assert self.root is not None
-        for line in (groups or "").splitlines():
+    def _device_rules(self, groups: str) -> tuple[str, ...] | None:
+        for line in groups.splitlines():
             _, names, path = [*line.split(":", 2), "", ""][:3]
             if "devices" in names.split(","):
-                content = read(self.root / "sys/fs/cgroup/devices" / path.lstrip("/") / "devices.list")
+                content = _text(f"{self.root}/sys/fs/cgroup/devices{path}/devices.list")
                 return tuple(content.splitlines()) if content else None
         return None
+
+
+def _text(path: str) -> str:
+    """Return a file of /proc or /sys; "" if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return ""
