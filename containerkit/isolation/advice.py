@@ -13,8 +13,11 @@ from .gates import reported_rootless
 from .values import Remediation
 
 __all__ = [
+    "DELEGATE",
+    "ENOUGH",
     "SEPARATE_DISK",
     "add_ranges",
+    "better_network",
     "command",
     "free_start",
     "give_limit",
@@ -29,6 +32,15 @@ __all__ = [
 
 ENOUGH = 65536  # ids 0 to 65535, which an image may use
 _FIRST_SUBORDINATE = 100000  # SUB_UID_MIN of shadow
+DELEGATE = Remediation(
+    "Delegate the controllers to user sessions, then log in again.",
+    (
+        "mkdir -p /etc/systemd/system/user@.service.d",
+        r"printf '[Service]\nDelegate=cpu cpuset io memory pids\n' > /etc/systemd/system/user@.service.d/ck.conf",
+        "systemctl daemon-reload",
+    ),
+    needs_root=True,
+)
 SEPARATE_DISK = Remediation(
     "Keep the engine's store on a file system of its own, so that a full one does not stop the host."
 )
@@ -92,15 +104,7 @@ def make_limits_hold(facts: Facts) -> Remediation:
                 "cat /proc/cmdline",
             ),
         )
-    return Remediation(
-        "Delegate the controllers to user sessions, then log in again.",
-        (
-            "mkdir -p /etc/systemd/system/user@.service.d",
-            r"printf '[Service]\nDelegate=cpu cpuset io memory pids\n' > /etc/systemd/system/user@.service.d/ck.conf",
-            "systemctl daemon-reload",
-        ),
-        needs_root=True,
-    )
+    return DELEGATE
 
 
 def give_limit(facts: Facts, flags: str, unheld: Sequence[str]) -> Remediation:
@@ -110,6 +114,15 @@ def give_limit(facts: Facts, flags: str, unheld: Sequence[str]) -> Remediation:
         text = f"This engine does not enforce limits on {', '.join(unheld)}. {first.text}"
         return Remediation(text, first.commands, first.needs_root)
     return Remediation("Give each container a limit.", (run_with(facts, flags),))
+
+
+def better_network(engine: EngineFacts | None) -> Remediation | None:
+    """Return how a rootless engine gets a faster network; None if its version has no other helper."""
+    if engine is None or not engine.libpod or version_of(engine) < (4, 4):
+        return None
+    how = "Podman uses it by default." if version_of(engine) >= (5,) else "Use it with --network pasta."
+    text = f"pasta is faster, and keeps the address of who connects. {how}"
+    return Remediation(text, ("apt-get install passt",), needs_root=True)
 
 
 def set_sysctl(text: str, name: str, value: str) -> Remediation:

@@ -231,6 +231,7 @@ class HostFacts:
     Attributes:
         initial_userns, initial_pidns: True if this process sees host uids, and every process.
         subuid, subgid: every range of the host.
+        missing: those of /etc/subuid and /etc/subgid that do not exist.
         from_getsubids: the source that answered for the account, if the program `getsubids` did.
         userns: 0 if a child could create a user namespace with a map, else the errno.
         controllers_delegated: controllers of the account's session (cgroup v2); None without such a session.
@@ -244,6 +245,7 @@ class HostFacts:
     users: Mapping[int, str] = field(default_factory=dict)
     subuid: tuple[SubordinateRange, ...] | None = None
     subgid: tuple[SubordinateRange, ...] | None = None
+    missing: tuple[str, ...] = ()
     helpers: tuple[HelperFacts, ...] = ()
     network_helpers: tuple[str, ...] = ()
     fuse_overlayfs: str | None = None

@@ -105,6 +105,7 @@ def collect_host(
         users={uid: name for name, (uid, _) in parse_passwd(read(files / "etc/passwd")).items()},
         subuid=subuid,
         subgid=subgid,
+        missing=tuple(f"/etc/{name}" for name in ("subuid", "subgid") if _is_missing(files / "etc" / name)),
         helpers=(_helper("newuidmap", files, search, _CAP_SETUID), _helper("newgidmap", files, search, _CAP_SETGID)),
         network_helpers=tuple(name for name in ("pasta", "slirp4netns") if _find(name, files, search)),
         userns=try_userns(account.uid, arch=arch) if arch else None,
@@ -118,6 +119,17 @@ def collect_host(
         time_namespace=_link(proc / "self/ns/time"),
         user_namespace=_link(proc / "self/ns/user"),
     )
+
+
+def _is_missing(path: Path) -> bool:
+    """Return whether a file does not exist in a folder that can be searched."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return path.parent.is_dir()
+    except OSError:
+        return False
+    return False
 
 
 def _link(path: Path) -> str | None:

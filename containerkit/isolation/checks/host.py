@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from ..advice import DELEGATE, ENOUGH, add_ranges, better_network, set_sysctl
 from ..check import (
     Check,
     Finding,
@@ -27,17 +28,7 @@ from ..values import Json, Remediation, Severity
 
 __all__ = ["CHECKS", "ranges_of"]
 
-_ENOUGH = 65536  # ids 0 to 65535, which an image may use
 _ROOT = "the account is root: the question is what an ordinary account needs"
-_DELEGATE = Remediation(
-    "Delegate the controllers to user sessions, then log in again.",
-    (
-        "mkdir -p /etc/systemd/system/user@.service.d",
-        r"printf '[Service]\nDelegate=cpu cpuset io memory pids\n' > /etc/systemd/system/user@.service.d/delegate.conf",
-        "systemctl daemon-reload",
-    ),
-    needs_root=True,
-)
 
 
 def ranges_of(account: AccountFacts, ranges: tuple[SubordinateRange, ...]) -> tuple[SubordinateRange, ...]:
@@ -49,15 +40,13 @@ def _shown(ranges: tuple[SubordinateRange, ...] | None) -> Json:
     return None if ranges is None else [f"{r.owner}:{r.start}:{r.size}" for r in ranges]
 
 
-def _add_ranges(account: AccountFacts) -> Remediation:
-    return Remediation(
-        "Give the account 65536 subordinate uids and gids that no other account has.",
-        (
-            f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {account.name}",
-            "podman system migrate   # as that account, if it uses Podman",
-        ),
-        needs_root=True,
-    )
+def _count(ranges: tuple[SubordinateRange, ...]) -> int:
+    """Return the number of ids in ranges; an id that stands in two of them counts once."""
+    total, end = 0, 0
+    for r in sorted(ranges, key=lambda r: r.start):
+        total += max(0, r.start + r.size - max(r.start, end))
+        end = max(end, r.start + r.size)
+    return total
 
 
 def _subid_ranges(facts: Facts) -> Finding:
@@ -66,10 +55,12 @@ def _subid_ranges(facts: Facts) -> Finding:
     if account.uid == 0:
         return inapplicable(_ROOT)
     evidence = [host_says("/etc/subuid", _shown(host.subuid)), host_says("/etc/subgid", _shown(host.subgid))]
+    fix = add_ranges(host, account, engine=facts.engine)
+    if host.missing and (host.subuid is None or host.subgid is None):
+        return failed(f"missing: {', '.join(host.missing)}", *evidence, fix=fix)
     if host.subuid is None or host.subgid is None:
         return unknown("the subordinate ids of this host cannot be read", *evidence)
-    uids = sum(r.size for r in ranges_of(account, host.subuid))
-    gids = sum(r.size for r in ranges_of(account, host.subgid))
+    uids, gids = (_count(ranges_of(account, ranges)) for ranges in (host.subuid, host.subgid))
     conflicts = []
     mapped = facts.engine.uid_mappings if facts.engine and reported_rootless(facts) else None
     if mapped is not None:
@@ -79,17 +70,18 @@ def _subid_ranges(facts: Facts) -> Finding:
         if len(mapped) == 1 and mapped[0].size == 1:
             conflicts.append("the engine runs with a single id: it has not taken up any range (podman system migrate)")
     summary = f"{account.name} has {uids} subordinate uids and {gids} gids"
-    fix = _add_ranges(account)
     if not uids or not gids:
         return failed(summary, *evidence, conflicts=conflicts, fix=fix)
-    if min(uids, gids) < _ENOUGH:
-        return warned(f"{summary}; images use up to {_ENOUGH}", *evidence, conflicts=conflicts, fix=fix)
+    if min(uids, gids) < ENOUGH:
+        return warned(f"{summary}; images use up to {ENOUGH}", *evidence, conflicts=conflicts, fix=fix)
     return passed(summary, *evidence, conflicts=conflicts, fix=fix)
 
 
 def _subid_overlap(facts: Facts) -> Finding:
     host = host_of(facts)
     evidence = [host_says("/etc/subuid", _shown(host.subuid)), host_says("/etc/subgid", _shown(host.subgid))]
+    if host.missing and (host.subuid is None or host.subgid is None):
+        return inapplicable(f"missing: {', '.join(host.missing)}", *evidence)
     if host.subuid is None or host.subgid is None:
         return unknown("the subordinate ids of this host cannot be read", *evidence)
     if not host.subuid and not host.subgid:
@@ -150,10 +142,10 @@ def _userns_sysctls(facts: Facts) -> Finding:
     values = host_of(facts).sysctls
     evidence = [host_says(name, value) for name, value in values.items() if "userns" in name or "namespaces" in name]
     if values.get("user.max_user_namespaces") == "0":
-        fix = Remediation("Allow them.", ("sysctl -w user.max_user_namespaces=15000",), needs_root=True)
+        fix = set_sysctl("Allow them.", "user.max_user_namespaces", "15000")
         return failed("user.max_user_namespaces is 0", *evidence, fix=fix)
     if values.get("kernel.unprivileged_userns_clone") == "0":
-        fix = Remediation("Allow them.", ("sysctl -w kernel.unprivileged_userns_clone=1",), needs_root=True)
+        fix = set_sysctl("Allow them.", "kernel.unprivileged_userns_clone", "1")
         return failed("kernel.unprivileged_userns_clone is 0", *evidence, fix=fix)
     if values.get("kernel.apparmor_restrict_unprivileged_userns") == "1":
         return warned("only programs with an AppArmor profile for it may use user namespaces", *evidence)
@@ -202,7 +194,8 @@ def _network_helper(facts: Facts) -> Finding:
             return unknown("neither an engine nor a host to look at")
         helpers = facts.host.network_helpers
         evidence = host_says("network helpers on PATH", list(helpers))
-        fix = Remediation("Install one.", ("apt-get install passt   # or: slirp4netns",), needs_root=True)
+        text = "Install one: slirp4netns serves every version, passt Podman from 4.4 on."
+        fix = Remediation(text, ("apt-get install slirp4netns",), needs_root=True)
         if not helpers:
             return failed("neither pasta nor slirp4netns is installed", evidence, fix=fix)
         return passed(f"installed: {', '.join(helpers)}", evidence)
@@ -219,10 +212,8 @@ def _network_helper(facts: Facts) -> Finding:
     if helper is None:
         return unknown("the engine does not say which helper it uses", evidence)
     if "slirp4netns" in helper:
-        fix = Remediation(
-            "pasta is faster, and keeps the address of who connects.", ("apt-get install passt",), needs_root=True
-        )
-        return warned("slirp4netns: slow, and connections lose their source address", evidence, fix=fix)
+        slow = "slirp4netns: slow, and connections lose their source address"
+        return warned(slow, evidence, fix=better_network(engine))
     return passed(helper, evidence)
 
 
@@ -235,11 +226,8 @@ def _unprivileged_ports(facts: Facts) -> Finding:
         return unknown("the setting cannot be read", evidence)
     if value == "0":
         return passed("every port can be published without root", evidence)
-    fix = Remediation(
-        "Publish a higher port, or lower the limit for everybody.",
-        ("sysctl -w net.ipv4.ip_unprivileged_port_start=80",),
-        needs_root=True,
-    )
+    text = "Publish a higher port, or lower the limit for everybody."
+    fix = set_sysctl(text, "net.ipv4.ip_unprivileged_port_start", "80")
     return warned(f"host ports below {value} cannot be published without root", evidence, fix=fix)
 
 
@@ -286,7 +274,7 @@ def _delegation(facts: Facts) -> Finding:
         return unknown("the account has no session under systemd to look at", evidence)
     missing = [name for name in ("cpu", "cpuset", "io", "memory", "pids") if name not in delegated]
     if missing:
-        return warned(f"not delegated: {', '.join(missing)}", evidence, fix=_DELEGATE)
+        return warned(f"not delegated: {', '.join(missing)}", evidence, fix=DELEGATE)
     return passed("every controller is delegated", evidence)
 
 

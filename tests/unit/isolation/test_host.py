@@ -48,6 +48,13 @@ def test_an_empty_host_has_no_answers_rather_than_noes(tmp_path: Path) -> None:
     assert {str(result.status) for result in report} == {"unknown"}
 
 
+def test_a_missing_file_is_told_from_one_that_cannot_be_read(tmp_path: Path) -> None:
+    """Missing is a fact of the host; unreadable is not known."""
+    tree(tmp_path, etc__subuid="lab:100000:65536\n")
+    assert collect_host(LAB, root=tmp_path).missing == ("/etc/subgid",)
+    assert collect_host(LAB, root=tmp_path / "nothing").missing == ()
+
+
 def test_a_host_that_is_ready(tmp_path: Path) -> None:
     """Everything that a rootless engine needs on version 2 with systemd."""
     user = "sys/fs/cgroup/user.slice/user-1001.slice/user@1001.service/cgroup.controllers"

@@ -68,6 +68,8 @@ def test_a_member_by_primary_group_is_root() -> None:
         ((), "fail"),
         ((SubordinateRange("1001", 100000, 65536),), "pass"),
         ((SubordinateRange("lab", 100000, 32768), SubordinateRange("1001", 200000, 32768)), "pass"),
+        ((SubordinateRange("lab", 100000, 40000), SubordinateRange("1001", 100000, 40000)), "warn"),
+        ((SubordinateRange("lab", 100000, 65535),), "warn"),
         (None, "unknown"),
     ],
 )
@@ -75,6 +77,44 @@ def test_subordinate_ranges(ranges: tuple[SubordinateRange, ...] | None, expecte
     """Enough is 65536, by name or by number; a file that is not there is not an empty one."""
     found = world.change(world.facts("podman-rootless"), "host", subuid=ranges, subgid=ranges)
     assert world.status(found, "subid-ranges") == expected
+
+
+def test_advice_on_ranges_collides_with_nobody() -> None:
+    """The ranges to add are free in each file; a missing file is named and made."""
+    taken = (SubordinateRange("rlab", 100000, 65536),)
+    found = world.change(world.facts("podman-rootless"), "host", subuid=taken, subgid=())
+    fix = world.result(found, "subid-ranges").remediation
+    assert fix is not None
+    assert "usermod --add-subuids 165536-231071 --add-subgids 100000-165535 lab" in fix.commands
+    absent = world.change(found, "host", subuid=None, subgid=None, missing=("/etc/subuid", "/etc/subgid"))
+    result = world.result(absent, "subid-ranges")
+    assert result.status is Status.FAIL
+    assert result.summary == "missing: /etc/subuid, /etc/subgid"
+    assert result.remediation is not None
+    assert world.status(absent, "subid-overlap") == "na"
+
+
+@pytest.mark.parametrize(
+    ("version", "offered"), [("4.3.1", False), ("4.4.0", True), ("5.8.0", True), ("5.8.0-dev", True), ("", False)]
+)
+def test_pasta_is_offered_to_versions_that_can_use_it(version: str, offered: bool) -> None:
+    """Podman before 4.4 has no use for passt."""
+    found = world.change(world.facts("podman-rootless"), "engine", version=version, network_helper="slirp4netns")
+    result = world.result(found, "network-helper")
+    assert result.status is Status.WARN
+    assert (result.remediation is not None) is offered
+
+
+def test_advice_on_kernel_settings_outlives_a_restart() -> None:
+    """A setting is written to a file of /etc/sysctl.d and read from there."""
+    found = world.facts("podman-rootless")
+    changes = {"user.max_user_namespaces": "0"}
+    for check, values in (("userns-sysctls", changes), ("unprivileged-ports", None)):
+        changed = world.change(found, "host", sysctls=values) if values else found
+        fix = world.result(changed, check).remediation
+        assert fix is not None
+        assert "/etc/sysctl.d/" in fix.commands[0]
+        assert fix.commands[1].startswith("sysctl -p /etc/sysctl.d/")
 
 
 @pytest.mark.parametrize(
