@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
+import json
 from typing import Any
 
 import click
 
 from .app import Settings, engine_option, open_engine
-from .output import cell, form_options, show, table, working
+from .listing import ago, format_option, list_options, print_rows, print_value, size_text
+from .output import form_options, show, table, working
 
 __all__ = ["COMMANDS"]
 
 
 @click.command()
+@format_option
 @engine_option
 @form_options
 @click.pass_context
-def info(ctx: click.Context, form: str) -> None:
-    """Show the engine's version, host and configuration."""
+def info(ctx: click.Context, template: str | None, form: str) -> None:
+    """Show the engine's version, host and configuration. --format takes docker's names of fields."""
     with open_engine(ctx) as engine:
+        if template is not None:
+            print_value(engine.info().raw["info"], template)
+            return
         show(engine.info(), form, title=f"{engine.kind} at {engine.url}")
 
 
@@ -41,57 +48,138 @@ def engines(form: str) -> None:
 
 @click.command()
 @click.option("--all", "-a", "everything", is_flag=True, help="Those that do not run, too.")
-@click.option("--quiet", "-q", is_flag=True, help="Print only the IDs.")
-@click.option("--filter", "-f", "filters", metavar="KEY=VALUE", multiple=True, help="As docker ps --filter.")
+@click.option("--latest", "-l", is_flag=True, help="Only the container created last, whatever its state.")
+@click.option("--last", "-n", type=int, default=-1, metavar="NUMBER", help="Only so many, created last.")
+@list_options
 @engine_option
 @form_options
 @click.pass_context
-def ps(ctx: click.Context, everything: bool, quiet: bool, filters: tuple[str, ...], form: str) -> None:
+def ps(
+    ctx: click.Context,
+    everything: bool,
+    latest: bool,
+    last: int,
+    quiet: bool,
+    no_trunc: bool,
+    filters: dict[str, list[str]],
+    template: str | None,
+    form: str,
+) -> None:
     """List containers."""
     import containerkit as ck
 
+    number = 1 if latest else max(last, 0)
     with open_engine(ctx) as engine:
-        if quiet:
-            for container in engine.containers.list(all=everything, filters=_filters(filters)):
-                click.echo(container.short_id)
+        listed = engine.containers.list(all=everything or number > 0, filters=filters)
+        if number:
+            listed = sorted(listed, key=lambda each: -each.last_record.created)[:number]
+        if form == "json":
+            found = []
+            for container in listed:
+                with contextlib.suppress(ck.NotFound):  # removed since the list was made
+                    found.append(container.to_dict())
+            show(found, form)
             return
-        found: list[dict[str, Any]] = []
-        for container in engine.containers.list(all=everything, filters=_filters(filters)):
-            with contextlib.suppress(ck.NotFound):  # removed since the list was made
-                found.append(container.to_dict())
-        rows = [
-            (each["id"][:12], each["name"], each["image"], each["status"], each["exit_code"], each["health"],
-             [f"{where}->{port}" for port, places in each["ports"].items() for where in places])
-            for each in found
-        ]  # fmt: skip
-        columns = ("id", "name", "image", "status", "exit code", "health", "ports")
-        show(found, form, tables=[table(f"Containers of {engine.kind}", columns, rows)])
+        rows = [_container_row(container, no_trunc) for container in listed]
+    _print(rows, _PS, "ID", quiet, template, form)
+
+
+_PS = {
+    "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED", "Status": "STATUS",
+    "Ports": "PORTS", "Names": "NAMES",
+}  # fmt: skip
+_IMAGES = {
+    "Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "CreatedSince": "CREATED", "Size": "SIZE",
+}  # fmt: skip
+
+
+def _print(
+    rows: list[dict[str, str]], columns: dict[str, str], identity: str, quiet: bool, template: str | None, form: str
+) -> None:
+    """Print rows in the form that the options ask for."""
+    if quiet:
+        for name in dict.fromkeys(row[identity] for row in rows):
+            click.echo(name)
+    elif form == "markdown":
+        show(
+            rows, form, tables=[table("", list(columns.values()), [[row[field] for field in columns] for row in rows])]
+        )
+    else:
+        print_rows(rows, columns, template)
+
+
+def _container_row(container: Any, no_trunc: bool) -> dict[str, str]:
+    """Return a container's values by docker's names of fields."""
+    record = container.last_record
+    command = " ".join(record.command)
+    if not no_trunc and len(command) > 20:
+        command = f"{command[:19]}…"
+    ports = [
+        f"{where}->{port}/{protocol}" if where else f"{port}/{protocol}"
+        for (port, protocol), places in sorted(record.ports.items())
+        for where in places or (None,)
+    ]
+    told = record.raw.get("Status")
+    return {
+        "ID": record.id if no_trunc else record.id[:12],
+        "Image": record.image,
+        "Command": json.dumps(command, ensure_ascii=False),
+        "CreatedAt": _moment(record.created),
+        "RunningFor": ago(record.created),
+        "Status": told if isinstance(told, str) else record.status.capitalize(),
+        "State": record.status,
+        "Ports": ", ".join(ports),
+        "Names": record.name,
+        "Labels": ",".join(f"{key}={value}" for key, value in sorted(record.labels.items())),
+        "Networks": ",".join(record.networks),
+    }
 
 
 @click.command(short_help="List images.")
 @click.option("--all", "-a", "everything", is_flag=True, help="Those in between, too.")
-@click.option("--quiet", "-q", is_flag=True, help="Print only the IDs.")
-@click.option("--filter", "-f", "filters", metavar="KEY=VALUE", multiple=True, help="As docker images --filter.")
+@list_options
 @engine_option
 @form_options
+@click.argument("name", required=False, metavar="[REPOSITORY[:TAG]]")
 @click.pass_context
-def images(ctx: click.Context, everything: bool, quiet: bool, filters: tuple[str, ...], form: str) -> None:
+def images(
+    ctx: click.Context,
+    everything: bool,
+    quiet: bool,
+    no_trunc: bool,
+    filters: dict[str, list[str]],
+    template: str | None,
+    form: str,
+    name: str | None,
+) -> None:
     """List images. Sizes are the engine's own; see `layers` and `savings` for measured ones."""
+    wanted = {**filters, "reference": [name]} if name else filters
     with open_engine(ctx) as engine:
-        found = engine.images.list(all=everything, filters=_filters(filters))
-        if quiet:
-            for image in found:
-                click.echo(image.short_id)
-            return
+        found = engine.images.list(all=everything, filters=wanted)
         if form == "json":
             show(found, form)
             return
-        rows = [(list(each.refs) or "(no name)", each.short_id, _moment(each.created), cell("bytes", each.size))
-                for each in found]  # fmt: skip
-        notes = (
-            "The sizes are the engine's own, shared layers counted in each: `containerkit savings` has true ones.",
-        )
-        show(found, form, tables=[table(f"Images of {engine.kind}", ("names", "id", "created", "size"), rows, notes)])
+        rows = [row for image in found for row in _image_rows(image, no_trunc, name)]
+    _print(rows, _IMAGES, "ID", quiet, template, form)
+
+
+def _image_rows(image: Any, no_trunc: bool, name: str | None) -> list[dict[str, str]]:
+    """Return a row for each name of an image, by docker's names of fields."""
+    record = image.last_record
+    rows = []
+    for ref in record.refs or ("<none>:<none>",):
+        repository, _, tag = ref.rpartition(":")
+        if name and not any(fnmatch.fnmatchcase(each, name) for each in (ref, repository)):
+            continue
+        rows.append({
+            "Repository": repository,
+            "Tag": tag,
+            "ID": record.id if no_trunc else record.id.removeprefix("sha256:")[:12],
+            "CreatedSince": ago(record.created),
+            "CreatedAt": _moment(record.created),
+            "Size": size_text(record.size),
+        })  # fmt: skip
+    return rows
 
 
 @click.command(short_help="Remove what dead sessions left behind.")
@@ -118,17 +206,6 @@ def cleanup(ctx: click.Context, older_than: str | None, form: str) -> None:
     title = "Left behind by dead sessions" if rows else "Nothing was left behind by dead sessions"
     show(cleaned, form, tables=[table(title, ("kind", "name", "what happened") if rows else (), rows)])
     ctx.exit(1 if cleaned.failed else 0)
-
-
-def _filters(given: tuple[str, ...]) -> dict[str, list[str]]:
-    """Parse KEY=VALUE filters; several values of one key are collected."""
-    filters: dict[str, list[str]] = {}
-    for each in given:
-        key, equals, value = each.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f"{each!r} is not KEY=VALUE", param_hint="--filter")
-        filters.setdefault(key, []).append(value)
-    return filters
 
 
 def _moment(seconds: float) -> str:

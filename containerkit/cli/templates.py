@@ -1,63 +1,265 @@
-"""Fill in the commonest Go templates of --format: {{.Name}}, {{.State.Status}}, {{json .}}, {{index .Labels "key"}}."""
+"""Fill in Go templates of --format: fields, functions, pipelines, range, if, with, and variables."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-__all__ = ["fill"]
+__all__ = ["TemplateError", "fill", "titles"]
 
-_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
-_FIELD = r"\.(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?"
-_FORMS = re.compile(rf'(?:(json|len|lower|upper)\s+)?({_FIELD})|index\s+({_FIELD})\s+(?:"([^"]*)"|(\d+))')
+_ACTION = re.compile(r"(\s*)\{\{(- )?\s*(.*?)\s*( -)?\}\}(\s*)", re.DOTALL)
+_WORD = re.compile(
+    r'\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(-?\d+(?:\.\d+)?)|(\$?\w*(?:\.\w+)+|\.|\$\w*)|([A-Za-z_]\w*)|(:=|[()|,]))'
+)
+
+
+class TemplateError(click.ClickException):
+    """A template that cannot be filled in."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"--format: {what}; functions are {', '.join(sorted(_FUNCTIONS))}; --json prints everything")
 
 
 def fill(template: str, value: Any) -> str:
     """Return the template with each action replaced by its value.
 
     Raises:
-        click.BadParameter: an action of Go templates that is not supported, or a field that does not exist.
+        TemplateError: what is no Go template, an unknown function, or a field that does not exist.
     """
-    text = template.replace("\\t", "\t").replace("\\n", "\n")
-    filled = _ACTION.sub(lambda found: _value(found[1], value), text)
-    if "{{" in _ACTION.sub("", text):
-        raise _wrong("a {{ without its }}")
-    return filled
+    return _run(_parse(template), {"": value, "$": value})
 
 
-def _wrong(what: str) -> click.BadParameter:
-    known = '{{.Field}}, {{json .Field}}, {{len .Field}}, {{lower .Field}}, {{upper .Field}}, {{index .Field "key"}}'
-    return click.BadParameter(f"{what}; known are {known}; --json prints everything", param_hint="--format")
+def titles(template: str, names: Mapping[str, str]) -> str:
+    """Return the title line of a `table` template: each action is replaced by the title of its field."""
+
+    def title(found: re.Match[str]) -> str:
+        field = re.search(r"\.(\w+)", found[3])
+        name = field[1] if field else ""
+        known = names.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).upper()
+        return f"{found[1]}{known}{found[5]}"
+
+    return _ACTION.sub(title, _unescaped(template))
 
 
-def _value(action: str, value: Any) -> str:
-    form = _FORMS.fullmatch(action)
-    if form is None:
-        raise _wrong(f"{{{{{action}}}}} is not supported")
-    function, field, indexed, key, place = form.groups()
-    found = _field(value, field or indexed)
-    if indexed:
+def _unescaped(template: str) -> str:
+    return template.replace("\\t", "\t").replace("\\n", "\n")
+
+
+# ---------------------------------------------------------------- parsing
+def _parse(template: str) -> list[Any]:
+    """Return the nodes of a template: texts, and (words, body, alternative) of actions."""
+    root: list[Any] = []
+    stack: list[tuple[list[Any], list[Any]]] = []  # (where the nodes go, the block's node)
+    body, place = root, 0
+    text = _unescaped(template)
+    for found in _ACTION.finditer(text):
+        body.append(text[place : found.start()] + ("" if found[2] else found[1]))
+        place = found.end() if found[4] else found.end() - len(found[5])
+        words = _words(found[3])
+        head = words[0] if words else None
+        if head in ("range", "if", "with"):
+            node: list[Any] = [words, [], []]
+            body.append(node)
+            stack.append((body, node))
+            body = node[1]
+        elif head == "else" and stack:
+            node = stack[-1][1]
+            body = node[2]
+            if len(words) > 1:  # else if
+                inner: list[Any] = [words[1:], [], []]
+                body.append(inner)
+                stack[-1] = (stack[-1][0], inner)
+                body = inner[1]
+        elif head == "end" and stack:
+            body, _ = stack.pop()
+        elif head in ("else", "end"):
+            raise TemplateError(f"{{{{{head}}}}} without a block")
+        elif not found[3].startswith("/*"):
+            body.append([words, [], []])
+    if stack:
+        raise TemplateError("a block without its {{end}}")
+    if "{{" in text[place:]:
+        raise TemplateError("a {{ without its }}")
+    root.append(text[place:])
+    return root
+
+
+def _words(action: str) -> list[Any]:
+    words: list[Any] = []
+    place = 0
+    while action[place:].strip() and not action.startswith("/*"):
+        found = _WORD.match(action, place)
+        if found is None:
+            raise TemplateError(f"{{{{{action}}}}} is no action")
+        text, number, field, name, sign = found.groups()
+        if text is not None:
+            words.append(("value", text[1:-1] if text[0] == "`" else json.loads(text)))
+        elif number is not None:
+            words.append(("value", float(number) if "." in number else int(number)))
+        elif field is not None:
+            tight = found.start(3) == place and words[-1:] == [")"]
+            words.append(("member" if tight else "field", field))
+        else:
+            words.append(name or sign)
+        place = found.end()
+    return words
+
+
+# ---------------------------------------------------------------- running
+def _run(nodes: list[Any], scope: dict[str, Any]) -> str:
+    return "".join(node if isinstance(node, str) else _node(node, scope) for node in nodes)
+
+
+def _node(node: list[Any], scope: dict[str, Any]) -> str:
+    words, body, alternative = node
+    head = words[0] if words else None
+    if head not in ("range", "if", "with"):
+        names, words = _variables(words)
+        value = _pipeline(words, scope)
+        if names:
+            scope[names[-1]] = value
+            return ""
+        return _plain(value)
+    names, words = _variables(words[1:])
+    value = _pipeline(words, scope)
+    if not value and not (head == "range" and value == 0):
+        return _run(alternative, dict(scope))
+    if head != "range":
+        return _run(body, {**scope, **({"": value} if head == "with" else {}), **({names[-1]: value} if names else {})})
+    pairs = sorted(value.items()) if isinstance(value, Mapping) else enumerate(_items(value))
+    return "".join(
+        _run(body, {**scope, "": each, **dict(zip(reversed(names), (each, key), strict=False))}) for key, each in pairs
+    )
+
+
+def _items(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return value
+    raise TemplateError(f"range over {_plain(value)}, which is no list")
+
+
+def _variables(words: list[Any]) -> tuple[list[str], list[Any]]:
+    """Return the variables that `$a, $b :=` sets, and the other words."""
+    if ":=" not in words:
+        return [], words
+    place = words.index(":=")
+    return [word[1] for word in words[:place] if word != ","], words[place + 1 :]
+
+
+def _pipeline(words: list[Any], scope: dict[str, Any]) -> Any:
+    commands: list[list[Any]] = [[]]
+    depth = 0
+    for word in words:
+        depth += (word == "(") - (word == ")")
+        if word == "|" and depth == 0:
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    value: list[Any] = []
+    for command in commands:
+        value = [_command(command, value, scope)]
+    return value[0]
+
+
+def _command(words: list[Any], piped: list[Any], scope: dict[str, Any]) -> Any:
+    if not words:
+        raise TemplateError("an empty action")
+    if isinstance(words[0], str) and words[0] != "(":
+        function = _FUNCTIONS.get(words[0])
+        if words[0] in ("true", "false", "nil"):
+            return {"true": True, "false": False}.get(words[0])
+        if function is None:
+            raise TemplateError(f"no function {words[0]}")
+        arguments = [*_operands(words[1:], scope), *piped]
         try:
-            found = found[key if key is not None else int(place)]
-        except (KeyError, IndexError, TypeError):
-            found = ""
-    if function == "json":
-        return json.dumps(found, default=str, separators=(",", ":"), ensure_ascii=False)
-    if function == "len":
-        return str(len(found or ()))
-    shown = _plain(found)
-    return shown.lower() if function == "lower" else shown.upper() if function == "upper" else shown
+            return function(*arguments)
+        except (TypeError, ValueError, KeyError, IndexError) as exc:
+            raise TemplateError(f"{words[0]}: {exc}") from None
+    found = _operands(words, scope)
+    if len(found) != 1 or piped:
+        raise TemplateError("a value is no function")
+    return found[0]
+
+
+def _operands(words: list[Any], scope: dict[str, Any]) -> list[Any]:
+    values: list[Any] = []
+    place = 0
+    while place < len(words):
+        word = words[place]
+        place += 1
+        if word == "(":
+            start, depth = place, 1
+            while depth and place < len(words):
+                depth += (words[place] == "(") - (words[place] == ")")
+                place += 1
+            if depth:
+                raise TemplateError("a ( without its )")
+            values.append(_pipeline(words[start : place - 1], scope))
+        elif isinstance(word, str):
+            values.append(_command([word], [], scope))
+        elif word[0] == "value":
+            values.append(word[1])
+        elif word[0] == "member":
+            values[-1] = _field(values[-1], word[1])
+        else:
+            variable, _, path = word[1].partition(".")
+            if variable not in scope:
+                raise TemplateError(f"no variable {variable}")
+            values.append(_field(scope[variable], f".{path}" if path else "."))
+    return values
 
 
 def _field(value: Any, path: str) -> Any:
     for name in path.split(".")[1:] if path != "." else ():
-        if not isinstance(value, dict) or name not in value:
-            raise _wrong(f"no field {path}")
+        if not isinstance(value, Mapping) or name not in value:
+            raise TemplateError(f"no field {path}")
         value = value[name]
     return value
+
+
+def _index(value: Any, *keys: Any) -> Any:
+    for key in keys:
+        if isinstance(value, Mapping):
+            value = value.get(key, "")
+        elif value in (None, "", ()):
+            return ""
+        else:
+            value = value[key]
+    return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str, separators=(",", ":"), ensure_ascii=False)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "json": _json,
+    "index": _index,
+    "len": lambda value: len(value or ()),
+    "lower": lambda value: _plain(value).lower(),
+    "upper": lambda value: _plain(value).upper(),
+    "title": lambda value: _plain(value).title(),
+    "join": lambda value, by: by.join(map(_plain, value or ())),
+    "split": lambda value, by: _plain(value).split(by),
+    "truncate": lambda value, width: _plain(value)[:width],
+    "print": lambda *values: "".join(map(_plain, values)),
+    "println": lambda *values: " ".join(map(_plain, values)) + "\n",
+    "printf": lambda form, *values: re.sub(r"%[vq]", "%s", form) % tuple(
+        each if isinstance(each, (int, float)) and not isinstance(each, bool) else _plain(each) for each in values),
+    "eq": lambda one, *others: one in others,
+    "ne": lambda one, other: one != other,
+    "lt": lambda one, other: one < other,
+    "le": lambda one, other: one <= other,
+    "gt": lambda one, other: one > other,
+    "ge": lambda one, other: one >= other,
+    "not": lambda value: not value,
+    "and": lambda *values: next((value for value in values if not value), values[-1]),
+    "or": lambda *values: next((value for value in values if value), values[-1]),
+}  # fmt: skip
 
 
 def _plain(value: Any) -> str:
@@ -66,8 +268,8 @@ def _plain(value: Any) -> str:
         return str(value).lower()
     if value is None:
         return "<no value>"
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return "map[" + " ".join(f"{key}:{_plain(each)}" for key, each in sorted(value.items())) + "]"
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return "[" + " ".join(map(_plain, value)) + "]"
     return str(value)

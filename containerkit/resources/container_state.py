@@ -65,29 +65,30 @@ class ContainerState(Shown):
         self._record = self._core.backend.inspect_container(self._id)
         return self
 
-    def _known(self) -> ContainerRecord:
-        """Return the record, possibly a sparse one from a list."""
+    @property
+    def last_record(self) -> ContainerRecord:
+        """Record of the last list or refresh. One from a list holds less; it costs no further request."""
         return self._record or self.record
 
     @property
     def name(self) -> str:
         """Name of the container, given by the user or by the engine."""
-        return self._known().name
+        return self.last_record.name
 
     @property
     def image(self) -> str:
         """Name of the image in familiar form ("busybox:1"), or its ID if the container was created from an ID."""
-        return self._known().image
+        return self.last_record.image
 
     @property
     def status(self) -> str:
         """Status: "created", "running", "paused", "restarting", "removing", "exited" or "dead"."""
-        return self._known().status
+        return self.last_record.status
 
     @property
     def labels(self) -> Mapping[str, str]:
         """Labels of the container, including its image's and those of the containerkit session."""
-        return self._known().labels
+        return self.last_record.labels
 
     @property
     def ports(self) -> dict[str, tuple[Address, ...]]:

@@ -59,34 +59,35 @@ class Image(Shown):
         self._record = self._core.backend.inspect_image(self._id)
         return self
 
-    def _known(self) -> ImageRecord:
-        """Return the record, possibly a sparse one from a list."""
+    @property
+    def last_record(self) -> ImageRecord:
+        """Record of the last list or refresh. One from a list holds less; it costs no further request."""
         return self._record or self.record
 
     @property
     def refs(self) -> tuple[str, ...]:
         """Names with tags in familiar form ("busybox:1"), the same on every engine."""
-        return self._known().refs
+        return self.last_record.refs
 
     @property
     def digests(self) -> tuple[str, ...]:
         """Names with digests ("name@sha256:…") of the registries that the image came from or went to."""
-        return self._known().digests
+        return self.last_record.digests
 
     @property
     def size(self) -> int:
         """Size in bytes as this engine counts it. Engines count differently: see Engine.layers()."""
-        return self._known().size
+        return self.last_record.size
 
     @property
     def created(self) -> float:
         """Time of creation, in seconds since the epoch."""
-        return self._known().created
+        return self.last_record.created
 
     @property
     def labels(self) -> Mapping[str, str]:
         """Labels of the image's configuration."""
-        return self._known().labels
+        return self.last_record.labels
 
     @property
     def config(self) -> Mapping[str, Any]:

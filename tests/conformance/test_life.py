@@ -379,7 +379,7 @@ def test_a_failed_build_tells_its_step(engine: ck.Engine, shell_image: str) -> N
     assert "before" in caught.value.log
     assert "false" in (caught.value.step or "")
     left = engine.containers.list(all=True)
-    assert not [item for item in left if any("echo before; false" in word for word in item._known().command)]
+    assert not [item for item in left if any("echo before; false" in word for word in item.last_record.command)]
 
 
 def test_save_and_load(engine: ck.Engine, shell_image: str, tmp_path: Path) -> None:

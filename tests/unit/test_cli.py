@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import containerkit as ck
-from containerkit.backends.base import EngineInfo
+from containerkit.backends.base import ContainerRecord, EngineInfo, ImageRecord
 from containerkit.cli import app
 from containerkit.isolation import CheckResult, Severity, Status
 from containerkit.layers import SharedLayer
@@ -74,12 +75,17 @@ class Stub:
         def gone() -> None:
             raise ck.ContainerNotFound("gone")
 
-        return [SimpleNamespace(to_dict=lambda: told), SimpleNamespace(to_dict=gone)]
+        record = ContainerRecord(
+            "c" * 64, "web", "app:1", "sha256:a", "running", {}, ("sleep", "a very long argument"),
+            {(80, "tcp"): (ck.Address("127.0.0.1", 8080),), (81, "tcp"): ()},
+        )  # fmt: skip
+        return [SimpleNamespace(to_dict=lambda: told, last_record=record),
+                SimpleNamespace(to_dict=gone, last_record=replace(record, name="other"))]  # fmt: skip
 
     def _images(self, **options: Any) -> list[Any]:
         self._note("images", options)
-        return [SimpleNamespace(refs=("app:1", "app:2"), short_id="a" * 12, created=0.0, size=1234,
-                                to_dict=lambda: {"id": "a"})]  # fmt: skip
+        record = ImageRecord("sha256:" + "a" * 64, ("app:1", "app:2"), (), 1234, 0.0, {})
+        return [SimpleNamespace(last_record=record, to_dict=lambda: {"id": "a"})]
 
     def layers(self, ref: str) -> ck.LayerStack:
         self._note("layers", ref)
@@ -309,15 +315,24 @@ def test_ps_shows_what_is_still_there(stub: Stub) -> None:
     """A container that is gone since the list was made is left out; filters of one key go together."""
     result = call("ps", "-a", "-f", "label=a", "-f", "label=b=c", "-f", "status=running")
     assert stub.asked[1] == ("ps", {"all": True, "filters": {"label": ["a", "b=c"], "status": ["running"]}})
-    assert "127.0.0.1:8080->80/tcp" in result.output
+    assert result.output.startswith("CONTAINER ID   IMAGE")
+    assert '"sleep a very long a…"' in result.output
+    assert "127.0.0.1:8080->80/tcp, 81/tcp" in result.output
+    assert (
+        call("ps", "-n", "1", "--format", "table {{.Names}}\\t{{.State}}").output
+        == "NAMES     STATE\nweb       running\n"
+    )
+    assert call("ps", "--format", "{{.ID}} {{upper .Names}}").output.splitlines()[0] == "c" * 12 + " WEB"
     assert len(json.loads(call("ps", "--json").output)) == 1
 
 
-def test_images_warn_that_sizes_are_the_engines_own(stub: Stub) -> None:
-    """And show all names of each."""
-    result = call("images")
-    assert "app:1, app:2" in result.output
-    assert "containerkit savings" in result.output
+def test_images_have_a_row_for_each_name(stub: Stub) -> None:
+    """A name as argument leaves only the rows of that name."""
+    assert [line.split()[:3] for line in call("images").output.splitlines()[1:]] == [
+        ["app", "1", "a" * 12], ["app", "2", "a" * 12],
+    ]  # fmt: skip
+    assert call("images", "--format", "{{.Tag}} {{.Size}}", "app:2").output == "2 1.23kB\n"
+    assert call("images", "-q", "--no-trunc").output == "sha256:" + "a" * 64 + "\n"
     assert json.loads(call("images", "--json").output) == [{"id": "a"}]
 
 

@@ -6,9 +6,10 @@ import click
 import pytest
 
 from containerkit.cli import app
-from containerkit.cli.templates import fill
+from containerkit.cli.templates import TemplateError, fill, titles
 
-VALUE = {"Name": "web", "State": {"Running": True, "Status": "running"}, "Cmd": ["a", "b"], "Labels": {"k": "v"}}
+VALUE = {"Name": "web", "State": {"Running": True, "Status": "running"}, "Cmd": ["a", "b"], "Labels": {"k": "v"},
+         "Ports": {}, "Binds": {"80/tcp": {"HostPort": "8080"}}}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,18 @@ VALUE = {"Name": "web", "State": {"Running": True, "Status": "running"}, "Cmd": 
         ("{{len .Cmd}}", "2"),
         ("{{upper .Name}}\\t{{.Labels.k}}", "WEB\tv"),
         ("plain", "plain"),
+        ("{{range .Cmd}}{{.}},{{end}}", "a,b,"),
+        ("{{range $i, $v := .Cmd}}{{$i}}={{$v}} {{end}}", "0=a 1=b "),
+        ("{{range $k, $v := .Labels}}{{$k}}{{$v}}{{else}}none{{end}}", "kv"),
+        ("{{range .Ports}}x{{else}}none{{end}}", "none"),
+        ("{{if .State.Running}}up{{else}}down{{end}}", "up"),
+        ('{{if eq .Name "x"}}1{{else if eq .Name "web"}}2{{else}}3{{end}}', "2"),
+        ("{{with .State}}{{.Status}}{{end}}", "running"),
+        ('{{join .Cmd ","}} {{.Cmd | len}}', "a,b 2"),
+        ('{{(index .Binds "80/tcp" | index).HostPort}}', "8080"),
+        ('{{$n := .Name}}{{printf "%s-%d" $n 3}}', "web-3"),
+        ("a  {{- .Name -}}  b", "awebb"),
+        ("{{/* a remark */}}{{println .Name}}", "web\n"),
     ],
 )
 def test_templates_are_filled_as_go_fills_them(template: str, text: str) -> None:
@@ -31,11 +44,19 @@ def test_templates_are_filled_as_go_fills_them(template: str, text: str) -> None
     assert fill(template, VALUE) == text
 
 
-@pytest.mark.parametrize("template", ["{{.Nonsense}}", "{{.Name", "{{range .Cmd}}{{.}}{{end}}", "{{.Name | x}}"])
+@pytest.mark.parametrize(
+    "template",
+    ["{{.Nonsense}}", "{{.Name", "{{range .Cmd}}{{.}}", "{{.Name | x}}", "{{end}}", "{{(.Name}}", "{{%}}", "{{$x}}"],
+)
 def test_what_is_not_supported_is_an_error(template: str) -> None:
     """The message lists what is."""
-    with pytest.raises(click.BadParameter, match="--json"):
+    with pytest.raises(TemplateError, match="--json"):
         fill(template, VALUE)
+
+
+def test_the_titles_of_a_table_are_those_of_its_fields() -> None:
+    """A field without a title of its own is spelt in capitals."""
+    assert titles("{{.ID}}\\t{{.RunningFor}}", {"ID": "CONTAINER ID"}) == "CONTAINER ID\tRUNNING FOR"
 
 
 @pytest.mark.parametrize(("group", "word", "short"), [("container", "ls", "ps"), ("image", "rm", "rmi")])

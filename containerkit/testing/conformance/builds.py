@@ -142,7 +142,7 @@ class BuildScenarios(Scenarios):
         with image_name(engine) as ref:
             with contextlib.nullcontext() if good else pytest.raises(BuildFailed):
                 engine.images.build({"Dockerfile": text}, tag=ref, no_cache=True)
-            left = [item for item in engine.containers.list(all=True) if mark in " ".join(item._known().command)]
+            left = [item for item in engine.containers.list(all=True) if mark in " ".join(item.last_record.command)]
             assert left == []
 
     @pytest.mark.parametrize(
