@@ -130,15 +130,13 @@ def unknowns(container: ContainerFacts, setting: Setting) -> tuple[str, ...]:
     """Return what could not be found out about a container."""
     if container.problem:
         return (container.problem,)
-    if container.kernel is not None:
-        return ()
-    missing = []
-    if container.masked is None and not container.privileged:
-        missing.append(
-            "whether paths of /proc are masked: the engine does not report it, and its host is not seen here"
-        )
-    if setting.command == "podman":
-        missing.append("device rules: the engine does not report them, and its host is not seen here")
+    kernel, missing = container.kernel, []
+    unseen = "the engine does not report it, and this host does not show it"
+    if kernel is None and container.masked is None and not container.privileged:
+        missing.append(f"whether /proc is masked: {unseen}")
+    ruled = container.privileged or container.device_rules or (kernel is not None and kernel.device_rules is not None)
+    if setting.command == "podman" and _is_root(container, setting) and not ruled:
+        missing.append(f"device rules: {unseen}")
     return tuple(missing)
 
 
@@ -421,8 +419,8 @@ def _devices(container: ContainerFacts, setting: Setting, root: bool) -> Iterato
         )
     rules = list(container.device_rules)
     source = [engine_says("HostConfig.DeviceCgroupRules", rules)]
-    if not rules and not container.privileged and container.kernel is not None and container.kernel.device_rules:
-        rules = [r for r in container.kernel.device_rules if _wide(r)]
+    if root and not rules and not container.privileged and container.kernel and container.kernel.device_rules:
+        rules = [r for r in container.kernel.device_rules if _wide(r) or _open(r)]
         source = [kernel_says("devices.list of its control group", rules)]
     for rule in rules:
         wide = _wide(rule)
@@ -433,6 +431,12 @@ def _devices(container: ContainerFacts, setting: Setting, root: bool) -> Iterato
             tuple(source),
             _fix(setting, "Name one device instead of a rule.", "--device PATH"),
         )
+
+
+def _open(rule: str) -> bool:
+    """Return whether a rule opens a whole kind of device that a default container cannot open (136: terminals)."""
+    kind, numbers, access = [*rule.split(), "", "", ""][:3]
+    return kind == "c" and "*" in numbers and numbers != "136:*" and bool({"r", "w"} & set(access))
 
 
 def _wide(rule: str) -> bool:

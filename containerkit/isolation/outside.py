@@ -18,7 +18,7 @@ from .facts import PeerFacts
 from .host import engine_root, read
 from .procfs import host_id, parse_id_map, parse_mountinfo, parse_status
 
-__all__ = ["Outside"]
+__all__ = ["Outside", "group_folder"]
 
 _NAMESPACES = ("pid", "net", "ipc", "uts", "user")
 _READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
@@ -38,6 +38,7 @@ class Outside:
         self.root = engine_root(peer.pid, nested=peer.nested) if peer is not None and peer.pid > 0 else None
         self._own: dict[str, str] = {}  # the engine's own namespaces
         self._seen: dict[str, tuple[str, str | None, bool | None]] = {}
+        self._mountinfo = _text(f"/proc/{peer.pid}/mountinfo") if peer is not None else ""
         self._guarded: tuple[str, ...] = ()  # paths of this kernel that a default container cannot write, or see
         if peer is not None and self.root is not None:
             for name in _NAMESPACES:
@@ -165,10 +166,20 @@ class Outside:
     def _device_rules(self, groups: str) -> tuple[str, ...] | None:
         for line in groups.splitlines():
             _, names, path = [*line.split(":", 2), "", ""][:3]
-            if "devices" in names.split(","):
-                content = _text(f"{self.root}/sys/fs/cgroup/devices{path}/devices.list")
+            if "devices" in names.split(",") and (folder := group_folder(self._mountinfo, "devices", path)):
+                content = _text(f"{self.root}{folder}/devices.list")
                 return tuple(content.splitlines()) if content else None
         return None
+
+
+def group_folder(mountinfo: str, controller: str, path: str) -> str | None:
+    """Return a control group's folder (version 1) as a process with this mountinfo sees it; None if it does not."""
+    for mount in parse_mountinfo(mountinfo):
+        if mount.kind == "cgroup" and controller in mount.super_options:
+            root = mount.root.rstrip("/")
+            if path == root or path.startswith(f"{root}/"):
+                return mount.target + path[len(root) :]
+    return None
 
 
 def _text(path: str) -> str:

@@ -15,7 +15,7 @@ from containerkit.isolation.audited import ContainerFacts, DeviceFacts, KernelVi
 from containerkit.isolation.exposure import Setting, allowed_calls, exposures, host_namespaces, unknowns
 from containerkit.isolation.facts import PeerFacts
 from containerkit.isolation.mounts import is_disk, reached, sockets_in
-from containerkit.isolation.outside import Outside
+from containerkit.isolation.outside import Outside, group_folder
 
 from . import world
 
@@ -167,8 +167,24 @@ def test_the_kernel_shows_what_the_engine_hides() -> None:
     assert findings(kernel=kernel) == {"system-paths": "critical", "device-rule": "critical"}
     hidden = ContainerFacts("1", "a")
     assert len(unknowns(hidden, Setting("podman"))) == 2
-    assert unknowns(replace(hidden, kernel=KernelView()), Setting("podman")) == ()
+    assert len(unknowns(replace(hidden, kernel=KernelView(root_uid=0)), Setting("podman"))) == 1
+    assert unknowns(replace(hidden, kernel=KernelView(root_uid=0, device_rules=())), Setting("podman")) == ()
+    assert unknowns(replace(hidden, kernel=KernelView(root_uid=1001)), Setting("podman")) == ()
+    assert findings(kernel=KernelView(root_uid=1001, device_rules=("a *:* rwm",))) == {}
+    default = ("c 1:3 rwm", "c 136:* rwm", "c *:* m", "b *:* m")
+    assert findings(kernel=KernelView(root_uid=0, device_rules=default)) == {}
+    assert findings(kernel=KernelView(root_uid=0, device_rules=(*default, "c 42:* rw"))) == {"device-rule": "medium"}
     assert unknowns(replace(hidden, masked=True), ROOT) == ()
+
+
+def test_control_groups_are_found_below_the_engines_own() -> None:
+    """An engine in a group of its own sees the hierarchy from there on; the kernel names groups from the top."""
+    mountinfo = "97 77 0:33 /ck /sys/fs/cgroup/devices rw,relatime - cgroup cgroup rw,devices\n"
+    assert group_folder(mountinfo, "devices", "/ck/libpod/x") == "/sys/fs/cgroup/devices/libpod/x"
+    assert group_folder(mountinfo, "devices", "/other") is None
+    assert group_folder(mountinfo, "devices", "/ckother") is None
+    assert group_folder(mountinfo.replace("/ck ", "/ "), "devices", "/docker/x") == "/sys/fs/cgroup/devices/docker/x"
+    assert group_folder(mountinfo, "memory", "/ck/x") is None
 
 
 def test_a_namespace_of_another_container() -> None:
