@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 import containerkit as ck
 from containerkit.cli import app
 from containerkit.cli.container import _split
-from containerkit.cli.output import columns_text
+from containerkit.cli.output import columns_text, moment
 from containerkit.testing import FakeBackend
 from containerkit.testing.archives import ImageBuilder
 
@@ -180,3 +182,54 @@ def test_columns_are_aligned_and_free_of_control_characters() -> None:
     rows = [("a longer word", "x"), ("\x1b", "yy")]
     assert columns_text(("A", "B"), rows) == f"{'A':16}B\na longer word   x\n{'':16}yy"
     assert columns_text(("A", "B"), []) == "A         B"
+
+
+@pytest.mark.parametrize("answer", ["n\n", "y\n", None], ids=["no", "yes", "force"])
+def test_prune_asks_first(answer: str | None, engine: ck.Engine) -> None:
+    """--force does not ask; only what is unused is removed, and each removed name is printed."""
+    container = engine.containers.create("app:1", "greet", name="old")
+    engine.start("app:1", name="web")
+    arguments = ["container", "prune", *([] if answer else ["--force"])]
+    result = CliRunner().invoke(app, arguments, input=answer)
+    assert result.exit_code == (130 if answer == "n\n" else 0)
+    assert engine.containers.exists("old") == (answer == "n\n")
+    assert engine.containers.exists("web")
+    assert (container.id in result.stdout) == (answer != "n\n")
+
+
+def test_files_go_in_and_out(engine: ck.Engine, tmp_path: Path) -> None:
+    """cp places a file on either side; exactly one side is a container's."""
+    engine.start("app:1", name="web")
+    (tmp_path / "in").write_bytes(b"data")
+    assert call("cp", str(tmp_path / "in"), "web:/in").exit_code == 0
+    assert call("cp", "web:/in", str(tmp_path / "out")).exit_code == 0
+    assert (tmp_path / "out").read_bytes() == b"data"
+    assert call("diff", "web").stdout == "A /in\n"
+    assert call("cp", str(tmp_path / "in"), str(tmp_path / "out")).exit_code == 2
+
+
+def test_ports_are_listed(engine: ck.Engine) -> None:
+    """All, or those of one port; an unpublished port is an error."""
+    engine.start("app:1", name="web", publish={80: 8080})
+    assert "80/tcp -> " in call("port", "web").stdout
+    assert call("port", "web", "80").stdout.rstrip().endswith(":8080")
+    assert call("port", "web", "81").exit_code == 1
+
+
+def test_commit_and_history(engine: ck.Engine) -> None:
+    """commit prints the ID of an image whose history has the message."""
+    engine.start("app:1", name="web")
+    assert call("commit", "-m", "a change", "web", "app:2").stdout.strip() == engine.images.get("app:2").id
+    assert "a change" in call("history", "app:2").stdout
+    assert len(call("history", "-q", "app:2").stdout.splitlines()) >= 1
+
+
+def test_moments() -> None:
+    """A span before now, seconds, or a date; anything else is refused."""
+    assert moment("--since", None) is None
+    assert moment("--since", "1700000000") == 1700000000.0
+    assert moment("--since", "2024-01-31T12:00:00Z") == 1706702400.0
+    now = time.time()
+    assert abs((moment("--since", "1h30m10s") or 0) - (now - 5410)) < 60
+    with pytest.raises(click.BadParameter, match="is not like"):
+        moment("--since", "soon")
