@@ -39,12 +39,24 @@ def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
 
 @click.command(short_help="What an image is made of.")
 @click.option("--files", is_flag=True, help="The files instead: of the whole image, or of one layer.")
+@click.option("--max-size", type=click.IntRange(min=0), metavar="BYTES", help="Exit with 1 if the files have more.")
+@click.option(
+    "--max-layers", type=click.IntRange(min=0), metavar="NUMBER", help="Exit with 1 if there are more layers."
+)
 @click.option("--layer", type=int, metavar="NUMBER", help="With --files: what this layer holds, whiteouts too.")
 @engine_option
 @form_options
 @click.argument("ref")
 @click.pass_context
-def layers(ctx: click.Context, ref: str, files: bool, layer: int | None, form: str) -> None:
+def layers(
+    ctx: click.Context,
+    ref: str,
+    files: bool,
+    layer: int | None,
+    max_size: int | None,
+    max_layers: int | None,
+    form: str,
+) -> None:
     """List the layers of image REF, base first; or of an archive or OCI layout, if REF is a path, or `-` for stdin.
 
     A path begins with /, ./, ../ or ~, or is a file whose name ends as a tar's does (image.tar, image.tar.gz).
@@ -59,6 +71,14 @@ def layers(ctx: click.Context, ref: str, files: bool, layer: int | None, form: s
             show(found, form, tables=() if form == "json" else [_files_table(ref, layer, found)])
         else:
             show(stack, form, tables=() if form == "json" else [_layers_table(stack)])
+        size = stack.sizes.content if max_size is not None else None
+        broken = []
+        if max_size is not None and size is not None and size > max_size:
+            broken.append(f"the files have {size} bytes, {max_size} are allowed")
+        if max_layers is not None and len(stack) > max_layers:
+            broken.append(f"there are {len(stack)} layers, {max_layers} are allowed")
+        if broken:
+            raise click.ClickException(f"{ref}: " + "; ".join(broken))
 
 
 def _layers_table(stack: LayerStack) -> Any:
@@ -110,6 +130,16 @@ def read_file(ctx: click.Context, ref: str, path: str, at: int | None, blame: bo
         layer = stack.blame(path, at=at)
         rows = [(layer.index, layer.created_by, layer.diff_id)]
         show(layer, form, tables=[table(path, ("layer", "instruction", "diff_id"), rows)])
+
+
+@click.command(short_help="The instructions of an image, as a Dockerfile.")
+@engine_option
+@click.argument("ref")
+@click.pass_context
+def dockerfile(ctx: click.Context, ref: str) -> None:
+    """Print the history of image REF as a Dockerfile; what the image does not state is a comment."""
+    with _stack(ctx, ref) as stack:
+        click.echo(stack.dockerfile(), nl=False)
 
 
 @click.command("compare-images", short_help="The files that differ between two images.")
@@ -258,4 +288,4 @@ def df(ctx: click.Context, form: str) -> None:
     show(found, form, title="Disk usage")
 
 
-COMMANDS = (layers, read_file, compare_images, waste, savings, sharing, reclaimable, duplicates, df)
+COMMANDS = (layers, read_file, dockerfile, compare_images, waste, savings, sharing, reclaimable, duplicates, df)

@@ -13,6 +13,7 @@ from ..errors import InvalidOption
 from ..oci.archive import open_image
 from ..oci.config import History, ImageConfig, Mapped, map_history
 from ..oci.digest import chain_ids, sha256
+from ..oci.dockerfile import dockerfile
 from ..oci.layer import FileEntry
 from ..oci.problems import Limits
 from ..oci.tree import Diff, Tree, compare, stack
@@ -252,6 +253,10 @@ class LayerStack(Sequence[Layer]):
         before = stack([_entries(layer, times) for layer in self.layers])
         after = stack([_entries(layer, times) for layer in other.layers], numbers)
         return compare(before, after, content_ids)
+
+    def dockerfile(self) -> str:
+        """Return the instructions of the history as the text of a Dockerfile; what is unknown is a comment in it."""
+        return dockerfile(self.history)
 
     def verify(self) -> Verification:
         """Check the image's bytes against all its digests and sizes, and every entry of every layer.

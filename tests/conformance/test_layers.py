@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ import pytest
 
 import containerkit as ck
 from containerkit.layers.index import Index
+from containerkit.oci.digest import sha256
 from containerkit.store import open_store
-from containerkit.testing.archives import ImageBuilder
+from containerkit.testing.archives import ImageBuilder, pack
 
 BASE, ADDED, COUNT = 30_000_000, 1_000_000, 5
 
@@ -412,3 +415,32 @@ def test_a_store_lists_the_images_that_the_engine_lists(
             }
     finally:
         engine.images.remove(child, force=True)
+
+
+def test_every_platform_of_an_image_is_on_the_disk(engine: ck.Engine, store: Any) -> None:
+    """With containerd's store, an image of two platforms takes what du finds more, the foreign platform included."""
+    if engine.info().image_store != "containerd":
+        pytest.skip("this store keeps one platform of an image")
+    ref = named("platforms")
+    members: dict[str, bytes] = {}
+    rows = []
+    for arch in ("amd64", "s390x"):
+        built = replace(ImageBuilder().layer(files=files(40, 20_000)), architecture=arch)
+        members.update(built.oci_members())
+        rows += json.loads(members["index.json"])["manifests"]
+    index = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": rows})
+    digest, kind = sha256(index.encode()), "application/vnd.oci.image.index.v1+json"
+    members["blobs/sha256/" + digest.removeprefix("sha256:")] = index.encode()
+    top = {"mediaType": kind, "digest": digest, "size": len(index), "annotations": {"io.containerd.image.name": ref}}
+    members["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [top]}).encode()
+    blobs = next(path for path in store.root.parent.rglob("io.containerd.content.v1.content"))
+    before = measured(blobs.parent)
+    engine.images.load(pack(members))
+    try:
+        found = engine.savings([ref], containers=False)
+        assert found.disk_bytes == pytest.approx(measured(blobs.parent) - before, rel=0.02)
+        assert found.disk_bytes is not None
+        assert found.disk_bytes > 2 * 40 * 20_000
+        assert engine.reclaimable([ref]).disk_bytes == pytest.approx(found.disk_bytes, rel=0.01)
+    finally:
+        engine.images.remove(ref, force=True)

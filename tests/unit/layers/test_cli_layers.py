@@ -60,3 +60,27 @@ def test_waste_beyond_a_limit_fails(rule: tuple[str, str], broken: str) -> None:
     found = call("waste", "new.tar", *rule)
     assert found.exit_code == (1 if broken else 0)
     assert broken in found.output + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken"),
+    [
+        (("--max-size", "1005"), "the files have 1006 bytes, 1005 are allowed"),
+        (("--max-size", "1006"), ""),
+        (("--max-layers", "1"), "there are 2 layers, 1 are allowed"),
+        (("--max-layers", "2"), ""),
+    ],
+)
+def test_layers_beyond_a_limit_fail(rule: tuple[str, str], broken: str) -> None:
+    """The rule is broken only beyond its limit."""
+    found = call("layers", "new.tar", *rule)
+    assert found.exit_code == (1 if broken else 0)
+    assert broken in found.output + found.stderr
+
+
+def test_the_history_as_a_dockerfile() -> None:
+    """The verb prints the instructions."""
+    Path("built.tar").write_bytes(
+        ImageBuilder().layer(files={"a": 1}, created_by="RUN /bin/sh -c make # buildkit").to_docker_archive()
+    )
+    assert call("dockerfile", "built.tar").output.splitlines()[1:] == ["FROM scratch", "RUN make"]
