@@ -347,17 +347,24 @@ for module in pkgutil.walk_packages(containerkit.__path__, "containerkit."):
 print(f"containerkit {containerkit.__version__}: {count} modules import in a bare environment")
 """
 
+#: The moment that a build writes into its archives (SOURCE_DATE_EPOCH): 2020-02-02.
+EPOCH = "1580601600"
+
 
 @nox.session
 @recorded
 def package(session: nox.Session) -> None:
-    """Build, install the wheel in a bare environment, import every module, type-check a user's script."""
+    """Build twice with equal bytes, install bare, import every module, type-check a user's script."""
     session.install("build", "virtualenv", *groups("package"))
     folder = Path(session.create_tmp()).resolve()
-    shutil.rmtree(folder / "dist", ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(folder / "dist"))
+    for name in ("dist", "again"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        session.run("python", "-m", "build", "--outdir", str(folder / name), env={"SOURCE_DATE_EPOCH": EPOCH})
     (wheel,) = (folder / "dist").glob("*.whl")
     (sdist,) = (folder / "dist").glob("*.tar.gz")
+    for made in (wheel, sdist):
+        if made.read_bytes() != (folder / "again" / made.name).read_bytes():
+            session.error(f"{made.name} differs from one build to the next")
     session.run("python", "-m", "virtualenv", "--quiet", "--clear", str(folder / "bare"))
     python = str(folder / "bare" / "bin" / "python")
     session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)

@@ -60,10 +60,18 @@ def text_of(value: object) -> str:
 
 
 def _title(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"{len(value)} {type(value[0]).__name__.lower()}{'s' * (len(value) != 1)}" if value else "empty list"
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(value).__name__)
-    return words[:1] + words[1:].lower()
+    if not isinstance(value, (list, tuple)):
+        words = _class_words(value)
+        return words[:1] + words[1:].lower()
+    if not value:
+        return "empty list"
+    word = _class_words(value[0]).lower()
+    plural = "es" if word.endswith("s") else "s"
+    return f"{len(value)} {word}{plural if len(value) != 1 else ''}"
+
+
+def _class_words(value: object) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(value).__name__)
 
 
 def _of_list(title: str, items: Sequence[Any]) -> tuple[Table, ...]:

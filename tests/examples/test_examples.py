@@ -48,3 +48,13 @@ def test_ten_images_keep_the_rule(engine_url: str, tmp_path: Path) -> None:
     assert disk, told
     # Docker's records of a layer take 60 KB: 2 % of these small images
     assert float(disk[1]) == pytest.approx(rule, rel=0.04)
+
+
+@pytest.mark.usefixtures("shell")
+def test_a_lab_takes_the_detour(engine_url: str, tmp_path: Path) -> None:
+    """The page arrives over the fast link, not while it is down, and again over the slow one."""
+    drawing = tmp_path / "lab.svg"
+    told = run(str(EXAMPLES / "network_lab.py"), "--engine", engine_url, "--svg", str(drawing))
+    page = "hello from the other site"
+    assert told.splitlines()[-3:] == [f"page: {page}", "fast link down: no answer", f"slow link: {page}"]
+    assert drawing.read_text().startswith("<svg")

@@ -74,7 +74,8 @@ def require(engine: Engine, *capabilities: Capability) -> None:
     """Skip the rest of a test on an engine that does not declare these capabilities."""
     missing = [capability.value for capability in capabilities if capability not in engine.capabilities]
     if missing:
-        pytest.skip(f"this engine declares no {', '.join(missing)}")
+        who = "the engine in memory" if engine.url.startswith("memory:") else "this engine"
+        pytest.skip(f"{who} declares no {', '.join(missing)}")
 
 
 def kind_of(source: str) -> str:
