@@ -58,7 +58,18 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "resources.image": ("Image",),
     "resources.terminal": ("Terminal",),
     "resources.logs": ("Logs",),
-    "isolation": ("AuditReport", "CheckResult", "ContainerAudit", "IsolationReport", "check_host", "compare_reports"),
+    "isolation": (
+        "AuditReport",
+        "Baseline",
+        "CheckResult",
+        "ContainerAudit",
+        "IsolationReport",
+        "check_host",
+        "compare_reports",
+        "load_baseline",
+        "to_junit",
+        "to_sarif",
+    ),
     "layers": (
         "DiskUsage",
         "Duplicates",
@@ -124,7 +135,18 @@ if TYPE_CHECKING:
         VolumeNotFound,
         WrongState,
     )
-    from .isolation import AuditReport, CheckResult, ContainerAudit, IsolationReport, check_host, compare_reports
+    from .isolation import (
+        AuditReport,
+        Baseline,
+        CheckResult,
+        ContainerAudit,
+        IsolationReport,
+        check_host,
+        compare_reports,
+        load_baseline,
+        to_junit,
+        to_sarif,
+    )
     from .layers import (
         DiskUsage,
         Duplicates,
@@ -154,6 +176,7 @@ __all__ = [
     "AuditReport",
     "AuthenticationFailed",
     "Backend",
+    "Baseline",
     "BuildFailed",
     "ByteStream",
     "Capability",
@@ -227,7 +250,10 @@ __all__ = [
     "connect",
     "discover",
     "labs",
+    "load_baseline",
     "open_archive",
+    "to_junit",
+    "to_sarif",
     "wait",
 ]
 

@@ -252,7 +252,7 @@ class Engine:
         return engine_usage(self._core.backend)
 
     # ---------------------------------------------------------------- isolation
-    def check(self, *, probe: bool = True, only: Any = None) -> IsolationReport:
+    def check(self, *, probe: bool = True, only: Any = None, skip: Any = ()) -> IsolationReport:
         """Check the engine's isolation: who is root, what is shared with the host, which limits are enforced.
 
         Starts two short containers and removes them again. After a check, run() and start() refuse limits that the
@@ -261,13 +261,14 @@ class Engine:
         Args:
             probe: False starts no container; checks that need one are "unknown".
             only: an ID of a check, or several; None for all.
+            skip: IDs of checks to leave out.
 
         Raises:
             InvalidOption: an unknown check ID.
         """
         from .isolation import check_engine
 
-        report = check_engine(self._core.backend, self._core.session.labels(), probe=probe, only=only)
+        report = check_engine(self._core.backend, self._core.session.labels(), probe=probe, only=only, skip=skip)
         limits = report.limits
         self._core.unenforced = frozenset(c for c in Capability.limits() if limits.get(str(c.controller)) is False)
         return report

@@ -58,6 +58,11 @@ GROUPS: dict[str, tuple[Any, ...]] = {
         ck.AuditReport,
         ck.ContainerAudit,
         isolation.Exposure,
+        ck.load_baseline,
+        ck.Baseline,
+        isolation.Known,
+        ck.to_sarif,
+        ck.to_junit,
     ),
     "Labs": (
         labs.load,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .app import Settings, check_failed, engine_option, open_engine
+from .app import Settings, check_failed, engine_option, open_engine, say_error
 from .output import form_options, show, table, working
 
 if TYPE_CHECKING:
-    from containerkit import IsolationReport
+    from containerkit import AuditReport, Baseline, IsolationReport
 
 __all__ = ["COMMANDS"]
 
@@ -19,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _SEVERITIES = ("low", "medium", "high", "critical")
 _COULD_NOT = 2
+_FILE = click.Path(dir_okay=False)
 
 
 def _threshold(command: F) -> F:
@@ -34,10 +37,44 @@ def _threshold(command: F) -> F:
     return fail_on(severity(command))
 
 
+def _for_machines(command: F) -> F:
+    """Add --baseline, --sarif and --junit."""
+    for option in (
+        click.option("--junit", type=_FILE, metavar="FILE", help="Also write JUnit XML."),
+        click.option("--sarif", type=_FILE, metavar="FILE", help="Also write SARIF 2.1.0."),
+        click.option(
+            "--baseline", type=_FILE, metavar="FILE",
+            help="Known findings, which do not count for the exit code: JSON with id, reason, expires, container.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _write(reports: Sequence[IsolationReport | AuditReport], sarif: str | None, junit: str | None) -> None:
+    import containerkit as ck
+
+    if sarif is not None:
+        Path(sarif).write_text(json.dumps(ck.to_sarif(*reports), indent=2) + "\n", "utf-8")
+    if junit is not None:
+        Path(junit).write_text(ck.to_junit(*reports), "utf-8")
+
+
+def _baseline(path: str | None) -> Baseline:
+    import containerkit as ck
+
+    found = ck.load_baseline(path) if path is not None else ck.Baseline()
+    for known in found.expired():
+        say_error(f"baseline: {known.id} was accepted until {known.expires}: {known.reason}")
+    return found
+
+
 @click.command(short_help="Isolation of an engine, by evidence.")
 @click.option("--all", "-a", "everywhere", is_flag=True, help="Every engine that answers here.")
 @click.option("--only", metavar="ID", multiple=True, help="Only this check; several times for several.")
+@click.option("--skip", metavar="ID", multiple=True, help="Not this check; several times for several.")
 @click.option("--no-probe", is_flag=True, help="Start no container; what needs one is unknown.")
+@_for_machines
 @_threshold
 @engine_option
 @form_options
@@ -46,7 +83,11 @@ def check(
     ctx: click.Context,
     everywhere: bool,
     only: tuple[str, ...],
+    skip: tuple[str, ...],
     no_probe: bool,
+    baseline: str | None,
+    sarif: str | None,
+    junit: str | None,
     fail_on: str,
     min_severity: str,
     form: str,
@@ -58,9 +99,12 @@ def check(
     """
     if everywhere and ctx.ensure_object(Settings).engine is not None:
         raise click.UsageError("--all and --engine: one of them")
-    reports, complete = _reports(ctx, everywhere=everywhere, only=only or None, probe=not no_probe)
+    known = _baseline(baseline)
+    skipped = {"skip": skip} if skip else {}
+    reports, complete = _reports(ctx, everywhere=everywhere, only=only or None, probe=not no_probe, **skipped)
     _show(reports, form, many=everywhere)
-    ctx.exit(_exit_code(reports, fail_on, min_severity) if complete else _COULD_NOT)
+    _write(reports, sarif, junit)
+    ctx.exit(_exit_code(reports, fail_on, min_severity, known) if complete else _COULD_NOT)
 
 
 @click.command("check-host", short_help="Could this user run rootless engines here?")
@@ -73,7 +117,7 @@ def check_host(ctx: click.Context, fail_on: str, min_severity: str, form: str) -
 
     report = ck.check_host()
     _show([report], form, many=False)
-    ctx.exit(_exit_code([report], fail_on, min_severity))
+    ctx.exit(_exit_code([report], fail_on, min_severity, _baseline(None)))
 
 
 @click.command(short_help="Isolation of several engines, side by side.")
@@ -98,19 +142,34 @@ def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, form: 
     "--fail-on", type=click.Choice([*_SEVERITIES, "never"]), default="critical", show_default=True,
     help="The severity from which on the exit code is 1.",
 )  # fmt: skip
+@_for_machines
 @engine_option
 @form_options
 @click.pass_context
-def audit(ctx: click.Context, containers: tuple[str, ...], fail_on: str, form: str) -> None:
+def audit(
+    ctx: click.Context,
+    containers: tuple[str, ...],
+    fail_on: str,
+    baseline: str | None,
+    sarif: str | None,
+    junit: str | None,
+    form: str,
+) -> None:
     """Audit running CONTAINERS, or all that run: each finding, its severity, how to avoid it. Starts nothing.
 
     Exit code: 0 no finding at or above the threshold; 1 at least one; 2 a container could not be inspected.
     """
+    known = _baseline(baseline)
     with open_engine(ctx) as engine:
         report = engine.audit(*containers)
     show(report, form, tables=[report.table()])
     counted = _SEVERITIES[_SEVERITIES.index(fail_on) :] if fail_on != "never" else ()
-    found = any(str(finding.severity) in counted for each in report for finding in each.findings)
+    _write([report], sarif, junit)
+    found = any(
+        str(finding.severity) in counted and not known.covers(finding.id, each.name)
+        for each in report
+        for finding in each.findings
+    )
     ctx.exit(1 if found else _COULD_NOT if any(each.problem for each in report) else 0)
 
 
@@ -164,14 +223,15 @@ def _tables(report: IsolationReport) -> tuple[Any, ...]:
     return report.table(), table("", (), (), [counts or "nothing was checked"])
 
 
-def _exit_code(reports: Sequence[IsolationReport], fail_on: str, min_severity: str) -> int:
+def _exit_code(reports: Sequence[IsolationReport], fail_on: str, min_severity: str, known: Baseline) -> int:
     """Return 1 for a result at or above the threshold; 2 if checks lack a probe, or none could be answered."""
     statuses = {"fail": ("fail",), "warn": ("fail", "warn"), "unknown": ("fail", "warn", "unknown"), "never": ()}[
         fail_on
     ]
     counted = _SEVERITIES[_SEVERITIES.index(min_severity) :]
     results = [result for report in reports for result in report]
-    if any(str(result.status) in statuses and str(result.severity) in counted for result in results):
+    new = [result for result in results if not known.covers(result.id)]
+    if any(str(result.status) in statuses and str(result.severity) in counted for result in new):
         return 1
     if any(report.gates.get("probe") for report in reports):
         return _COULD_NOT

@@ -9,19 +9,23 @@ Imports backends, display, errors, oci, reference, spec and streams. Start readi
 from __future__ import annotations
 
 from .audit import AuditReport, ContainerAudit, audit_containers
+from .baseline import Baseline, Known, load_baseline
 from .compare import Statement, compare_reports, statements
 from .exposure import Exposure
+from .formats import to_junit, to_sarif
 from .judge import check_engine, check_host, evaluate
 from .report import IsolationReport
 from .values import CheckResult, Evidence, Remediation, Severity, Source, Status
 
 __all__ = [
     "AuditReport",
+    "Baseline",
     "CheckResult",
     "ContainerAudit",
     "Evidence",
     "Exposure",
     "IsolationReport",
+    "Known",
     "Remediation",
     "Severity",
     "Source",
@@ -32,5 +36,8 @@ __all__ = [
     "check_host",
     "compare_reports",
     "evaluate",
+    "load_baseline",
     "statements",
+    "to_junit",
+    "to_sarif",
 ]

@@ -38,17 +38,17 @@ _NEEDS_NO_PROBE = frozenset(
 )
 
 
-def select(only: str | Iterable[str] | None) -> tuple[Check, ...]:
+def select(only: str | Iterable[str] | None, *, option: str = "only") -> tuple[Check, ...]:
     """Return the checks with these ids, in the catalogue's order. Raises InvalidOption for an unknown id."""
     if only is None:
         return CATALOGUE
     if not isinstance(only, Iterable):
-        raise InvalidOption("only", only, "an id of a check, or several")
+        raise InvalidOption(option, only, "an id of a check, or several")
     wanted = {only} if isinstance(only, str) else set(only)
     strangers = wanted - {check.id for check in CATALOGUE}
     if strangers:
         raise InvalidOption(
-            "only", ", ".join(sorted(map(str, strangers))), "ids of checks: " + ", ".join(c.id for c in CATALOGUE)
+            option, ", ".join(sorted(map(str, strangers))), "ids of checks: " + ", ".join(c.id for c in CATALOGUE)
         )
     return tuple(check for check in CATALOGUE if check.id in wanted)
 
@@ -85,6 +85,7 @@ def check_engine(
     *,
     probe: bool = True,
     only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] = (),
 ) -> IsolationReport:
     """Check one engine.
 
@@ -93,9 +94,10 @@ def check_engine(
         labels: for two short containers and their image, which are removed before this returns.
         probe: False creates nothing; checks that need it are "unknown".
         only: an id, or several.
+        skip: ids of checks to leave out.
     """
-    started, chosen = time.time(), select(only)
-    ids = {check.id for check in chosen}
+    started, left_out = time.time(), {check.id for check in select(skip, option="skip")}
+    ids = {check.id for check in select(only)} - left_out
     probe = probe and bool(ids - _NEEDS_NO_PROBE)
     facts = collect(backend, labels or {}, probe=probe, audit=bool(ids & {"containers-audit", "socket-in-containers"}))
     return evaluate(facts, ids, started=started)

@@ -513,3 +513,21 @@ def test_audit_exit_codes(monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
     result = call("audit", *args)
     assert result.exit_code == code
     assert "/etc writable" in result.output
+
+
+def test_known_findings_do_not_count(stub: Stub, tmp_path: Path) -> None:
+    """A baseline takes results out of the exit code; SARIF and JUnit are written beside the table."""
+    stub.report = report(PASS, FAIL)
+    known = tmp_path / "known.json"
+    known.write_text('[{"id": "check-1", "reason": "a lab", "expires": "9999-12-31"}]')
+    written = ["--sarif", str(tmp_path / "x.sarif"), "--junit", str(tmp_path / "x.xml")]
+    assert call("check", *written).exit_code == 1
+    assert call("check", "--baseline", str(known)).exit_code == 0
+    assert json.loads((tmp_path / "x.sarif").read_text())["runs"][0]["results"][0]["ruleId"] == "check-1"
+    assert "<failure" in (tmp_path / "x.xml").read_text()
+    known.write_text('[{"id": "check-1", "reason": "a lab", "expires": "2001-12-31"}]')
+    late = call("check", "--baseline", str(known))
+    assert late.exit_code == 1
+    assert "until 2001-12-31" in late.stderr
+    assert call("check", "--skip", "a").exit_code == 1
+    assert ("check", {"only": None, "probe": True, "skip": ("a",)}) in stub.asked

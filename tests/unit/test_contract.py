@@ -32,6 +32,7 @@ PROMISED = {
     "Reclaim": "bytes disk_bytes images layers kept",
     "IsolationReport": "engine endpoint results counts get to_dict to_markdown",
     "AuditReport": "engine endpoint containers worst get to_dict to_markdown",
+    "Baseline": "known covers expired",
     "ContainerAudit": "id name image findings unknown worst to_dict",
     "CheckResult": "id title group status severity summary evidence conflicts remediation reason",
 }
