@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOption
 
@@ -42,6 +42,15 @@ class Baseline:
     """Accepted findings."""
 
     known: tuple[Known, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entries as JSON-ready types, in the form of the file."""
+        return {
+            "known": [
+                {"id": k.id, "container": k.container, "reason": k.reason, "expires": str(k.expires)}
+                for k in self.known
+            ]
+        }
 
     def covers(self, id: str, container: str = "", *, today: date | None = None) -> bool:
         """Return whether a finding is accepted today.

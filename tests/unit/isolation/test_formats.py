@@ -63,6 +63,7 @@ def test_a_baseline_holds_until_its_day(tmp_path: Path) -> None:
     assert not known.covers("mount", today=day)
     assert not known.covers("mount", "web1", today=date(2030, 2, 1))
     assert known.expired(day) == ()
+    assert known.to_dict()["known"][0] == entry
     assert len(known.expired(date(2030, 2, 1))) == 2
 
 
