@@ -6,8 +6,9 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
@@ -15,7 +16,7 @@ from .app import engine_option, open_engine
 from .output import cell, form_options, show, table, working
 
 if TYPE_CHECKING:
-    from containerkit import LayerStack
+    from containerkit import LayerStack, RuleResult
 
 __all__ = ["COMMANDS"]
 
@@ -172,6 +173,10 @@ def compare_images(ctx: click.Context, old: str, new: str, times: bool, exit_cod
               help="Exit with 1 if a larger part of all bytes is wasted.")  # fmt: skip
 @click.option("--min-efficiency", type=click.FloatRange(0, 1), metavar="FRACTION",
               help="Exit with 1 if visible / all is less (0.95).")  # fmt: skip
+@click.option("--dive-ci", type=click.File("r", encoding="utf-8"), metavar="FILE",
+              help="Exit with 1 if a rule of this .dive-ci file is broken, by dive's own figures.")  # fmt: skip
+@click.option("--junit", type=click.File("wb", lazy=True), metavar="FILE",
+              help="With --dive-ci: write the verdict of each rule for CI.")  # fmt: skip
 @click.option("--most", "-n", type=click.IntRange(min=0), default=30, show_default=True, metavar="NUMBER",
               help="How many files to list, largest first; 0: all.")  # fmt: skip
 @engine_option
@@ -185,15 +190,20 @@ def waste(
     max_bytes: int | None,
     max_percent: float | None,
     min_efficiency: float | None,
+    dive_ci: TextIO | None,
+    junit: BinaryIO | None,
     form: str,
 ) -> None:
     """List the bytes that REF carries and no container sees, each with its cause, and dive's two numbers.
 
     With a limit, exit with 1 if the image breaks it: a rule for CI.
     """
+    if junit is not None and dive_ci is None:
+        raise click.UsageError("--junit goes with --dive-ci")
     with _stack(ctx, ref) as stack:
         with working(f"reading {ref}"):
             found = stack.waste()
+            verdicts = stack.judge(dive_ci.read()) if dive_ci is not None else ()
         facts = [
             ("in all layers", cell("bytes", found.total_bytes)),
             ("visible in a container", cell("bytes", found.visible_bytes)),
@@ -214,6 +224,8 @@ def waste(
             )
             tables.append(table("Files", columns, rows, rest))
         show(found, form, tables=tables)
+    if junit is not None:
+        _write_junit(junit, ref, verdicts)
     percent = 100 * found.wasted_bytes / found.total_bytes if found.total_bytes else 0.0
     broken = []
     if max_bytes is not None and found.wasted_bytes > max_bytes:
@@ -222,8 +234,24 @@ def waste(
         broken.append(f"{percent:.2f} % of the bytes are wasted, {max_percent:g} % are allowed")
     if min_efficiency is not None and found.efficiency < min_efficiency:
         broken.append(f"the efficiency is {found.efficiency:.4f}, at least {min_efficiency:g} is wanted")
+    broken += [f"{one.rule}: {one.message}" for one in verdicts if one.status == "fail"]
     if broken:
         raise click.ClickException(f"{ref}: " + "; ".join(broken))
+
+
+def _write_junit(file: BinaryIO, ref: str, verdicts: Sequence[RuleResult]) -> None:
+    """Write one test case per rule in JUnit's XML."""
+    from xml.etree import ElementTree
+
+    count = Counter(one.status for one in verdicts)
+    facts = {"tests": str(len(verdicts)), "failures": str(count["fail"]), "skipped": str(count["skip"])}
+    suite = ElementTree.Element("testsuite", {"name": ref, **facts})
+    for one in verdicts:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": ref, "name": one.rule})
+        if one.status != "pass":
+            kind = "failure" if one.status == "fail" else "skipped"
+            ElementTree.SubElement(case, kind, {"message": one.message})
+    file.write(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
 @click.command(short_help="What shared layers save.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .contents import Sizes, Verification
     from .duplicates import Duplicate, Duplicates, image_duplicates
     from .of_engine import image_layers
+    from .rules import RuleResult
     from .savings import ContainerCost, ImageCost, Savings, image_savings
     from .sharing import Reclaim, SharedLayer, Sharing, image_reclaim, image_sharing
     from .stack import Layer, LayerStack, open_archive
@@ -33,6 +34,7 @@ __all__ = [
     "Layer",
     "LayerStack",
     "Reclaim",
+    "RuleResult",
     "RwLayer",
     "Savings",
     "SharedLayer",
@@ -59,6 +61,7 @@ __getattr__, __dir__ = loading(
         "contents": ("Sizes", "Verification"),
         "duplicates": ("Duplicate", "Duplicates", "image_duplicates"),
         "of_engine": ("image_layers",),
+        "rules": ("RuleResult",),
         "savings": ("ContainerCost", "ImageCost", "Savings", "image_savings"),
         "sharing": ("Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing"),
         "stack": ("Layer", "LayerStack", "open_archive"),

@@ -22,6 +22,7 @@ from .readers import BlobReader
 
 if TYPE_CHECKING:
     from ..display import Table
+    from .rules import RuleResult
     from .waste import Waste
 
 __all__ = ["Layer", "LayerStack", "build_stack", "open_archive"]
@@ -277,6 +278,27 @@ class LayerStack(Sequence[Layer]):
             [layer.created_by for layer in self.layers],
             None if self._contents is None else self._contents.content_ids,
         )
+
+    def judge(self, rules: str) -> tuple[RuleResult, ...]:
+        """Judge the image by the rules of dive, with dive's own figures and its defaults for rules that are not stated.
+
+        Args:
+            rules: content of a `.dive-ci` file.
+
+        Raises:
+            InvalidOption: a line is no rule, or its value no limit.
+            InvalidImage: a layer cannot be read.
+
+        Example::
+
+            failed = [one for one in stack.judge(Path(".dive-ci").read_text()) if one.status == "fail"]
+        """
+        from .rules import judge_waste
+
+        if not isinstance(rules, str):
+            raise InvalidOption("rules", rules, "the text of a .dive-ci file")
+        user_bytes = sum(entry.size for layer in self.layers[1:] for entry in layer.files() if entry.type == "file")
+        return judge_waste(rules, self.waste(), user_bytes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes and the ``sizes`` of the whole as JSON-ready types."""
