@@ -15,6 +15,7 @@ __all__ = ["GraphBox", "NetworkGraph"]
 
 _MARGIN, _ACROSS, _DOWN, _LINE, _HEAD = 14.0, 56.0, 16.0, 17.0, 26.0
 _HOST, _NETWORK, _STOPPED = COLOURS[0], COLOURS[2], COLOURS[-1]
+_WIDEST, _BETWEEN, _TURN = 1160.0, 34.0, 22.0  # a row of columns, the gap below it, the room for lines to the next
 _ROOTS = 60  # nodes that are tried as the leftmost one
 
 
@@ -141,32 +142,54 @@ class NetworkGraph(Plot):
     # ---------------------------------------------------------------- a page
     def to_svg(self) -> str:
         """Return a complete SVG document: hosts are boxes, networks are pills, hosts that do not run are dashed."""
-        columns = self._columns()
-        heights = [sum(self._height(node) + _DOWN for node in column) for column in columns]
-        tall = max(heights, default=0.0)
         top = _MARGIN + 30
         places: dict[_Node, tuple[float, float, float, float]] = {}
-        x = _MARGIN
-        for column, high in zip(columns, heights, strict=True):
-            wide = max(map(self._width, column))
-            y = top + (tall - high) / 2
-            for node in column:
-                places[node] = (x, y, wide, self._height(node))
-                y += self._height(node) + _DOWN
-            x += wide + _ACROSS
+        rows: dict[_Node, int] = {}
+        bands = self._bands()
+        left = _MARGIN + (_TURN if len(bands) > 2 else 0)
+        right = max((self._wide(band) for band in bands), default=0.0) + left
+        for row, band in enumerate(bands):
+            tall = max(map(self._high, band))
+            x = right - self._wide(band) if row % 2 else left  # as a snake: the next row begins below the end
+            for column in reversed(band) if row % 2 else band:
+                wide = max(map(self._width, column))
+                y = top + (tall - self._high(column)) / 2
+                for node in column:
+                    rows[node], places[node] = row, (x, y, wide, self._height(node))
+                    y += self._height(node) + _DOWN
+                x += wide + _ACROSS
+            top += tall + (_BETWEEN if row + 1 < len(bands) else 0)
         lines: list[str] = []
         shapes: list[str] = []
         for node, place in places.items():
             shapes.append(_pill(node[1], *place) if node[0] else self._draw_box(self._box(node), *place))
         for box in self.boxes:
             for number, (network, text) in enumerate(box.links):
-                lines.append(_link(places[False, box.name], number, places[True, network], f"{box.name} {text}"))
-        width = max(x - _ACROSS + _MARGIN, 260.0)
+                one, other = (False, box.name), (True, network)
+                turn = None if rows[one] == rows[other] else min(rows[one], rows[other]) % 2 == 0
+                lines.append(_link(places[one], number, places[other], f"{box.name} {text}", turn))
+        width = max(right + _MARGIN + (_TURN if len(bands) > 1 else 0), 260.0)
         title = cut(self.title, width - 2 * _MARGIN, SIZE + 2, bold=True)
         parts = [label(title, _MARGIN, _MARGIN + SIZE, size=SIZE + 2, font_weight=600), *lines, *shapes]
         networks = sum(node[0] for node in places)
         said = f"{len(self.boxes)} hosts and {networks} networks."
-        return document(self.title, said, width, top + tall + _MARGIN, parts)
+        return document(self.title, said, width, top + _MARGIN, parts)
+
+    def _bands(self) -> list[list[list[_Node]]]:
+        """Return the columns in rows that are not wider than a page."""
+        bands: list[list[list[_Node]]] = []
+        for column in self._columns():
+            if bands and self._wide([*bands[-1], column]) <= _WIDEST:
+                bands[-1].append(column)
+            else:
+                bands.append([column])
+        return bands
+
+    def _wide(self, band: list[list[_Node]]) -> float:
+        return sum(max(map(self._width, column)) + _ACROSS for column in band) - _ACROSS
+
+    def _high(self, column: list[_Node]) -> float:
+        return sum(self._height(node) + _DOWN for node in column)
 
     def _draw_box(self, box: GraphBox, x: float, y: float, wide: float, high: float) -> str:
         stopped = box.state not in ("", "running")
@@ -207,15 +230,34 @@ def _untangle(columns: list[list[_Node]], near: dict[_Node, list[_Node]]) -> Non
 
 
 def _link(
-    host: tuple[float, float, float, float], number: int, network: tuple[float, float, float, float], text: str
+    host: tuple[float, float, float, float],
+    number: int,
+    network: tuple[float, float, float, float],
+    text: str,
+    turn: bool | None,
 ) -> str:
-    """Return the line from an interface's row to its network, on the side where the network is."""
-    right = network[0] > host[0]
+    """Return the line from an interface's row to its network.
+
+    Args:
+        host, network: their places.
+        number: of the interface.
+        text: the tooltip.
+        turn: None for nodes in one row; else the line leaves and enters on the right side (True) or the left (False).
+    """
+    right = network[0] > host[0] if turn is None else turn
     x1 = host[0] + host[2] if right else host[0]
-    x2 = network[0] if right else network[0] + network[2]
+    x2 = network[0] if right == (turn is None) else network[0] + network[2]
     y1, y2 = host[1] + _HEAD + _LINE * number + 7, network[1] + network[3] / 2
+    if turn is not None:
+        out = max(x1, x2) + 2 * _TURN if turn else min(x1, x2) - 2 * _TURN
+        path = f"M{x1:.1f} {y1:.1f}C{out:.1f} {y1:.1f} {out:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+        return _line(path, text)
     bend = (x2 - x1) / 2
     path = f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+    return _line(path, text)
+
+
+def _line(path: str, text: str) -> str:
     return element(
         "path", tooltip(text), d=path, fill="none", stroke="currentColor", stroke_opacity=0.55, stroke_width=1.4
     )

@@ -27,6 +27,7 @@ __all__ = [
 COLOURS = ("#2f74c0", "#b8560f", "#1b7f4f", "#8057b8", "#b83a7c", "#0e7a86", "#7a7412", "#6b7280")
 SIZE = 13.0  # of text, in pixels
 SMALL = 11.5
+_SHRINK = 0.8  # smaller text is hard to read
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 _NARROW, _WIDE = frozenset("fijlrtI.,:;'!|()[]{}/\\ -"), frozenset("mwMW@%—")
@@ -118,7 +119,7 @@ def document(title: str, description: str, width: float, height: float, parts: I
         role="img",
         aria_label=f"{title}. {description}" if title else description,
         font_family=_FONT,
-        style="max-width:100%;height:auto;color:inherit",
+        style=f"max-width:100%;min-width:{width * _SHRINK:.0f}px;height:auto;color:inherit",  # then the page scrolls it
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from containerkit import EngineInfo, Logs, RunResult, Savings, Sharing, Waste
 from containerkit.backends.records import Change, Processes, Stats
+from containerkit.labs import HostStatus
 from containerkit.layers.sharing import SharedLayer
 from containerkit.layers.waste import WasteItem
 from containerkit.resources.pruned import Pruned
@@ -50,6 +51,13 @@ def test_a_list_is_a_table_and_stays_a_list() -> None:
     assert "ab" * 7 not in text
     assert "2.00 kB" in text
     assert "<table" in listed._repr_html_()
+
+
+def test_the_title_of_a_list_has_words_and_their_plural() -> None:
+    """A class of two words is two words; a word in -s takes -es."""
+    state = HostStatus("pc1", "running", "busybox:1", ())
+    assert str(ValueTuple((state, state))).splitlines()[0].strip() == "2 host statuses"
+    assert str(ValueTuple((state,))).splitlines()[0].strip() == "1 host status"
 
 
 def test_a_tuple_of_changes_is_a_table_and_stays_a_tuple() -> None:
