@@ -76,6 +76,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Layer",
         "LayerStack",
         "Reclaim",
+        "ConfigChange",
         "RuleResult",
         "RwLayer",
         "Savings",
@@ -149,6 +150,7 @@ if TYPE_CHECKING:
         to_sarif,
     )
     from .layers import (
+        ConfigChange,
         DiskUsage,
         Duplicates,
         Layer,
@@ -186,6 +188,7 @@ __all__ = [
     "CheckResult",
     "Cleaned",
     "CommandFailed",
+    "ConfigChange",
     "Conflict",
     "Container",
     "ContainerAudit",

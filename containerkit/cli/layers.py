@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -145,15 +146,24 @@ def dockerfile(ctx: click.Context, ref: str) -> None:
 
 @click.command("compare-images", short_help="The files that differ between two images.")
 @click.option("--times/--no-times", default=True, help="Whether another modification time is a difference.")
-@click.option("--exit-code", is_flag=True, help="Exit with 1 if a file differs.")
+@click.option("--config", is_flag=True, help="The settings that differ, instead of the files.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if a file, or with --config a setting, differs.")
 @engine_option
 @form_options
 @click.argument("old")
 @click.argument("new")
 @click.pass_context
-def compare_images(ctx: click.Context, old: str, new: str, times: bool, exit_code: bool, form: str) -> None:
+def compare_images(
+    ctx: click.Context, old: str, new: str, times: bool, config: bool, exit_code: bool, form: str
+) -> None:
     """List the files that image NEW adds, modifies and removes compared with OLD. Either may be an archive."""
     with _stack(ctx, old) as before, _stack(ctx, new) as after:
+        if config:
+            settings = before.compare_config(after)
+            cells = [(one.setting, _said(one.before), _said(one.after)) for one in settings]
+            title = f"Settings of {old} and {new}"
+            show(settings, form, tables=[table(title, ("setting", "before", "after"), cells)])
+            ctx.exit(1 if exit_code and settings else 0)
         with working(f"comparing {old} and {new}"):
             found = before.compare(after, times=times)
         rows = [
@@ -165,6 +175,10 @@ def compare_images(ctx: click.Context, old: str, new: str, times: bool, exit_cod
         columns = ("change", "size before", "size after", "path")
         show(found, form, tables=[table(f"From {old} to {new}", columns, rows, [note])])
     ctx.exit(1 if exit_code and len(found) else 0)
+
+
+def _said(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 @click.command(short_help="Bytes that an image carries and nobody sees.")

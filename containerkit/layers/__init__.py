@@ -14,6 +14,7 @@ from .._lazy import loading
 from ..errors import InvalidOption
 
 if TYPE_CHECKING:
+    from .configs import ConfigChange
     from .contents import Sizes, Verification
     from .duplicates import Duplicate, Duplicates, image_duplicates
     from .of_engine import image_layers
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .waste import Waste, WasteItem
 
 __all__ = [
+    "ConfigChange",
     "ContainerCost",
     "DiskClaim",
     "DiskUsage",
@@ -58,6 +60,7 @@ __all__ = [
 __getattr__, __dir__ = loading(
     __name__,
     {
+        "configs": ("ConfigChange",),
         "contents": ("Sizes", "Verification"),
         "duplicates": ("Duplicate", "Duplicates", "image_duplicates"),
         "of_engine": ("image_layers",),

@@ -22,6 +22,7 @@ from .readers import BlobReader
 
 if TYPE_CHECKING:
     from ..display import Table
+    from .configs import ConfigChange
     from .rules import RuleResult
     from .waste import Waste
 
@@ -254,6 +255,23 @@ class LayerStack(Sequence[Layer]):
         before = stack([_entries(layer, times) for layer in self.layers])
         after = stack([_entries(layer, times) for layer in other.layers], numbers)
         return compare(before, after, content_ids)
+
+    def compare_config(self, other: LayerStack) -> tuple[ConfigChange, ...]:
+        """Return the settings in which another image differs: environment, command, user, labels, ports, platform.
+
+        Raises:
+            InvalidOption: the configuration of one of them cannot be read, since the engine's store cannot be read.
+        """
+        from .configs import compare_configs
+
+        if not isinstance(other, LayerStack):
+            raise InvalidOption("other", other, "a LayerStack")
+        for stack_ in (self, other):
+            if stack_.config is None:
+                raise InvalidOption("other", stack_.ref, "an image of an archive, or of a store that can be read")
+        assert self.config is not None
+        assert other.config is not None
+        return compare_configs(self.config, other.config)
 
     def dockerfile(self) -> str:
         """Return the instructions of the history as the text of a Dockerfile; what is unknown is a comment in it."""

@@ -84,3 +84,21 @@ def test_the_history_as_a_dockerfile() -> None:
         ImageBuilder().layer(files={"a": 1}, created_by="RUN /bin/sh -c make # buildkit").to_docker_archive()
     )
     assert call("dockerfile", "built.tar").output.splitlines()[1:] == ["FROM scratch", "RUN make"]
+
+
+def test_settings_that_differ() -> None:
+    """Variables and labels one by one; what is equal is left out; --exit-code makes it a rule."""
+    base = ImageBuilder().layer(files={"a": 1})
+    for name, values in (
+        ("one.tar", {"Env": ["A=1", "B=2"], "User": "", "Labels": {"v": "1"}}),
+        ("two.tar", {"Env": ["A=1", "B=3=4"], "Cmd": ["sh"], "Labels": {"v": "1"}}),
+    ):
+        Path(name).write_bytes(base.run_config(**values).to_docker_archive())
+    found = call("compare-images", "one.tar", "two.tar", "--config", "--json", "--exit-code")
+    assert found.exit_code == 1
+    assert json.loads(found.output) == [
+        {"setting": "Cmd", "before": None, "after": ["sh"]},
+        {"setting": "Env B", "before": "2", "after": "3=4"},
+    ]
+    assert '["sh"]' in call("compare-images", "one.tar", "two.tar", "--config").output
+    assert call("compare-images", "one.tar", "one.tar", "--config", "--exit-code").exit_code == 0
