@@ -6,6 +6,7 @@ Sessions and what they need:
     types         mypy --strict                                   nothing
     tests         unit tests, with the coverage gate              nothing
     mutants       mutation tests, by hand or weekly               nothing
+    docs          the site, by hand: a broken link is a failure   nothing
     package       build, install bare, type-check a script        nothing
     conformance   the suite that every engine passes              engines
     kill          programs killed at random moments, by hand      engines
@@ -327,6 +328,14 @@ def demo(session: nox.Session) -> None:
     session.run("python", "engines/base_image.py", str(base), "--size", size)
     with engines(session, start=True) as running:
         each_engine(session, running, "examples/ten_images.py", str(base))
+
+
+@nox.session
+@recorded
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site in build/site; a broken link, or a page without a place, is a failure."""
+    session.install(*groups("docs"))
+    session.run("properdocs", "build", "--strict")
 
 
 IMPORT_ALL = """
