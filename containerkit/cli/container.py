@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .app import check_failed, engine_option, open_engine
-from .output import columns_text, moment, pass_on
+from .app import check_failed, engine_option, open_engine, say_error
+from .output import columns_text, moment, pass_on, write_stream
 
 if TYPE_CHECKING:
     from containerkit import Container, Engine
@@ -225,28 +224,39 @@ def commit(ctx: click.Context, /, container: str, ref: str | None, no_pause: boo
 
 
 @click.command()
-@click.option("--format", "-f", "template", metavar="TEMPLATE", help="json, or a Go template like {{.State.Status}}.")
+@click.option("--output", "-o", metavar="PATH", help="File to write. Default: stdout.")
 @engine_option
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("container")
 @click.pass_context
-def inspect(ctx: click.Context, names: tuple[str, ...], template: str | None) -> None:
-    """Print what the engine knows about containers or images, as JSON in the engine's own form."""
-    import containerkit as ck
-
-    found = []
-    with open_engine(ctx) as engine:
-        for name in names:
-            try:
-                found.append(engine.containers.get(name).inspect())
-            except ck.ContainerNotFound:  # noqa: PERF203  the name may be an image's
-                found.append(engine.images.get(name).inspect())
-    if template in (None, "json"):
-        click.echo(json.dumps(found, indent=4, default=str))
-        return
-    from .templates import fill
-
-    for each in found:
-        click.echo(fill(str(template), each))
+def export(ctx: click.Context, container: str, output: str | None) -> None:
+    """Write the file system of a container as a tar archive."""
+    with open_engine(ctx) as engine, engine.containers.get(container).export() as stream:
+        write_stream(stream, output)
 
 
-COMMANDS = (*_ACTS, rename, logs, cp, diff, top, port, commit, inspect)
+_LIMITS = ("--memory", "--memory-swap", "--memory-reservation", "--cpus", "--cpu-shares", "--cpuset-cpus",
+           "--pids-limit")  # fmt: skip
+
+
+def _update(container: Container, **limits: str | None) -> None:
+    numbers = ("cpu_shares", "pids_limit")
+    given: dict[str, Any] = {
+        key: int(value) if key in numbers and value.lstrip("-").isdigit() else value
+        for key, value in limits.items()
+        if value is not None
+    }
+    for warning in container.update(**given):
+        say_error(warning)
+
+
+_UPDATE = _act(
+    "update",
+    "Change the limits or the restart policy of containers.",
+    _update,
+    click.option("--restart", metavar="POLICY", help="Restart policy (no, on-failure:3, always, unless-stopped)."),
+    *(
+        click.option(name, *(["-m"] if name == "--memory" else []), metavar="VALUE", help="As the option of run.")
+        for name in _LIMITS
+    ),
+)
+COMMANDS = (*_ACTS, _UPDATE, rename, logs, cp, diff, top, port, commit, export)

@@ -1,18 +1,21 @@
-"""Commands on images, volumes and networks, with the names, options and output of the docker command line."""
+"""Commands on images, with the names, options and output of the docker command line."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import os
 import sys
+import tempfile
 from typing import Any
 
 import click
 
 from .app import engine_option, open_engine
 from .container import each_name
-from .output import columns_text
+from .listing import ago, format_option, print_rows, size_text
+from .output import write_stream
 
-__all__ = ["COMMANDS", "GROUPS"]
+__all__ = ["COMMANDS"]
 
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Print only the names or IDs.")
 
@@ -36,6 +39,22 @@ def pull(ctx: click.Context, ref: str, quiet: bool, platform: str | None) -> Non
 
 
 @click.command()
+@_QUIET
+@engine_option
+@click.argument("ref")
+@click.pass_context
+def push(ctx: click.Context, ref: str, quiet: bool) -> None:
+    """Push an image to the registry in its name. Credentials are those that docker or podman stored."""
+
+    def show(step: Any) -> None:
+        click.echo(f"{step.id + ': ' if step.id else ''}{step.status}", err=True)
+
+    with open_engine(ctx) as engine:
+        engine.images.push(ref, on_progress=show if sys.stderr.isatty() and not quiet else None)
+    click.echo(ref)
+
+
+@click.command()
 @click.option("--tag", "-t", metavar="NAME", multiple=True, help="Name of the image.")
 @click.option("--file", "-f", "dockerfile", metavar="PATH", help="Dockerfile, relative to the context.")
 @click.option("--build-arg", "build_args", metavar="NAME=VALUE", multiple=True, help="Set a build argument.")
@@ -45,10 +64,13 @@ def pull(ctx: click.Context, ref: str, quiet: bool, platform: str | None) -> Non
 @click.option("--pull", is_flag=True, help="Pull the base images again.")
 @_QUIET
 @engine_option
-@click.argument("context", type=click.Path(exists=True, file_okay=False))
+@click.argument("context", metavar="FOLDER|-")
 @click.pass_context
 def build(ctx: click.Context, /, context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None:
-    """Build an image from a Dockerfile. The builder's log goes to stderr; --quiet prints the ID."""
+    """Build an image from a folder, or with - from a Dockerfile on stdin; `-f -` adds one to a folder.
+
+    The builder's log goes to stderr; --quiet prints the ID.
+    """
     options: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value
     }
@@ -56,10 +78,21 @@ def build(ctx: click.Context, /, context: str, quiet: bool, tag: tuple[str, ...]
     def log(step: Any) -> None:
         click.echo(step.stream, nl=False, err=True)
 
-    with open_engine(ctx) as engine:
+    with contextlib.ExitStack() as stack:
+        source: Any = context
+        if context == "-":
+            source = {"Dockerfile": sys.stdin.buffer.read()}
+        elif not os.path.isdir(context):
+            raise click.ClickException(f"no folder {context} here")
+        elif options.get("dockerfile") == "-":
+            file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="Dockerfile."))
+            file.write(sys.stdin.buffer.read())
+            file.flush()
+            options["dockerfile"] = file.name
+        engine = stack.enter_context(open_engine(ctx))
         if tag:
             options["tag"] = tag[0]
-        image = engine.images.build(context, on_progress=None if quiet else log, **options)
+        image = engine.images.build(source, on_progress=None if quiet else log, **options)
         for name in tag[1:]:
             image.tag(name)
     if quiet:
@@ -87,96 +120,62 @@ def rmi(ctx: click.Context, refs: tuple[str, ...], force: bool) -> None:
     each_name(ctx, refs, lambda engine, ref: engine.images.remove(ref, force=force))
 
 
+_HISTORY = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
+
+
 @click.command()
+@click.option("--no-trunc", is_flag=True, help="Print long values in full.")
 @_QUIET
+@format_option
 @engine_option
 @click.argument("ref")
 @click.pass_context
-def history(ctx: click.Context, ref: str, quiet: bool) -> None:
+def history(ctx: click.Context, ref: str, quiet: bool, no_trunc: bool, template: str | None) -> None:
     """List the steps that made an image, newest first."""
     with open_engine(ctx) as engine:
-        entries = engine.images.get(ref).history()
-    rows = [(each.image_id or "<missing>", each.created_by, str(each.size or 0), each.comment) for each in entries]
+        image = engine.images.get(ref)
+        entries = list(reversed(image.history()))
+    rows = []
+    for place, entry in enumerate(entries):
+        identity = entry.image_id or (image.id if place == 0 else "<missing>")
+        rows.append({
+            "ID": identity if no_trunc else identity.removeprefix("sha256:")[: 12 if identity != "<missing>" else None],
+            "CreatedSince": ago(entry.created),
+            "CreatedBy": entry.created_by if no_trunc or len(entry.created_by) <= 45 else f"{entry.created_by[:44]}…",
+            "Size": size_text(entry.size),
+            "Comment": entry.comment,
+        })  # fmt: skip
     if quiet:
-        click.echo("\n".join(row[0] for row in rows))
+        click.echo("\n".join(row["ID"] for row in rows))
     else:
-        click.echo(columns_text(("IMAGE", "CREATED BY", "SIZE", "COMMENT"), rows))
+        print_rows(rows, _HISTORY, template)
 
 
 @click.command()
-@click.option("--output", "-o", required=True, metavar="PATH", help="Archive to write.")
+@click.option("--output", "-o", metavar="PATH", help="Archive to write. Default: stdout.")
 @engine_option
 @click.argument("refs", nargs=-1, required=True, metavar="IMAGE...")
 @click.pass_context
-def save(ctx: click.Context, refs: tuple[str, ...], output: str) -> None:
+def save(ctx: click.Context, refs: tuple[str, ...], output: str | None) -> None:
     """Save images to an archive."""
     with open_engine(ctx) as engine:
-        engine.images.save(list(refs), output)
+        if output is not None:
+            engine.images.save(list(refs), output)
+            return
+        with engine.images.stream_save(list(refs)) as stream:
+            write_stream(stream, None)
 
 
 @click.command()
 @click.option("--input", "-i", "path", metavar="PATH", help="Archive to read. Default: stdin.")
+@_QUIET
 @engine_option
 @click.pass_context
-def load(ctx: click.Context, path: str | None) -> None:
+def load(ctx: click.Context, path: str | None, quiet: bool) -> None:
     """Load images from an archive."""
     with open_engine(ctx) as engine:
         for image in engine.images.load(path if path is not None else sys.stdin.buffer):
             click.echo(f"Loaded image: {', '.join(image.refs) or image.id}")
 
 
-def _group(name: str, what: str, columns: dict[str, str]) -> click.Group:
-    """Return the group of commands on networks or volumes."""
-
-    @click.command("ls")
-    @_QUIET
-    @engine_option
-    @click.pass_context
-    def ls(ctx: click.Context, quiet: bool) -> None:
-        with open_engine(ctx) as engine:
-            rows = [
-                tuple(str(getattr(each, field))[: 12 if field == "id" else None] for field in columns.values())
-                for each in getattr(engine, what).list()
-            ]
-        identity = "id" if "id" in columns.values() else "name"
-        place = list(columns.values()).index(identity)
-        click.echo("\n".join(row[place] for row in rows) if quiet else columns_text(tuple(columns), rows))
-
-    @click.command("create")
-    @click.option("--driver", "-d", metavar="NAME", help="Driver.")
-    @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help=f"Label the {name}.")
-    @engine_option
-    @click.argument("ref", metavar="NAME")
-    @click.pass_context
-    def create(ctx: click.Context, ref: str, driver: str | None, labels: tuple[str, ...]) -> None:
-        options: dict[str, Any] = {"driver": driver} if driver else {}
-        with open_engine(ctx) as engine:
-            made = getattr(engine, what).create(ref, keep=True, labels=list(labels), **options)
-            click.echo(made.id if name == "network" else made.name)
-
-    @click.command("rm")
-    @engine_option
-    @click.argument("refs", nargs=-1, required=True, metavar="NAME...")
-    @click.pass_context
-    def rm(ctx: click.Context, refs: tuple[str, ...]) -> None:
-        each_name(ctx, refs, lambda engine, ref: getattr(engine, what).remove(ref))
-
-    @click.command("inspect")
-    @engine_option
-    @click.argument("refs", nargs=-1, required=True, metavar="NAME...")
-    @click.pass_context
-    def inspect(ctx: click.Context, refs: tuple[str, ...]) -> None:
-        with open_engine(ctx) as engine:
-            found = [getattr(engine, what).get(ref).inspect() for ref in refs]
-        click.echo(json.dumps(found, indent=4, default=str))
-
-    ls.help, create.help = f"List {what}.", f"Create a {name}, and print its name or ID."
-    rm.help, inspect.help = f"Remove {what}.", f"Print what the engine knows about {what}, as JSON."
-    return click.Group(name, commands=[ls, create, rm, inspect], help=f"Commands on {what}.")
-
-
-GROUPS = (
-    _group("network", "networks", {"NETWORK ID": "id", "NAME": "name", "DRIVER": "driver"}),
-    _group("volume", "volumes", {"DRIVER": "driver", "VOLUME NAME": "name"}),
-)
-COMMANDS = (pull, build, tag, rmi, history, save, load, *GROUPS)
+COMMANDS = (pull, push, build, tag, rmi, history, save, load)

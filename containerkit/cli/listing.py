@@ -17,6 +17,7 @@ __all__ = [
     "filters_option",
     "format_option",
     "list_options",
+    "long_filters_option",
     "print_rows",
     "print_value",
     "size_text",
@@ -46,6 +47,9 @@ def filters_of(given: Sequence[str]) -> dict[str, list[str]]:
 
 filters_option = click.option(
     "--filter", "-f", "filters", metavar="KEY=VALUE", multiple=True, callback=_filters, help="As docker's --filter."
+)
+long_filters_option = click.option(
+    "--filter", "filters", metavar="KEY=VALUE", multiple=True, callback=_filters, help="As docker's --filter."
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-__all__ = ["cell", "columns_text", "form_options", "moment", "pass_on", "show", "table", "working"]
+__all__ = ["cell", "columns_text", "form_options", "moment", "pass_on", "show", "table", "working", "write_stream"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,6 +106,17 @@ def pass_on(output: Any) -> None:
     stream: BinaryIO = getattr(sys, output.stream).buffer
     stream.write(output.data)
     stream.flush()
+
+
+def write_stream(stream: Iterable[bytes], path: str | None) -> None:
+    """Write a stream of bytes to a file, or to stdout if that is no terminal."""
+    if path is None and sys.stdout.isatty():
+        raise click.ClickException("stdout is a terminal: use --output, or redirect it")
+    with contextlib.ExitStack() as stack:
+        target = sys.stdout.buffer if path is None else stack.enter_context(open(path, "wb"))
+        for chunk in stream:
+            target.write(chunk)
+        target.flush()
 
 
 @contextlib.contextmanager

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .app import docker_exit_codes, engine_option, open_engine, say_error
+from .create_options import create_options
 from .output import pass_on
 
 if TYPE_CHECKING:
@@ -18,79 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-_CREATE_MANY = (
-    ("--env", "-e", "NAME=VALUE", "Set an environment variable."),
-    ("--volume", "-v", "SOURCE:TARGET[:ro]", "Mount a folder of the host or a volume."),
-    ("--mount", None, "SPEC", "Mount, in the words of --mount."),
-    ("--tmpfs", None, "TARGET[:OPTIONS]", "Mount memory."),
-    ("--publish", "-p", "[IP:]HOST:PORT", "Publish a port."),
-    ("--label", "-l", "NAME=VALUE", "Label the container."),
-    ("--cap-add", None, "CAPABILITY", "Add a capability."),
-    ("--cap-drop", None, "CAPABILITY", "Drop a capability (or all)."),
-    ("--security-opt", None, "OPTION", "A security option (no-new-privileges, …)."),
-    ("--network", None, "NAME", "Join a network, or none, host, bridge."),
-    ("--add-host", None, "NAME:ADDRESS", "One more line in /etc/hosts."),
-    ("--ulimit", None, "NAME=SOFT:HARD", "A limit of the process."),
-    ("--device", None, "PATH", "Give it a device."),
-    ("--env-file", None, "PATH", "Set the environment variables of a file."),
-    ("--expose", None, "PORT", "Expose a port without publishing it."),
-    ("--dns", None, "ADDRESS", "Use a DNS server."),
-    ("--sysctl", None, "NAME=VALUE", "Set a kernel parameter."),
-    ("--group-add", None, "GROUP", "Add a group to the user."),
-    ("--volumes-from", None, "CONTAINER", "Mount the volumes of another container."),
-    ("--network-alias", None, "NAME", "Answer to one more name on the network."),
-    ("--log-opt", None, "NAME=VALUE", "Set an option of the log driver."),
-)
-_CREATE_ONE = (
-    ("--name", None, "NAME", "Name the container."),
-    ("--workdir", "-w", "FOLDER", "Where the command starts."),
-    ("--user", "-u", "USER[:GROUP]", "Who runs the command."),
-    ("--hostname", None, "NAME", "Its host name."),
-    ("--entrypoint", None, "COMMAND", "Instead of the image's own."),
-    ("--memory", "-m", "SIZE", "Most memory it may use (64m)."),
-    ("--cpus", None, "NUMBER", "Most processor time it may use (0.5)."),
-    ("--memory-swap", None, "SIZE", "Limit memory and swap together."),
-    ("--shm-size", None, "SIZE", "Set the size of /dev/shm."),
-    ("--stop-signal", None, "SIGNAL", "Signal that stop sends."),
-    ("--stop-timeout", None, "SECONDS", "Time between the stop signal and SIGKILL."),
-    ("--ip", None, "ADDRESS", "Address on the network."),
-    ("--mac-address", None, "ADDRESS", "MAC address on the network."),
-    ("--pid", None, "MODE", "Process namespace (host)."),
-    ("--ipc", None, "MODE", "IPC namespace (host, private, shareable)."),
-    ("--runtime", None, "NAME", "OCI runtime."),
-    ("--gpus", None, "NUMBER", "GPUs (all, 1)."),
-    ("--log-driver", None, "NAME", "Log driver."),
-    ("--health-cmd", None, "COMMAND", "Command that checks the health."),
-    ("--health-interval", None, "TIME", "Time between two checks."),
-    ("--userns", None, "MODE", "User namespace (keep-id, host)."),
-    ("--platform", None, "OS/ARCH", "Which of the image's platforms."),
-)
-_CREATE_FLAGS = (
-    ("--read-only", "The container cannot write to its image."),
-    ("--publish-all", "Publish every exposed port."),
-    ("--no-healthcheck", "Switch off the image's health check."),
-    ("--init", "An init process reaps its children."),
-    ("--privileged", "No confinement: root in it is root on the engine's host."),
-)
-
-
-def _create_options(command: Any) -> Any:
-    for name, help_text in reversed(_CREATE_FLAGS):
-        command = click.option(name, is_flag=True, help=help_text)(command)
-    for name, short, metavar, help_text in reversed(_CREATE_ONE):
-        command = click.option(name, *([short] if short else []), metavar=metavar, help=help_text)(command)
-    for name, short, metavar, help_text in reversed(_CREATE_MANY):
-        names = (name, *([short] if short else []))
-        command = click.option(*names, metavar=metavar, multiple=True, help=help_text)(command)
-    command = click.option("--pids-limit", type=int, metavar="NUMBER", help="Most processes it may have.")(command)
-    command = click.option(
-        "--pull", type=click.Choice(["missing", "always", "never"]), default="missing", show_default=True
-    )(command)
-    return click.option(
-        "--limits", type=click.Choice(["enforce", "best-effort"]), default="enforce", show_default=True,
-        help="Refuse, or run without, a limit that the engine would not hold.",
-    )(command)  # fmt: skip
-
+_LATE = 5.0  # seconds that an event may come late
 
 _INTERACTIVE = click.option("--interactive", "-i", is_flag=True, help="Send stdin to the process.")
 _TTY = click.option("--tty", "-t", is_flag=True, help="Give the process a terminal.")
@@ -120,7 +50,7 @@ def _ending(terminal: Terminal, **how: Any) -> int:
 
 
 @click.command(short_help="Run a command in a new container.", context_settings={"allow_interspersed_args": False})
-@_create_options
+@create_options
 @click.option("--timeout", metavar="TIME", help="End and remove it after so long (90, 5m).")
 @_INTERACTIVE
 @_TTY
@@ -158,16 +88,16 @@ def run(
     if not detach:
         _need_terminal(interactive, tty)
     options, arguments = _given(given), list(command) or None
-    modes: dict[str, Any] = {name: True for name, used in (("interactive", interactive), ("tty", tty)) if used}
+    modes: dict[str, Any] = {
+        name: True for name, used in (("interactive", interactive), ("tty", tty), ("rm", rm)) if used
+    }
     with docker_exit_codes(125), open_engine(ctx) as engine:
-        if timeout or (rm and not modes and not detach and not cidfile):
-            more: dict[str, Any] = {"timeout": timeout} if timeout else {}
-            result = engine.run(image, arguments, check=False, on_output=pass_on, **options, **more)
+        if timeout:
+            result = engine.run(image, arguments, check=False, on_output=pass_on, timeout=timeout, **options)
             for warning in result.warnings:
                 say_error(warning)
             code = result.exit_code
         elif detach:
-            modes |= {"rm": True} if rm else {}
             container = engine.start(image, arguments, keep=True, **modes, **options)
             _write_id(cidfile, container)
             click.echo(container.id)
@@ -175,13 +105,36 @@ def run(
         else:
             with _created(engine, image, arguments, rm=rm, options={**modes, **options}) as container:
                 _write_id(cidfile, container)
-                with container.attach(stdin=interactive) as terminal:
-                    container.start()
-                    code = _ending(terminal, detach_keys=detach_keys, sig_proxy=sig_proxy)
-                    rm = rm and not terminal.detached
-                if rm:
-                    container.remove(force=True, volumes=True, missing_ok=True)
+                code = _attached(engine, container, interactive, rm, detach_keys=detach_keys, sig_proxy=sig_proxy)
     ctx.exit(code)
+
+
+def _attached(engine: Engine, container: Container, stdin: bool, rm: bool, **how: Any) -> int:
+    """Start a container at this terminal, and return its exit code. With `rm`, it is gone afterwards."""
+    import containerkit as ck
+
+    with container.attach(stdin=stdin) as terminal:
+        container.start()
+        try:
+            code = _ending(terminal, **how)
+        except ck.ContainerNotFound:  # with --rm, the engine can remove it before it tells the exit code
+            if not rm:
+                raise
+            code = _exit_code(engine, container)
+        if rm and not terminal.detached:
+            with suppress(ck.Conflict, ck.WrongState):  # the engine is removing it
+                container.remove(force=True, volumes=True, missing_ok=True)
+    return code
+
+
+def _exit_code(engine: Engine, container: Container) -> int:
+    """Return the exit code of a removed container, from the event of its end."""
+    filters = {"container": container.id, "event": "die"}
+    with engine.events(since=time.time() - 3600, until=time.time() + _LATE, filters=filters) as events:
+        for event in events:
+            if event.id == container.id and event.exit_code is not None:
+                return event.exit_code
+    raise click.ClickException(f"container {container.short_id} was removed before its exit code was read")
 
 
 @contextmanager
@@ -206,7 +159,7 @@ def _write_id(path: str | None, container: Container) -> None:
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@_create_options
+@create_options
 @_INTERACTIVE
 @_TTY
 @click.option("--rm", is_flag=True, help="The engine removes the container when it has ended.")

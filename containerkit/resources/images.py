@@ -16,6 +16,7 @@ from ..options import build_spec, parse_filters, parse_flag, parse_image, parse_
 from ..options.table import BUILD
 from ..reference import parse
 from ..spec import BuildSpec, RegistryAuth
+from ..streams import ByteStream
 from ..values import ValueList
 from .archives import opened_archive, save_images
 from .base_images import base_images, dockerfile_text
@@ -201,13 +202,21 @@ class Images:
             refs: names, IDs or Images.
             path: the file.
         """
-        if not isinstance(refs, (str, Image, Iterable)) or isinstance(refs, (bytes, Mapping)):
-            raise InvalidOption("refs", refs, "an image's name, an Image, or several")
-        several = [refs] if isinstance(refs, (str, Image)) else list(refs)
-        names = [item.id if isinstance(item, Image) else parse_image(item) for item in several]
-        if not names:
-            raise InvalidOption("refs", refs, "at least one image")
-        return save_images(self._core.backend, names, path)
+        return save_images(self._core.backend, _names(refs), path)
+
+    def stream_save(self, refs: str | Image | Iterable[str | Image]) -> ByteStream:
+        """Return images as the stream of one docker-archive.
+
+        Args:
+            refs: names, IDs or Images.
+
+        Raises:
+            ImageNotFound, InvalidOption.
+        """
+        names = _names(refs)
+        for name in names:
+            self._core.backend.inspect_image(name)  # some engines report a missing image only inside the archive
+        return self._core.backend.save_images(names)
 
     def remove(self, ref: str, *, force: bool = False) -> None:
         """Remove a name, and the image with its last name; an ID removes the image. Raises InUse, ImageNotFound."""
@@ -226,6 +235,17 @@ class Images:
         parse_flag("all", all)
         removed, freed = self._core.backend.prune_images(all=all, filters=parse_filters("filters", filters))
         return Pruned(removed, freed)
+
+
+def _names(refs: Any) -> list[str]:
+    """Return the names or IDs of one image or several."""
+    if not isinstance(refs, (str, Image, Iterable)) or isinstance(refs, (bytes, Mapping)):
+        raise InvalidOption("refs", refs, "an image's name, an Image, or several")
+    several = [refs] if isinstance(refs, (str, Image)) else list(refs)
+    names = [item.id if isinstance(item, Image) else parse_image(item) for item in several]
+    if not names:
+        raise InvalidOption("refs", refs, "at least one image")
+    return names
 
 
 def auth_of(given: Any, registry: str) -> RegistryAuth:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +110,51 @@ def test_save_and_load(engine: ck.Engine, tmp_path: Path) -> None:
     assert (tmp_path / "out.tar").stat().st_size > 0
 
 
+def test_save_and_export_write_to_stdout(engine: ck.Engine) -> None:
+    """A tar archive, and nothing else."""
+    engine.start("app:1", name="web")
+    for verb, name in (("save", "app:1"), ("export", "web")):
+        result = call(verb, name)
+        assert result.exit_code == 0
+        with tarfile.open(fileobj=io.BytesIO(result.stdout_bytes)) as archive:
+            assert archive.getnames() is not None
+
+
+def test_version_and_history_take_templates(engine: ck.Engine) -> None:
+    """Client and server; the size of each step."""
+    assert call("version", "--format", "{{.Client.Version}}").stdout == f"{ck.__version__}\n"
+    assert call("version").stdout.startswith("Client: containerkit\n")
+    assert call("history", "app:1").stdout.startswith("IMAGE ")
+
+
+def test_networks_connect_and_disconnect(engine: ck.Engine) -> None:
+    """By the names of both."""
+    container = engine.start("app:1", name="web")
+    assert call("network", "create", "--subnet", "10.9.8.0/24", "--internal", "net").exit_code == 0
+    assert engine.networks.get("net").internal
+    assert call("network", "connect", "--alias", "db", "net", "web").exit_code == 0
+    assert "net" in container.refresh().record.networks
+    assert call("network", "disconnect", "net", "web").exit_code == 0
+    assert "net" not in container.refresh().record.networks
+
+
+def test_prune_removes_what_is_unused_and_asks_first(engine: ck.Engine) -> None:
+    """Without --force and without an answer nothing is removed."""
+    engine.networks.create("net", keep=True)
+    assert call("network", "prune").exit_code != 0
+    assert engine.networks.exists("net")
+    assert call("network", "prune", "-f").stdout == "Deleted Networks:\nnet\n\n"
+    assert call("system", "prune", "-f").stdout == "Total reclaimed space: 0B\n"
+
+
+def test_inspect_of_one_kind_finds_no_other(engine: ck.Engine) -> None:
+    """What is missing gives an empty array and exit code 1."""
+    engine.start("app:1", name="web")
+    assert call("image", "inspect", "-f", "{{.Id}}", "app:1").stdout == f"{engine.images.get('app:1').id}\n"
+    result = call("inspect", "--type", "image", "web")
+    assert (result.exit_code, result.stdout) == (1, "[]\n")
+
+
 @pytest.mark.parametrize("group", ["network", "volume"])
 def test_networks_and_volumes(group: str, engine: ck.Engine) -> None:
     """create keeps it, ls names it, inspect is a JSON array, rm removes it."""
@@ -142,10 +189,11 @@ def test_exit_codes_of_run_are_those_of_docker(
     if isinstance(error, ck.StartFailed):
         error.exit_code = known
 
-    def run(*args: Any, **options: Any) -> None:
+    def create(*args: Any, **options: Any) -> None:
         raise error
 
-    monkeypatch.setattr(ck, "connect", lambda target=None, *, timeout: Open(SimpleNamespace(run=run)))  # type: ignore[arg-type]
+    broken: Any = SimpleNamespace(containers=SimpleNamespace(create=create))
+    monkeypatch.setattr(ck, "connect", lambda target=None, *, timeout: Open(broken))
     result = call("run", "--rm", "app:1", "x")
     assert result.exit_code == code
     assert result.stderr == f"containerkit: {error}\n"
