@@ -19,19 +19,7 @@ from containerkit.cli import app
 from containerkit.resources.detach_keys import DetachKeys, parse_detach_keys
 from containerkit.resources.terminal import Console
 from containerkit.testing import FakeBackend
-
-
-class Open:
-    """An engine that stays open when a command closes it."""
-
-    def __init__(self, engine: ck.Engine) -> None:
-        self.engine = engine
-
-    def __enter__(self) -> ck.Engine:
-        return self.engine
-
-    def __exit__(self, *exc: object) -> None:
-        pass
+from tests.open_engine import Open
 
 
 @pytest.fixture

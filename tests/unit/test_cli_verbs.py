@@ -21,19 +21,7 @@ from containerkit.cli.container import _split
 from containerkit.cli.output import columns_text, moment
 from containerkit.testing import FakeBackend
 from containerkit.testing.archives import ImageBuilder
-
-
-class Open:
-    """An engine that stays open when a command closes it."""
-
-    def __init__(self, engine: ck.Engine) -> None:
-        self.engine = engine
-
-    def __enter__(self) -> ck.Engine:
-        return self.engine
-
-    def __exit__(self, *exc: object) -> None:
-        pass
+from tests.open_engine import Open
 
 
 @pytest.fixture
