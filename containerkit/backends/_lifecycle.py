@@ -168,6 +168,7 @@ class LifecycleVerbs(HttpBackend):
                     status=exc.status,
                     explanation=exc.explanation,
                 ) from exc
-            if record.status != "removing" or time.monotonic() > until:
+            in_progress = record.status == "removing" or "already in progress" in (exc.explanation or "")
+            if not in_progress or time.monotonic() > until:
                 raise exc
             time.sleep(_REMOVAL_PAUSE)

@@ -189,6 +189,8 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     # ---------------------------------------------------------------- containers
     def _ignored_options(self, spec: ContainerSpec) -> Iterator[str]:
         yield from super()._ignored_options(spec)
+        if spec.storage_opt and self.first_info().image_store == "containerd":
+            yield "storage_opt (containerd's image store has no quotas)"
         words = (option for option in spec.security_opt if option not in _UNMASKED)
         yield from (f"security_opt {word}" for word in words if word.startswith(("mask=", "unmask=", "proc-opts=")))
 

@@ -9,14 +9,14 @@ import socket
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from ..backends.base import Address
 from ..errors import ContainerKitError, EngineTimeout, InvalidOption, StartFailed, WrongState
-from ..streams import Deadline
+from ..streams import Deadline, Output
 from .container import Container
 from .strategy import Missing, Strategy
 
@@ -208,19 +208,13 @@ class log_line(Strategy):  # noqa: N801
         found = threading.Semaphore(0)
         ended = threading.Event()
         failures: list[ContainerKitError] = []
-        stream = container.stream_logs(follow=True, since=_start_of_later_run(container))
+        since = _start_of_later_run(container)
+        stream = container.stream_logs(follow=True, since=since)
 
         def read() -> None:
-            rest = {"stdout": b"", "stderr": b""}
             try:
-                for output in stream:
-                    *lines, rest[output.stream] = (rest[output.stream] + output.data).split(b"\n")
-                    for line in lines:
-                        if pattern.search(line.decode("utf-8", "replace")):
-                            found.release()
-                for line in rest.values():
-                    if line and pattern.search(line.decode("utf-8", "replace")):
-                        found.release()
+                for _ in _matching_lines(stream, pattern):
+                    found.release()
             except ContainerKitError as exc:
                 failures.append(exc)
             finally:
@@ -239,6 +233,11 @@ class log_line(Strategy):  # noqa: N801
                 return ""
             if failures:
                 raise failures[0]
+            if over:  # Podman 4.3 can end the followed log of an exited container before its last lines
+                with container.stream_logs(follow=False, since=since) as whole:
+                    matched = sum(1 for _ in _matching_lines(whole, pattern))
+                if matched >= self.times:
+                    return ""
             progress = f"{matched} of {self.times} lines match {pattern.pattern!r}"
             if over:
                 raise WrongState(f"its log ended; {progress}", actual="exited")
@@ -249,6 +248,15 @@ class log_line(Strategy):  # noqa: N801
         finally:
             stream.close()
             thread.join(5.0)
+
+
+def _matching_lines(stream: Iterable[Output], pattern: re.Pattern[str]) -> Iterator[bytes]:
+    """Yield the lines of either stream that match the pattern, also a last line without its end."""
+    rest = {"stdout": b"", "stderr": b""}
+    for output in stream:
+        *lines, rest[output.stream] = (rest[output.stream] + output.data).split(b"\n")
+        yield from (line for line in lines if pattern.search(line.decode("utf-8", "replace")))
+    yield from (line for line in rest.values() if line and pattern.search(line.decode("utf-8", "replace")))
 
 
 def _start_of_later_run(container: Container) -> float | None:

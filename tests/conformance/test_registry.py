@@ -113,12 +113,16 @@ def _unreachable(ref: str) -> str:
 
 
 _REFUSED: dict[str, tuple[type[ck.EngineError], str, Callable[[ck.Engine, str], object]]] = {
-    "tag-unknown": (ck.ImageNotFound, "manifest unknown", lambda e, r: e.images.pull(f"{r}9")),
-    "name-unknown": (ck.ImageNotFound, "unknown", lambda e, r: e.images.pull(f"{r.rpartition(':')[0]}-not:1")),
+    "tag-unknown": (ck.ImageNotFound, "manifest unknown|: not found", lambda e, r: e.images.pull(f"{r}9")),
+    "name-unknown": (
+        ck.ImageNotFound,
+        "unknown|: not found",
+        lambda e, r: e.images.pull(f"{r.rpartition(':')[0]}-not:1"),
+    ),
     "pull-unreachable": (ck.PullFailed, "connection refused", lambda e, r: e.images.pull(_unreachable(r))),
     "pull-no-such-host": (ck.PullFailed, "no-such.invalid", lambda e, r: e.images.pull("no-such.invalid/x:1")),
     "push-missing": (ck.ImageNotFound, "no image", lambda e, r: e.images.push(f"{r}9")),
-    "run-pulls-in-vain": (ck.ImageNotFound, "manifest unknown", lambda e, r: e.run(f"{r}9")),
+    "run-pulls-in-vain": (ck.ImageNotFound, "manifest unknown|: not found", lambda e, r: e.run(f"{r}9")),
     "start-pulls-in-vain": (ck.PullFailed, "connection refused", lambda e, r: e.start(_unreachable(r))),
     "run-always": (ck.PullFailed, "connection refused", lambda e, r: e.run(_unreachable(r), pull="always")),
     "login-unreachable": (ck.EngineError, "connection refused", lambda e, r: e.login("u", "p", registry="127.0.0.1:9")),
@@ -133,7 +137,7 @@ def test_a_refusal_has_its_reason(engine: ck.Engine, pushed: tuple[str, str], ca
     with pytest.raises(kind) as caught:
         act(engine, pushed[0])
     assert type(caught.value) is kind
-    assert words in str(caught.value)
+    assert any(each in str(caught.value) for each in words.split("|"))  # containerd has words of its own
     assert caught.value.__context__ is None or caught.value.__suppress_context__, "a user sees one error"
     assert {image.id for image in engine.images.list(all=True)} == before
 

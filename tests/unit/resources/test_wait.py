@@ -107,6 +107,19 @@ def test_log_line_is_found(log: tuple[Output, ...], strategy: wait.Strategy) -> 
     box(Scripted(log=log)).wait_until(strategy, timeout=5)
 
 
+def test_log_line_in_a_log_that_was_followed_in_part() -> None:
+    """The whole log decides where the followed one ends early, as Podman 4.3 ends that of an exited container."""
+
+    class Short(Scripted):
+        def logs_container(self, ref: str, **options: Any) -> OutputStream:
+            return OutputStream(iter(self.log[:1] if options["follow"] else self.log))
+
+    backend = Short(EXITED, log=lines(b"one\n", b"ready\n"))
+    box(backend).wait_until(wait.log_line("ready"), timeout=5)
+    with pytest.raises(ck.WrongState, match="1 of 2 lines"):
+        box(backend).wait_until(wait.log_line("ready", times=2), timeout=5)
+
+
 def test_log_line_that_never_comes() -> None:
     """A log that ends without the line raises WrongState with the count and the end of the log."""
     backend = Scripted(log=lines(b"one ready\n", b"two\n"))
