@@ -186,13 +186,11 @@ class Attachment(Closeable):
             else:
                 self._sock.shutdown(socket.SHUT_WR)
 
-    def close(self) -> None:
-        with self._lock:
-            with contextlib.suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in poll
-            with contextlib.suppress(OSError):
-                self._sock.close()
-        super().close()
+    def _disconnect(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in poll
+        with contextlib.suppress(OSError):
+            self._sock.close()
 
     def __enter__(self) -> Attachment:
         return self

@@ -28,9 +28,13 @@ class Closeable:
         with self._lock:
             if self.closed:
                 return
-            self.closed = True
+            self.closed = True  # first: a reader that wakes up then knows why
+            self._disconnect()
         if self._on_close:
             self._on_close()
+
+    def _disconnect(self) -> None:
+        """Close the connection, if the stream owns one."""
 
     def __enter__(self) -> Any:
         return self

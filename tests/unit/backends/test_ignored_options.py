@@ -14,14 +14,21 @@ from containerkit.backends.records import Capability, EngineInfo, NetworkRecord
 NETWORKS = {name: NetworkRecord(name, name, "bridge", False, name == "six", {}, {}) for name in ("four", "six")}
 
 
-def backend(kind: Any, *, rootless: bool = False, cgroup: int = 1, version: tuple[int, ...] = (5, 8, 6)) -> Any:
+def backend(
+    kind: Any,
+    *,
+    rootless: bool = False,
+    cgroup: int = 1,
+    version: tuple[int, ...] = (5, 8, 6),
+    store: Any = "graphdriver",
+) -> Any:
     """A backend that knows its engine and has no connection."""
     found = kind.__new__(kind)
     found._version = version
     found.capabilities = frozenset(Capability)
     info = EngineInfo(
         kind="podman", version="", api_version="", rootless=rootless, cgroup_version=cgroup, cgroup_driver="",
-        storage_driver="", image_store="graphdriver", root_dir="", os="", arch="", kernel="", cpus=1, memory=1,
+        storage_driver="", image_store=store, root_dir="", os="", arch="", kernel="", cpus=1, memory=1,
     )  # fmt: skip
     found.first_info = lambda: info
     found.inspect_network = NETWORKS.__getitem__
@@ -73,6 +80,12 @@ def test_every_engine_refuses_what_its_host_cannot_do(
 ) -> None:
     """oom_kill_disable needs cgroup v1; a rootless engine cannot limit the permissions of a device."""
     assert ignored(backend(kind, **engine), **given) == expected
+
+
+def test_dockers_containerd_store_has_no_quotas() -> None:
+    """Docker refuses storage_opt itself where a graph driver cannot apply it; containerd's store ignores it."""
+    assert ignored(backend(DockerBackend, store="containerd"), storage_opt="size=1g") == ["storage_opt"]
+    assert ignored(backend(DockerBackend), storage_opt="size=1g") == []
 
 
 def test_docker_applies_a_range_of_host_ports() -> None:

@@ -449,6 +449,23 @@ def test_network_attachments_after_the_first_on_docker() -> None:
     assert posts == ["/v1.41/containers/create", "/v1.41/networks/b/connect", "/v1.41/networks/c/connect"]
 
 
+def test_a_removal_in_progress_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's own removal counts as ours, whatever status the container shows meanwhile."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    record = {"Id": "x", "Name": "/x", "Image": "i", "Created": "2026-01-01T00:00:00Z", "Config": {"Image": "i"},
+              "State": {"Status": "exited", "ExitCode": 0}}  # fmt: skip
+    looks = iter([Response(200, {}, json.dumps(record).encode())] * 3)
+
+    def answer(request: Request) -> Response:
+        if request.method == "DELETE":
+            return Response(409, {}, b'{"message": "removal of container x is already in progress"}')
+        return next(looks, Response(404, {}, b'{"message": "No such container: x"}'))
+
+    backend, transport = engine(DockerBackend, answer)
+    backend.remove_container("x", force=False, volumes=False)
+    assert [request.method for request in transport.requests] == ["DELETE", "GET", "GET", "GET", "GET"]
+
+
 # ---------------------------------------------------------------- helpers
 def test_short() -> None:
     """Messages shorten whole IDs to 12 digits, and nothing else."""
