@@ -148,6 +148,19 @@ class ImageVerbs(RegistryVerbs):
             raise InvalidImage(f"{doing}: the archive holds no image")
         return tuple(dict.fromkeys(names))
 
+    def import_image(self, data: Iterable[bytes], ref: str, *, message: str, changes: Sequence[str]) -> str:
+        doing = f"importing {ref or 'an image'}"
+        params = {"fromSrc": "-", "repo": ref, "message": message, "changes": list(changes)}
+        identity = ""
+        try:
+            for progress in self._progress("/images/create", doing, params=params, data=iter(data)):
+                identity = progress.status.strip() or identity
+        except EngineError as exc:
+            if exc.status is None or exc.status in (400, 500):
+                raise InvalidImage(f"{doing}: the engine refused the archive: {exc.explanation}") from exc
+            raise
+        return _parse.image_id(identity)
+
     def save_images(self, refs: Sequence[str]) -> ByteStream:
         doing = f"saving {', '.join(refs)}"
         try:

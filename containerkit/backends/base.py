@@ -334,6 +334,10 @@ class Backend(ABC):
     def load_images(self, data: Iterable[bytes]) -> tuple[str, ...]:
         """Load an archive and return the names of its images, or IDs of those without. Raise InvalidImage."""
 
+    def import_image(self, data: Iterable[bytes], ref: str, *, message: str, changes: Sequence[str]) -> str:
+        """Make an image of one layer from a tar of a file system, and return its ID. Raise InvalidImage."""
+        self._not_implemented(f"importing {ref or 'an image'}")
+
     @abstractmethod
     def save_images(self, refs: Sequence[str]) -> ByteStream:
         """Return a docker-archive."""
@@ -345,6 +349,10 @@ class Backend(ABC):
     @abstractmethod
     def remove_image(self, ref: str, *, force: bool, prune: bool) -> None:
         """Remove a name, and the image with its last name; or remove an image by ID. Raise InUse, ImageNotFound."""
+
+    def prune_build_cache(self, *, all: bool) -> tuple[tuple[str, ...], int]:
+        """Remove unused build cache; return the IDs of its records, and the bytes that the engine reports as freed."""
+        self._not_implemented("pruning the build cache")
 
     def prune_images(self, *, all: bool, filters: Filters) -> tuple[tuple[str, ...], int]:
         """Remove unused images; return their IDs, and the bytes that the engine reports as freed."""

@@ -119,6 +119,10 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return "" if path == "/version" else f"/v{self._api}"
 
     # ---------------------------------------------------------------- the engine
+    def prune_build_cache(self, *, all: bool) -> tuple[tuple[str, ...], int]:
+        answer = self._object("POST", "/build/prune", "pruning the build cache", params={"all": all}, slow=True)
+        return _json.texts(answer.get("CachesDeleted")), _json.number(answer.get("SpaceReclaimed"))
+
     def _get_version(self) -> Raw:
         doing = "requesting the version"
         version = self._object("GET", "/version", doing)

@@ -19,7 +19,7 @@ from typing import Any
 import requests
 from podman.api.client import APIClient
 
-from ..errors import AuthenticationFailed, EngineError, ImageNotFound, InUse, NotFound
+from ..errors import AuthenticationFailed, EngineError, ImageNotFound, InUse, NotFound, Unsupported
 from ..reference import begins_id, display, looks_like_id, parse
 from ..spec import BuildSpec, ContainerSpec, NetworkAttachment, RegistryAuth
 from ..streams import OutputStream
@@ -274,6 +274,9 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
                 reachable = (self.inspect_network(attachment.name).ipv6 for attachment in spec.networks)
                 if binding.host_ip == "::1" or not any(reachable):
                     yield f"publish on [{binding.host_ip}] (use an IPv4 address)"
+
+    def prune_build_cache(self, *, all: bool) -> tuple[tuple[str, ...], int]:
+        raise Unsupported("pruning the build cache: Podman keeps it as images without a name; remove these instead")
 
     def _refuse_unreachable_ports(self, spec: ContainerSpec, doing: str) -> None:
         """Accept ports on internal networks if rootless: they are reachable there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -147,12 +148,20 @@ def logs(
 @click.argument("target")
 @click.pass_context
 def cp(ctx: click.Context, source: str, target: str) -> None:
-    """Copy files out of a container (CONTAINER:PATH PATH) or into it (PATH CONTAINER:PATH)."""
+    """Copy files out of a container (CONTAINER:PATH PATH) or into it (PATH CONTAINER:PATH).
+
+    A - instead of PATH is a tar archive on stdout or stdin.
+    """
     outside, inside = _split(source), _split(target)
     if (outside is None) == (inside is None):
         raise click.UsageError("exactly one of SOURCE and TARGET is CONTAINER:PATH")
     with open_engine(ctx) as engine:
-        if outside is not None:
+        if outside is not None and target == "-":
+            with engine.containers.get(outside[0]).stream_archive(outside[1]) as stream:
+                write_stream(stream, None)
+        elif inside is not None and source == "-":
+            engine.containers.get(inside[0]).put_archive(inside[1], sys.stdin.buffer)
+        elif outside is not None:
             engine.containers.get(outside[0]).copy_from(outside[1], target)
         elif inside is not None:
             engine.containers.get(inside[0]).copy_to(source, inside[1])

@@ -23,7 +23,7 @@ _FORMS = {
     },
     "image": {
         "ls": "images", "list": "images", "rm": "rmi", "remove": "rmi",
-        **{name: name for name in ("build", "history", "load", "pull", "push", "save", "tag")},
+        **{name: name for name in ("build", "history", "import", "load", "pull", "push", "save", "tag")},
     },
     "system": {"events": "events", "info": "info"},
 }  # fmt: skip
@@ -46,7 +46,24 @@ def groups(app: click.Group) -> list[click.Group]:
             commands |= {"prune": prune_command(kind), "inspect": inspect_command(kind)}
         what = "the engine" if kind == "system" else f"{kind}s, also available without the word {kind}"
         found.append(click.Group(kind, commands=commands, help=f"Commands on {what}."))
+    found.append(click.Group("builder", commands={"prune": builder_prune}, help="Commands on the build cache."))
     return found
+
+
+@click.command("prune")
+@click.option("--force", "-f", is_flag=True, help="Do not ask.")
+@click.option("--all", "-a", "everything", is_flag=True, help="Also what a later build could use.")
+@engine_option
+@click.pass_context
+def builder_prune(ctx: click.Context, force: bool, everything: bool) -> None:
+    """Remove the build cache."""
+    if not force:
+        click.confirm("Remove the build cache that no build uses?", abort=True)
+    with open_engine(ctx) as engine:
+        pruned = engine.images.prune_build_cache(all=everything)
+    for identity in pruned:
+        click.echo(identity)
+    click.echo(f"Total reclaimed space: {size_text(pruned.bytes or 0)}")
 
 
 def prune_command(kind: str) -> click.Command:

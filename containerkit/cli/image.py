@@ -178,4 +178,18 @@ def load(ctx: click.Context, path: str | None, quiet: bool) -> None:
             click.echo(f"Loaded image: {', '.join(image.refs) or image.id}")
 
 
-COMMANDS = (pull, push, build, tag, rmi, history, save, load)
+@click.command("import")
+@click.option("--change", "-c", "changes", multiple=True, metavar="TEXT", help="Instruction of a Dockerfile to apply.")
+@click.option("--message", "-m", default="", metavar="TEXT", help="Comment for the image's history.")
+@engine_option
+@click.argument("path", metavar="PATH|-")
+@click.argument("ref", required=False, default="", metavar="[IMAGE]")
+@click.pass_context
+def import_(ctx: click.Context, path: str, ref: str, message: str, changes: tuple[str, ...]) -> None:
+    """Make an image of one layer from the tar archive of a file system."""
+    with open_engine(ctx) as engine:
+        source = sys.stdin.buffer if path == "-" else path
+        click.echo(engine.images.import_archive(source, ref, message=message, changes=changes).id)
+
+
+COMMANDS = (pull, push, build, tag, rmi, history, save, load, import_)

@@ -12,9 +12,10 @@ from typing import Any
 from ..backends.base import Backend
 from ..errors import InvalidOption
 from ..options import parse_local_path
+from ..streams import ByteStream
 from .staging import whole_file
 
-__all__ = ["opened_archive", "save_images"]
+__all__ = ["opened_archive", "opened_file", "save_images"]
 
 _CHUNK = 1 << 20
 
@@ -41,26 +42,35 @@ def _umask() -> int:
 
 
 @contextlib.contextmanager
-def opened_archive(source: Any) -> Iterator[Iterable[bytes]]:
-    """Yield the chunks of an archive, checked first where that is possible without consuming it."""
+def opened_file(source: Any) -> Iterator[Iterable[bytes]]:
+    """Yield the chunks of a path, bytes, an open file or an iterable of bytes."""
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
+        path = Path(parse_local_path("source", source))
         if not path.is_file():
             raise InvalidOption("source", str(source), "a file that exists")
-        from ..layers import check_archive
-
-        check_archive(path)
         with path.open("rb") as file:
             yield iter(lambda: file.read(_CHUNK), b"")
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        with tempfile.NamedTemporaryFile(suffix=".tar") as spooled:
-            spooled.write(source)
-            spooled.flush()
-            with opened_archive(spooled.name) as chunks:
-                yield chunks
-    elif hasattr(source, "read"):
+        yield (bytes(source),)
+    elif hasattr(source, "read") and not isinstance(source, ByteStream):  # whose read() takes no size
         yield iter(lambda: source.read(_CHUNK), b"")
     elif isinstance(source, Iterable):
         yield source
     else:
         raise InvalidOption("source", type(source).__name__, "a path, bytes, an open file or an iterable of bytes")
+
+
+@contextlib.contextmanager
+def opened_archive(source: Any) -> Iterator[Iterable[bytes]]:
+    """Yield the chunks of an image archive, checked first where that is possible without consuming it."""
+    from ..layers import check_archive
+
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        with tempfile.NamedTemporaryFile(suffix=".tar") as spooled:
+            spooled.write(source)
+            spooled.flush()
+            check_archive(Path(spooled.name))
+    elif isinstance(source, (str, os.PathLike)) and Path(source).is_file():
+        check_archive(Path(source))
+    with opened_file(source) as chunks:
+        yield chunks

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from ..backends.base import Capability, Change, Processes, Stats
 from ..errors import ContainerNotFound, InvalidOption, WrongState
 from ..options import (
     exec_spec,
+    parse_container_path,
     parse_flag,
     parse_image,
     parse_items,
@@ -25,6 +27,7 @@ from ..options import (
 from ..options.table import EXEC, UPDATE
 from ..streams import ByteStream, OutputStream, Stream
 from ..values import ValueTuple
+from .archives import opened_file
 from .container_state import ContainerState
 from .copying import copy_from_container, copy_to_container, read_file, write_file
 from .execute import attach, execute, open_exec
@@ -378,6 +381,29 @@ class Container(ContainerState):
             InvalidImage: the engine sent an archive that would write elsewhere.
         """
         return copy_from_container(self, src, dst)
+
+    def stream_archive(self, src: str) -> ByteStream:
+        """Return a file or folder of the container as a tar stream, named as `docker cp CONTAINER:SRC -` names it.
+
+        Raises:
+            NotFound: `src` does not exist.
+        """
+        return self._core.backend.get_archive(self._id, parse_container_path("src", src, root=True))[1]
+
+    def put_archive(self, dst: str, source: str | os.PathLike[str] | bytes | IO[bytes] | Iterable[bytes]) -> None:
+        """Unpack a tar into a folder of the container, as `docker cp - CONTAINER:DST`.
+
+        Args:
+            dst: a folder that exists.
+            source: a path, bytes, an open file, or an iterable of bytes.
+
+        Raises:
+            NotFound: the folder does not exist.
+            InvalidOption: the source is a path that does not exist.
+        """
+        target = parse_container_path("dst", dst, root=True)
+        with opened_file(source) as data:
+            self._core.backend.put_archive(self._id, target, data)
 
     def read_file(self, path: str) -> bytes:
         """Return the content of one file; symbolic links are followed. Raises NotFound."""

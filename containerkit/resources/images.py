@@ -12,13 +12,22 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..backends.base import Capability, Progress
 from ..errors import ImageNotFound, InvalidOption, InvalidReference, PullFailed
-from ..options import build_spec, parse_filters, parse_flag, parse_image, parse_platform, with_options
+from ..options import (
+    build_spec,
+    parse_filters,
+    parse_flag,
+    parse_image,
+    parse_items,
+    parse_platform,
+    parse_text,
+    with_options,
+)
 from ..options.table import BUILD
 from ..reference import parse
 from ..spec import BuildSpec, RegistryAuth
 from ..streams import ByteStream
 from ..values import ValueList
-from .archives import opened_archive, save_images
+from .archives import opened_archive, opened_file, save_images
 from .base_images import base_images, dockerfile_text
 from .context import build_context
 from .image import Image, is_for
@@ -192,6 +201,47 @@ class Images:
             names = self._core.backend.load_images(stack.enter_context(opened_archive(source)))
         found = (self.get(name) for name in names)
         return tuple({image.id: image for image in found}.values())
+
+    def import_archive(
+        self,
+        source: str | os.PathLike[str] | bytes | IO[bytes] | Iterable[bytes],
+        ref: str = "",
+        *,
+        message: str = "",
+        changes: Iterable[str] = (),
+    ) -> Image:
+        """Make an image of one layer from a tar of a file system, as `Container.export` returns one.
+
+        Args:
+            source: a path, bytes, an open file, or an iterable of bytes.
+            ref: the image's name; without one it has an ID only.
+            message: a comment for the image's history.
+            changes: instructions of a Dockerfile that set the configuration, as `CMD ["sh"]`.
+
+        Raises:
+            InvalidImage: the engine refused the archive.
+            InvalidOption: the source is a path that does not exist.
+        """
+        lines = [
+            parse_text("changes", line, "instructions")
+            for line in parse_items("changes", changes, "a list of instructions")
+        ]
+        comment = parse_text("message", message, "text", empty=True)
+        name = parse(ref).qualified if ref else ""
+        with opened_file(source) as data:
+            return self.get(self._core.backend.import_image(data, name, message=comment, changes=lines))
+
+    def prune_build_cache(self, *, all: bool = False) -> Pruned:
+        """Remove the build cache that no build uses. Docker only; Podman's is its images without a name.
+
+        Args:
+            all: also what a later build could use.
+
+        Raises:
+            Unsupported: the engine is Podman.
+        """
+        removed, freed = self._core.backend.prune_build_cache(all=parse_flag("all", all))
+        return Pruned(removed, freed)
 
     def save(self, refs: str | Image | Iterable[str | Image], path: str | os.PathLike[str]) -> Path:
         """Write images to one docker-archive, in constant memory.

@@ -269,3 +269,24 @@ def test_moments() -> None:
     assert abs((moment("--since", "1h30m10s") or 0) - (now - 5410)) < 60
     with pytest.raises(click.BadParameter, match="is not like"):
         moment("--since", "soon")
+
+
+def test_cp_takes_an_archive_from_stdin_and_gives_one_on_stdout(engine: ck.Engine) -> None:
+    """A - is a tar archive; nothing named - is written."""
+    engine.start("app:1", name="web").write_file("/in", "data")
+    out = CliRunner().invoke(app, ["cp", "web:/in", "-"])
+    assert out.exit_code == 0
+    engine.containers.get("web").write_file("/in", "other")
+    assert CliRunner().invoke(app, ["cp", "-", "web:/"], input=out.stdout_bytes).exit_code == 0
+    assert engine.containers.get("web").read_file("/in") == b"data"
+    assert not Path("-").exists()
+
+
+def test_import_makes_an_image_of_an_export(engine: ck.Engine, tmp_path: Path) -> None:
+    """The ID is printed; a change is applied. An engine without a build cache says so."""
+    with engine.start("app:1", name="web").export() as stream:
+        (tmp_path / "tar").write_bytes(stream.read())
+    result = call("import", "--change", "ENV A=1", str(tmp_path / "tar"), "made:1")
+    assert result.stdout.strip() == engine.images.get("made:1").id
+    assert "A=1" in engine.images.get("made:1").config["Env"]
+    assert "build cache" in call("builder", "prune", "--force").stderr

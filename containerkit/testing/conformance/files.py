@@ -14,13 +14,12 @@ import pytest
 
 from ...backends.base import Capability
 from ...engine import Engine
-from ...errors import (
-    NotFound,
-)
+from ...errors import InvalidImage, NotFound
 from ...resources.container import Container
 from .base import (
     SLEEP,
     Scenarios,
+    fresh_name,
     image_name,
     needs,
     shell,
@@ -163,6 +162,31 @@ class FileScenarios(Scenarios):
             file = tar.extractfile("tmp/mark")
             assert file is not None
             assert file.read() == b"here"
+
+    def test_an_archive_goes_out_and_in(self, box: Container) -> None:
+        """stream_archive() gives a tar of the path; put_archive() unpacks it into a folder that exists."""
+        box.write_file("/tmp/mark", "here")
+        data = box.stream_archive("/tmp/mark").read()
+        box.write_file("/tmp/mark", "changed")
+        box.put_archive("/tmp", io.BytesIO(data))
+        assert box.read_file("/tmp/mark") == b"here"
+        with pytest.raises(NotFound):
+            box.put_archive("/nowhere", data)
+        with pytest.raises(NotFound):
+            box.stream_archive("/nowhere")
+
+    def test_an_export_is_imported(self, engine: Engine, box: Container) -> None:
+        """import_archive() makes one layer of an exported file system, with the requested changes."""
+        box.write_file("/mark", "here\n")
+        with image_name(engine) as ref, box.export() as stream:
+            image = engine.images.import_archive(stream, ref, message="why", changes=['CMD ["cat", "/mark"]'])
+            assert engine.images.get(ref) == image
+            assert len(image.diff_ids) == 1
+            assert [entry.comment for entry in image.history()] == ["why"]
+            if Capability.PROCESSES in engine.capabilities:
+                assert engine.run(ref).stdout == "here\n"
+            with pytest.raises(InvalidImage):
+                engine.images.import_archive(b"no archive" * 100, fresh_name())
 
     def test_commit(self, engine: Engine, box: Container, shell_image: str) -> None:
         """commit() creates an image with one more layer and the requested changes."""

@@ -20,6 +20,7 @@ from ...errors import (
     PullFailed,
     PushFailed,
 )
+from ...streams import ByteStream
 from ..archives import ImageBuilder
 from .base import (
     SLEEP,
@@ -37,9 +38,9 @@ __all__ = ["ImageScenarios"]
 class ImageScenarios(Scenarios):
     """Images, their names, archives, registries."""
 
-    @pytest.mark.parametrize("form", ["bytes", "path", "file", "pieces"])
+    @pytest.mark.parametrize("form", ["bytes", "path", "file", "pieces", "stream"])
     def test_load(self, engine: Engine, tmp_path: Path, form: str) -> None:
-        """An archive is loaded from bytes, a path, an open file or pieces."""
+        """An archive is loaded from bytes, a path, an open file, pieces, or the stream of another engine."""
         with image_name(engine) as ref:
             builder = tiny_image().tag(ref)
             data = builder.to_docker_archive()
@@ -49,6 +50,7 @@ class ImageScenarios(Scenarios):
                 "path": lambda: tmp_path / "a.tar",
                 "file": lambda: io.BytesIO(data),
                 "pieces": lambda: iter([data[:1000], data[1000:]]),
+                "stream": lambda: ByteStream(iter([data])),
             }
             (image,) = engine.images.load(sources[form]())
             assert image.refs == (ref.removeprefix("docker.io/"),)

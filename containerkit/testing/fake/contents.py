@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import posixpath
 import shlex
+import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...backends.base import Change, PathStat
-from ...errors import EngineError, NotFound
+from ...errors import EngineError, InvalidImage, NotFound
 from ...reference import parse
 from ...streams import ByteStream
 from .files import Files
 from .images import ImageVerbs
+from .state import FakeImage
 from .volumes import VolumeVerbs
 
 __all__ = ["ContentVerbs", "merged"]
 
 #: Fields of a container's configuration that a committed image keeps.
 _KEPT = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "StopSignal", "User", "Volumes", "WorkingDir")
+
+#: The base of an imported image.
+_NOTHING = FakeImage("", b"", {"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": []}}, (), 0.0)
 
 
 class ContentVerbs(ImageVerbs, VolumeVerbs):
@@ -83,6 +89,24 @@ class ContentVerbs(ImageVerbs, VolumeVerbs):
             if image:
                 self._name_image(parse(image).qualified, made)
             self._told("container", "commit", found.id, found.name, found.labels, image=found.spec.image)
+            return made.id
+
+    def import_image(self, data: Iterable[bytes], ref: str, *, message: str, changes: Sequence[str]) -> str:
+        doing = f"importing {ref or 'an image'}"
+        tar = b"".join(data)
+        try:
+            with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
+                archive.getmembers()
+        except tarfile.TarError as exc:
+            raise InvalidImage(f"{doing}: {exc}") from exc
+        run: dict[str, Any] = {}
+        for line in changes:
+            _apply(run, line, doing)
+        with self._changed:
+            made = self._commit(_NOTHING, tar, run, message, "")
+            if ref:
+                self._name_image(parse(ref).qualified, made)
+            self._told("image", "import", made.id, made.id, {})
             return made.id
 
 
