@@ -119,14 +119,14 @@ def _container_row(container: Any, no_trunc: bool) -> dict[str, str]:
         for (port, protocol), places in sorted(record.ports.items())
         for where in places or (None,)
     ]
-    told = record.raw.get("Status")
+    reported = record.raw.get("Status")
     return {
         "ID": record.id if no_trunc else record.id[:12],
         "Image": record.image,
         "Command": json.dumps(command, ensure_ascii=False),
         "CreatedAt": _moment(record.created),
         "RunningFor": ago(record.created),
-        "Status": told if isinstance(told, str) else record.status.capitalize(),
+        "Status": reported if isinstance(reported, str) else record.status.capitalize(),
         "State": record.status,
         "Ports": ", ".join(ports),
         "Names": record.name,

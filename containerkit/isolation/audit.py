@@ -239,7 +239,7 @@ def _with_volumes(backend: Backend, containers: Iterable[ContainerFacts]) -> lis
         return list(containers)
     behind = {v.name: d for v in volumes if (d := str(v.options.get("device") or "")).startswith("/")}
 
-    def told(mount: MountFacts) -> MountFacts:
+    def resolved(mount: MountFacts) -> MountFacts:
         return replace(mount, real=behind[mount.volume]) if mount.volume in behind else mount
 
-    return [replace(c, mounts=tuple(map(told, c.mounts))) for c in containers]
+    return [replace(c, mounts=tuple(map(resolved, c.mounts))) for c in containers]

@@ -95,10 +95,10 @@ def compare_reports(*reports: IsolationReport) -> Table:
 
     names = _names(reports)
     rows: list[tuple[object, ...]] = []
-    told = [statements(report) for report in reports]
+    stated = [statements(report) for report in reports]
     rows += [
         (f"“{said[0].text}”", *(one.answer for one in said))
-        for said in zip(*told, strict=True)
+        for said in zip(*stated, strict=True)
         if any(one.answer != "unknown" for one in said)
     ]
     ids = dict.fromkeys(result.id for report in reports for result in report.results)

@@ -199,9 +199,11 @@ def _getsubids(
     except (OSError, subprocess.SubprocessError):
         return ranges
     rows = [line.split() for line in answer.stdout.splitlines()] if answer.returncode == 0 else []
-    told = tuple(SubordinateRange(r[1], int(r[2]), int(r[3])) for r in rows if len(r) == 4 and r[2].isdecimal())
+    listed = tuple(SubordinateRange(r[1], int(r[2]), int(r[3])) for r in rows if len(r) == 4 and r[2].isdecimal())
     others = tuple(r for r in ranges or () if r.owner not in (account.name, str(account.uid)))
-    return others + (told or tuple(r for r in ranges or () if r not in others)) if told or ranges is not None else None
+    return (
+        others + (listed or tuple(r for r in ranges or () if r not in others)) if listed or ranges is not None else None
+    )
 
 
 def try_userns(uid: int, *, arch: str) -> int | None:

@@ -45,10 +45,10 @@ def select(only: str | Iterable[str] | None, *, option: str = "only") -> tuple[C
     if not isinstance(only, Iterable):
         raise InvalidOption(option, only, "an id of a check, or several")
     wanted = {only} if isinstance(only, str) else set(only)
-    strangers = wanted - {check.id for check in CATALOGUE}
-    if strangers:
+    unknown_ids = wanted - {check.id for check in CATALOGUE}
+    if unknown_ids:
         raise InvalidOption(
-            option, ", ".join(sorted(map(str, strangers))), "ids of checks: " + ", ".join(c.id for c in CATALOGUE)
+            option, ", ".join(sorted(map(str, unknown_ids))), "ids of checks: " + ", ".join(c.id for c in CATALOGUE)
         )
     return tuple(check for check in CATALOGUE if check.id in wanted)
 

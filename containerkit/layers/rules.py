@@ -58,8 +58,8 @@ def _result(rule: str, limits: dict[str, float | None], found: float | None, *, 
     if found is None:
         return RuleResult(rule, "pass", "there is no layer on top of the base")
     broken = found < limit if lowest else found > limit
-    told = f"found {found:.6g}, {'at least' if lowest else 'at most'} {limit:.6g} is allowed"
-    return RuleResult(rule, "fail" if broken else "pass", told)
+    reported = f"found {found:.6g}, {'at least' if lowest else 'at most'} {limit:.6g} is allowed"
+    return RuleResult(rule, "fail" if broken else "pass", reported)
 
 
 def _parse(text: str) -> dict[str, float | None]:

@@ -20,8 +20,8 @@ def _audit(facts: Facts) -> Finding:
     setting = setting_of(facts)
     unseen = {c.label: c.problem for c in facts.containers if c.problem}
     found = {c.label: exposures(c, setting, facts.containers) for c in facts.containers if not c.problem}
-    told = {name: [f"{e.severity}: {e.summary}" for e in what] for name, what in found.items()}
-    evidence: list[Evidence] = [engine_says("GET /containers/{id}/json", told)]
+    reported = {name: [f"{e.severity}: {e.summary}" for e in what] for name, what in found.items()}
+    evidence: list[Evidence] = [engine_says("GET /containers/{id}/json", reported)]
     if unseen:
         evidence.append(engine_says("could not be inspected", unseen))
     for severity, finding in ((Severity.CRITICAL, failed), (Severity.HIGH, warned)):

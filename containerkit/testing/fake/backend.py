@@ -103,8 +103,8 @@ class FakeBackend(LogVerbs):
             InvalidOption.
         """
         if answer is None:
-            told = reply_of((exit_code, stdout, stderr))
-            answer = Reply(told.stdout, told.stderr, told.exit_code, until_stopped)
+            reply = reply_of((exit_code, stdout, stderr))
+            answer = Reply(reply.stdout, reply.stderr, reply.exit_code, until_stopped)
         with self._changed:
             self._scripts.add(command, answer)
         return self
