@@ -25,7 +25,7 @@ _FORMS = {
         "ls": "images", "list": "images", "rm": "rmi", "remove": "rmi",
         **{name: name for name in ("build", "history", "import", "load", "pull", "push", "save", "tag")},
     },
-    "system": {"events": "events", "info": "info"},
+    "system": {"df": "df", "events": "events", "info": "info"},
 }  # fmt: skip
 _PRUNED = {
     "container": "stopped containers",

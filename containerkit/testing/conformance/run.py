@@ -37,8 +37,8 @@ class RunScenarios(Scenarios):
             result = engine.run(shell_image, ["sh", "-c", line], input=b"x" * size)
             assert (result.exit_code, result.stdout, result.stderr) == (3, "out\n", "")
         with engine.start(shell_image, ["sleep", "600"]) as container:
-            result = container.exec(["sh", "-c", line], input=b"x" * 3_000_000)
-            assert (result.exit_code, result.stdout) == (3, "out\n")
+            unread = container.exec(["sh", "-c", line], input=b"x" * 3_000_000)
+            assert (unread.exit_code, unread.stdout) == (3, "out\n")
 
     @needs(Capability.PROCESSES)
     def test_run_gives_both_streams_and_the_code(self, engine: Engine, shell_image: str) -> None:
