@@ -69,7 +69,7 @@ def _baseline(path: str | None) -> Baseline:
     return found
 
 
-@click.command(short_help="Isolation of an engine, by evidence.")
+@click.command(short_help="Check the isolation of an engine.")
 @click.option("--all", "-a", "everywhere", is_flag=True, help="Every engine that answers here.")
 @click.option("--only", metavar="ID", multiple=True, help="Only this check; several times for several.")
 @click.option("--skip", metavar="ID", multiple=True, help="Not this check; several times for several.")
@@ -107,7 +107,7 @@ def check(
     ctx.exit(_exit_code(reports, fail_on, min_severity, known) if complete else _COULD_NOT)
 
 
-@click.command("check-host", short_help="Could this user run rootless engines here?")
+@click.command("check-host", short_help="Check whether rootless engines can run here.")
 @_threshold
 @form_options
 @click.pass_context
@@ -120,7 +120,7 @@ def check_host(ctx: click.Context, fail_on: str, min_severity: str, form: str) -
     ctx.exit(_exit_code([report], fail_on, min_severity, _baseline(None)))
 
 
-@click.command(short_help="Isolation of several engines, side by side.")
+@click.command(short_help="Compare the isolation of engines.")
 @click.option("--no-probe", is_flag=True, help="Start no container; what needs one is unknown.")
 @form_options
 @click.argument("targets", nargs=-1)
@@ -136,7 +136,7 @@ def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, form: 
     ctx.exit(0 if complete else _COULD_NOT)
 
 
-@click.command(short_help="What running containers were given, with evidence.")
+@click.command(short_help="Audit running containers.")
 @click.argument("containers", nargs=-1)
 @click.option(
     "--fail-on", type=click.Choice([*_SEVERITIES, "never"]), default="critical", show_default=True,

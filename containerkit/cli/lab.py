@@ -54,7 +54,7 @@ def _lab(ctx: click.Context, topology: Topology, image: str | None = None) -> It
         yield ck.labs.Lab(engine, topology, helper_image=image, keep=True)
 
 
-@click.group(short_help="Networks of hosts: up, down, status, exec, draw, check.")
+@click.group(short_help="Run networks of hosts and routers.")
 def lab() -> None:
     """Bring up networks of hosts from a FOLDER with the files of Kathará or Netkit (lab.conf, *.startup)."""
 

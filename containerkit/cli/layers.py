@@ -39,7 +39,7 @@ def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
         yield engine.layers(ref)
 
 
-@click.command(short_help="What an image is made of.")
+@click.command(short_help="List the layers of an image.")
 @click.option("--files", is_flag=True, help="The files instead: of the whole image, or of one layer.")
 @click.option("--max-size", type=click.IntRange(min=0), metavar="BYTES", help="Exit with 1 if the files have more.")
 @click.option(
@@ -113,7 +113,7 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
     return table(title, ("mode", "owner", "type", "size", "path"), rows)
 
 
-@click.command("read-file", short_help="A file of an image, without a container.")
+@click.command("read-file", short_help="Print a file of an image.")
 @click.option("--at", type=int, metavar="NUMBER", help="The file as it was after this layer.")
 @click.option("--blame", is_flag=True, help="The layer that wrote it, and its instruction, instead of the content.")
 @engine_option
@@ -134,7 +134,7 @@ def read_file(ctx: click.Context, ref: str, path: str, at: int | None, blame: bo
         show(layer, form, tables=[table(path, ("layer", "instruction", "diff_id"), rows)])
 
 
-@click.command(short_help="The instructions of an image, as a Dockerfile.")
+@click.command(short_help="Print the instructions of an image.")
 @engine_option
 @click.argument("ref")
 @click.pass_context
@@ -144,7 +144,7 @@ def dockerfile(ctx: click.Context, ref: str) -> None:
         click.echo(stack.dockerfile(), nl=False)
 
 
-@click.command("compare-images", short_help="The files that differ between two images.")
+@click.command("compare-images", short_help="List the files that differ between two images.")
 @click.option("--times/--no-times", default=True, help="Whether another modification time is a difference.")
 @click.option("--config", is_flag=True, help="The settings that differ, instead of the files.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if a file, or with --config a setting, differs.")
@@ -181,7 +181,7 @@ def _said(value: object) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-@click.command(short_help="Bytes that an image carries and nobody sees.")
+@click.command(short_help="List bytes that an image holds and hides.")
 @click.option("--max-bytes", type=click.IntRange(min=0), metavar="BYTES", help="Exit with 1 if more is wasted.")
 @click.option("--max-percent", type=click.FloatRange(0, 100), metavar="PERCENT",
               help="Exit with 1 if a larger part of all bytes is wasted.")  # fmt: skip
@@ -268,7 +268,7 @@ def _write_junit(file: BinaryIO, ref: str, verdicts: Sequence[RuleResult]) -> No
     file.write(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
-@click.command(short_help="What shared layers save.")
+@click.command(short_help="Show the space that shared layers save.")
 @click.option("--containers/--no-containers", default=True, help="Count the containers' own layers, too.")
 @engine_option
 @form_options
@@ -282,7 +282,7 @@ def savings(ctx: click.Context, refs: tuple[str, ...], containers: bool, form: s
         show(found, form, title="Savings by shared layers")
 
 
-@click.command(short_help="Which images have which layers in common.")
+@click.command(short_help="Show which images share which layers.")
 @engine_option
 @form_options
 @click.argument("refs", nargs=-1)
@@ -293,7 +293,7 @@ def sharing(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
         show(engine.sharing(refs or None), form)
 
 
-@click.command(short_help="What removing images would really free.")
+@click.command(short_help="Show the space that removing images frees.")
 @engine_option
 @form_options
 @click.argument("refs", nargs=-1)
@@ -306,7 +306,7 @@ def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
         show(found, form)
 
 
-@click.command(short_help="The same content in layers that are not shared.")
+@click.command(short_help="List equal files in layers that are not shared.")
 @click.option("--verify", is_flag=True, help="Compare by SHA-256 of what is on disk.")
 @engine_option
 @form_options
@@ -319,7 +319,7 @@ def duplicates(ctx: click.Context, refs: tuple[str, ...], verify: bool, form: st
     show(found, form, title="Same content, stored more than once")
 
 
-@click.command(short_help="The engine's own figures beside true ones.")
+@click.command(short_help="Show disk usage, reported and measured.")
 @engine_option
 @form_options
 @click.pass_context
