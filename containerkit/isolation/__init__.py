@@ -11,10 +11,10 @@ from __future__ import annotations
 from .audit import AuditReport, ContainerAudit, audit_containers
 from .baseline import Baseline, Known, load_baseline
 from .compare import Statement, compare_reports, statements
-from .exposure import Exposure
 from .formats import to_junit, to_sarif
 from .judge import check_engine, check_host, evaluate
 from .report import IsolationReport
+from .setting import Exposure
 from .values import CheckResult, Evidence, Remediation, Severity, Source, Status
 
 __all__ = [

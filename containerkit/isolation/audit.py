@@ -12,11 +12,12 @@ from ..errors import ContainerKitError, NotFound
 from .answers import parse_container, parse_engine
 from .audited import ContainerFacts, MountFacts
 from .client import collect_peer, collect_socket, socket_path
-from .exposure import Exposure, exposures, setting_of, unknowns
+from .exposure import exposures, unknowns
 from .facts import ClientFacts, Facts
 from .mounts import known_paths
 from .outside import Outside
 from .probes import first_line
+from .setting import Exposure, setting_of
 from .values import Severity
 
 if TYPE_CHECKING:

@@ -2,89 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-from .advice import command
 from .audited import ContainerFacts, MountFacts
 from .check import engine_says, kernel_says
-from .facts import Facts
-from .gates import reported_rootless
-from .mounts import RANK, Reach, is_disk, reached
+from .confinement import confinement, devices
+from .mounts import RANK, Reach, reached
+from .setting import Exposure, Setting, advise
 from .values import Evidence, Json, Remediation, Severity
 
-__all__ = ["Exposure", "Setting", "exposures", "host_namespaces", "setting_of", "unknowns"]
+__all__ = ["exposures", "host_namespaces", "unknowns"]
 
 _LOW, _MEDIUM, _HIGH, _CRITICAL = Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """One thing that weakens a container's isolation.
-
-    Attributes:
-        id: stable name ("mount", "privileged", "host-pid").
-        severity: "critical" is a way to root of the host.
-        summary: one sentence with the fact in it.
-        evidence: what was seen, and by whom.
-        remediation: the option or command that avoids it.
-    """
-
-    id: str
-    severity: Severity
-    summary: str
-    evidence: tuple[Evidence, ...] = ()
-    remediation: Remediation | None = None
-
-    def to_dict(self) -> dict[str, Json]:
-        """Return the finding as JSON-ready types."""
-        return {
-            "id": self.id,
-            "severity": str(self.severity),
-            "summary": self.summary,
-            "evidence": [item.to_dict() for item in self.evidence],
-            "remediation": self.remediation.to_dict() if self.remediation else None,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Facts of an engine that decide how bad an option of its containers is.
-
-    Attributes:
-        command: "docker" or "podman".
-        root: False if the engine runs without root.
-        remapped: True if its containers have uids of their own by default.
-        sockets, store: paths on the engine's host.
-        present: those of all known places that exist on the engine's host; None if unknown.
-        labels, profiles: whether it uses SELinux, AppArmor; None if unknown.
-    """
-
-    command: str = "docker"
-    root: bool = True
-    remapped: bool = False
-    sockets: tuple[str, ...] = ()
-    store: str | None = None
-    present: frozenset[str] | None = None
-    labels: bool | None = None
-    profiles: bool | None = None
-
-
-def setting_of(facts: Facts) -> Setting:
-    """Return what the facts of an engine mean for its containers."""
-    engine, options = facts.engine, (facts.engine.security_options if facts.engine else None) or ()
-    own = (facts.socket.path, facts.socket.real_path) if facts.socket else ()
-    return Setting(
-        command=command(engine),
-        root=reported_rootless(facts) is not True,
-        remapped="name=userns" in options,
-        sockets=tuple(dict.fromkeys((*own, *facts.listening))),
-        store=engine.root_dir if engine else None,
-        present=facts.present,
-        labels="name=selinux" in options or bool(engine and engine.selinux),
-        profiles="name=apparmor" in options or bool(engine and engine.apparmor),
-    )
 
 
 def host_namespaces(container: ContainerFacts, others: Iterable[ContainerFacts] = ()) -> Mapping[str, str]:
@@ -118,8 +47,8 @@ def exposures(
         lambda: _mounts(container, setting, root),
         lambda: _namespaces(container, setting, root, spaces),
         lambda: _capabilities(container, setting, root, spaces),
-        lambda: _confinement(container, setting, root),
-        lambda: _devices(container, setting, root),
+        lambda: confinement(container, setting, root),
+        lambda: devices(container, setting, root),
         lambda: _limits(container, setting),
     )
     found = [exposure for rule in rules for exposure in rule()]
@@ -150,10 +79,6 @@ def _is_root(container: ContainerFacts, setting: Setting) -> bool:
     return mode == "host" if setting.remapped else mode not in ("private", "auto", "keep-id", "nomap")
 
 
-def _fix(setting: Setting, text: str, options: str = "") -> Remediation:
-    return Remediation(text, (f"{setting.command} run {options} IMAGE",) if options else ())
-
-
 def _privileged(container: ContainerFacts, setting: Setting, root: bool) -> Iterator[Exposure]:
     if container.privileged:
         what = "every device and capability of the host" if root else "everything that the engine's account may do"
@@ -162,7 +87,7 @@ def _privileged(container: ContainerFacts, setting: Setting, root: bool) -> Iter
             _CRITICAL if root else _HIGH,
             f"privileged: {what}",
             (engine_says("HostConfig.Privileged", True),),
-            _fix(setting, "Give only the capability or device that is needed.", "--cap-add NAME --device PATH"),
+            advise(setting, "Give only the capability or device that is needed.", "--cap-add NAME --device PATH"),
         )
 
 
@@ -181,7 +106,7 @@ def _mounts(container: ContainerFacts, setting: Setting, root: bool) -> Iterator
                 f"what the container mounts in {mount.target} appears in {path} of the host"
                 + ("" if able else ", once it may mount"),
                 evidence,
-                _fix(setting, "Keep mounts private.", f"-v {mount.source}:{mount.target}:rprivate"),
+                advise(setting, "Keep mounts private.", f"-v {mount.source}:{mount.target}:rprivate"),
             )
         if root and mount.writable and not own and mount.users_reach and not _is_critical(through):
             yield Exposure(
@@ -189,7 +114,7 @@ def _mounts(container: ContainerFacts, setting: Setting, root: bool) -> Iterator
                 _MEDIUM,
                 f"a setuid program that the container puts in {path} makes an account of the host root",
                 (*evidence, kernel_says("other accounts reach it, without nosuid", path)),
-                _fix(setting, "Use a volume, or mount read-only.", f"-v {mount.source}:{mount.target}:ro"),
+                advise(setting, "Use a volume, or mount read-only.", f"-v {mount.source}:{mount.target}:ro"),
             )
 
 
@@ -227,13 +152,13 @@ def _reach(
         return
     still = _through(path, False, setting, root)
     helps = mount.writable and (not still or RANK[still[0].severity] < RANK[worst.severity])
-    fix = _fix(setting, "Mount read-only.", f"-v {mount.source}:{mount.target}:ro") if helps else None
+    fix = advise(setting, "Mount read-only.", f"-v {mount.source}:{mount.target}:ro") if helps else None
     yield Exposure(
         "mount",
         worst.severity,
         f"{path} {mode}: reaches {shown}",
         evidence,
-        fix or _fix(setting, "Mount only the files that are needed, or use a volume.", f"-v NAME:{mount.target}"),
+        fix or advise(setting, "Mount only the files that are needed, or use a volume.", f"-v NAME:{mount.target}"),
     )
 
 
@@ -272,7 +197,7 @@ def _namespaces(
                 engine_says(f"HostConfig {option} mode", mode if how != "host" else "host"),
                 *([kernel_says(f"/proc/PID/ns/{name} is the engine's", True)] if seen else []),
             ),
-            _fix(setting, f"Leave out --{option}, or join a container that has a namespace of its own."),
+            advise(setting, f"Leave out --{option}, or join a container that has a namespace of its own."),
         )
     if setting.remapped and container.modes.get("userns") == "host":
         yield Exposure(
@@ -280,7 +205,7 @@ def _namespaces(
             _HIGH,
             "root in the container is root on the host, against the engine's own setting",
             (engine_says("HostConfig.UsernsMode", "host"),),
-            _fix(setting, "Leave out --userns=host."),
+            advise(setting, "Leave out --userns=host."),
         )
 
 
@@ -322,129 +247,8 @@ def _capabilities(
             severity if root else _LOW,
             f"capability {name}: {what}" + ("" if root else ", over the container's own namespaces only"),
             (engine_says("HostConfig.CapAdd", list(container.cap_add)),),
-            _fix(setting, f"Leave out --cap-add {name}; --cap-drop all and single capabilities show what is needed."),
+            advise(setting, f"Leave out --cap-add {name}; --cap-drop all and single capabilities show what is needed."),
         )
-
-
-def _confinement(container: ContainerFacts, setting: Setting, root: bool) -> Iterator[Exposure]:
-    options = [option.replace(":", "=", 1) for option in container.security]
-    kernel, privileged = container.kernel, container.privileged
-    said = engine_says("HostConfig.SecurityOpt", list(container.security))
-    if not privileged:
-        if "seccomp=unconfined" in options or (kernel is not None and kernel.seccomp == 0):
-            seen = [kernel_says("/proc/PID/status Seccomp", kernel.seccomp)] if kernel is not None else []
-            yield Exposure(
-                "seccomp", _HIGH, "no filter on system calls", (said, *seen), _fix(setting, "Keep the default profile.")
-            )
-        elif allowed := allowed_calls(container.seccomp_profile):
-            whole = allowed == _GUARDED
-            calls = "every guarded call" if whole else ", ".join(allowed)
-            yield Exposure(
-                "seccomp",
-                _HIGH if whole else _MEDIUM,
-                f"the seccomp profile allows {calls}",
-                (said, engine_says("allowed without a capability", list(allowed))),
-                _fix(setting, "Start from the engine's default profile and add single calls."),
-            )
-        uncovered = container.masked is False
-        writable = kernel.writable if kernel is not None else ()
-        if uncovered or writable or (kernel is not None and kernel.exposed):
-            seen = []
-            if kernel is not None:
-                seen = [
-                    kernel_says("mountinfo: writable", list(writable)),
-                    kernel_says("visible", list(kernel.exposed)),
-                ]
-            yield Exposure(
-                "system-paths",
-                _CRITICAL if root and (uncovered or "/proc/sys" in writable) else _HIGH if root else _MEDIUM,
-                "paths of /proc and /sys are not masked"
-                + (": /proc/sys is writable, which holds the command for core dumps" if root else ""),
-                (engine_says("HostConfig.MaskedPaths, SecurityOpt", [container.masked, *container.security]), *seen),
-                _fix(setting, "Leave out systempaths=unconfined and unmask=."),
-            )
-    loose = [("apparmor=unconfined", setting.profiles), ("label=disable", setting.labels and not privileged)]
-    for option, used in loose:
-        if option in options and used:
-            yield Exposure(
-                option.partition("=")[0],
-                _MEDIUM,
-                f"security option {option}",
-                (said,),
-                _fix(setting, f"Leave out {option}."),
-            )
-
-
-_GUARDED = ("init_module", "finit_module", "kexec_load", "mount", "bpf", "setns", "open_by_handle_at", "reboot")
-_ALLOWS = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
-
-
-def allowed_calls(profile: str | None) -> tuple[str, ...]:
-    """Return which guarded system calls a seccomp profile allows to every container; () without a valid profile."""
-    try:
-        rules = json.loads(profile or "")
-        default = str(rules["defaultAction"])
-        table = [rule for rule in rules.get("syscalls") or () if isinstance(rule, dict)]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ()
-    allowed = []
-    for call in _GUARDED:
-        actions = [
-            str(rule.get("action"))
-            for rule in table
-            if call in (rule.get("names") or [rule.get("name")]) and not rule.get("args") and not rule.get("includes")
-        ]
-        if (actions[0] if actions else default) in _ALLOWS:
-            allowed.append(call)
-    return tuple(allowed)
-
-
-def _devices(container: ContainerFacts, setting: Setting, root: bool) -> Iterator[Exposure]:
-    for device in container.devices:
-        if container.privileged:
-            break
-        found = reached(device.path, writable=True)
-        if device.node == "block" or is_disk(device.path):
-            severity, what = _CRITICAL, "a disk of the host"
-        elif found and found[0].severity is _CRITICAL:
-            severity, what = _CRITICAL, found[0].what
-        else:
-            severity, what = (_MEDIUM, "a device of the host") if found else (_LOW, "a device that guards itself")
-        yield Exposure(
-            "device",
-            severity if root else _LOW,
-            f"device {device.path}: {what}",
-            (engine_says("HostConfig.Devices", [d.path for d in container.devices]),),
-            _fix(setting, f"Leave out --device {device.path}."),
-        )
-    rules = list(container.device_rules)
-    source = [engine_says("HostConfig.DeviceCgroupRules", rules)]
-    if root and not rules and not container.privileged and container.kernel and container.kernel.device_rules:
-        rules = [r for r in container.kernel.device_rules if _wide(r) or _open(r)]
-        source = [kernel_says("devices.list of its control group", rules)]
-    for rule in rules:
-        wide = _wide(rule)
-        yield Exposure(
-            "device-rule",
-            (_CRITICAL if wide else _MEDIUM) if root else _LOW,
-            f"device rule {rule!r}: " + ("disks or memory of the host can be opened" if wide else "a kind of device"),
-            tuple(source),
-            _fix(setting, "Name one device instead of a rule.", "--device PATH"),
-        )
-
-
-def _open(rule: str) -> bool:
-    """Return whether a rule opens a whole kind of device that a default container cannot open (136: terminals)."""
-    kind, numbers, access = [*rule.split(), "", "", ""][:3]
-    return kind == "c" and "*" in numbers and numbers != "136:*" and bool({"r", "w"} & set(access))
-
-
-def _wide(rule: str) -> bool:
-    """Return whether a rule lets a container open a disk, or the memory of the host."""
-    kind, numbers, access = [*rule.split(), "", "", ""][:3]
-    if not {"r", "w"} & set(access):
-        return False  # making a node alone opens nothing
-    return kind in ("a", "b") or (kind == "c" and numbers in ("*:*", "1:*", "1:1", "1:2", "1:4"))
 
 
 def _limits(container: ContainerFacts, setting: Setting) -> Iterator[Exposure]:
@@ -455,7 +259,7 @@ def _limits(container: ContainerFacts, setting: Setting) -> Iterator[Exposure]:
             _LOW,
             f"ports open on every address: {ports}",
             (engine_says("HostConfig.PortBindings", list(container.open_ports)),),
-            _fix(setting, "Publish on one address.", f"-p 127.0.0.1:{container.open_ports[0]}:PORT"),
+            advise(setting, "Publish on one address.", f"-p 127.0.0.1:{container.open_ports[0]}:PORT"),
         )
     for name, value, option in (
         ("memory", container.memory, "--memory 512m"),
@@ -463,4 +267,4 @@ def _limits(container: ContainerFacts, setting: Setting) -> Iterator[Exposure]:
     ):
         if not value or value < 0:
             evidence = (engine_says(f"HostConfig limit on {name}", value),)
-            yield Exposure("limit", _LOW, f"no limit on {name}", evidence, _fix(setting, "Give a limit.", option))
+            yield Exposure("limit", _LOW, f"no limit on {name}", evidence, advise(setting, "Give a limit.", option))

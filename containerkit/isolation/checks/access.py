@@ -20,11 +20,11 @@ from ..check import (
     unknown,
     warned,
 )
-from ..exposure import setting_of
 from ..facts import Facts, SocketFacts
 from ..gates import host_view, owner_uid, reported_rootless
 from ..mounts import sockets_in
 from ..program import ROOT_ONLY_SOURCE, ROOT_ONLY_TARGET
+from ..setting import setting_of
 from ..values import Evidence, Remediation, Severity
 
 __all__ = ["CHECKS"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..check import Check, Finding, engine_says, failed, inapplicable, passed, unknown, warned
-from ..exposure import exposures, setting_of
+from ..exposure import exposures
 from ..facts import Facts
+from ..setting import setting_of
 from ..values import Evidence, Remediation, Severity
 
 __all__ = ["CHECKS"]

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from containerkit.isolation.answers import parse_container, parse_limit_claims
-from containerkit.isolation.exposure import Setting, exposures
+from containerkit.isolation.exposure import exposures
 from containerkit.isolation.facts import ClientFacts
+from containerkit.isolation.setting import Setting
 from containerkit.isolation.values import Status
 
 from . import world

@@ -12,10 +12,12 @@ import pytest
 from containerkit.isolation.answers import parse_container
 from containerkit.isolation.audit import judge_containers
 from containerkit.isolation.audited import ContainerFacts, DeviceFacts, KernelView, MountFacts
-from containerkit.isolation.exposure import Setting, allowed_calls, exposures, host_namespaces, unknowns
+from containerkit.isolation.confinement import allowed_calls
+from containerkit.isolation.exposure import exposures, host_namespaces, unknowns
 from containerkit.isolation.facts import PeerFacts
 from containerkit.isolation.mounts import is_disk, reached, sockets_in
 from containerkit.isolation.outside import Outside, group_folder
+from containerkit.isolation.setting import Setting
 
 from . import world
 
