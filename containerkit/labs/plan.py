@@ -134,7 +134,7 @@ def boot_script(host: Host) -> tuple[str, str]:
     """
     lines = ["ip link set lo up"]
     for interface in host.interfaces:
-        lines += [f"ip address add {address} dev {interface.name}{_nodad(address)}" for address in interface.addresses]
+        lines += [f"ip address add {address} dev {interface.name}" for address in interface.addresses]
         lines.append(f"ip link set {interface.name} up")
     for destination, gateway in host.routes.items():
         family = "-6 " if ":" in gateway else ""
@@ -155,8 +155,3 @@ def failed_line(log: str) -> tuple[int | None, str]:
     """Return the number of the startup line that ran last, and the log without marks."""
     marks = [int(found) for found in re.findall(rf"^\++{_MARK}(\d+) ", log, re.MULTILINE)]
     return (marks[-1] if marks else None), re.sub(rf"^\++{_MARK}\d+ ", "+ ", log, flags=re.MULTILINE)
-
-
-def _nodad(address: str) -> str:
-    """Return the word that makes an IPv6 address usable at once: the topology rules out duplicates."""
-    return " nodad" if ":" in address else ""
