@@ -25,6 +25,7 @@ from ._http import path, recast, short
 from ._peer import surely_missing
 from ._processes import ProcessVerbs
 from ._render import container_body, container_query, query_filters
+from ._retry import retry_ending
 from .base import REQUEST_LABEL, Capability, ContainerRecord, Created, Raw
 
 
@@ -180,7 +181,9 @@ class ContainerVerbs(ProcessVerbs, FileVerbs):
     def inspect_container(self, ref: str, *, size: bool = False) -> ContainerRecord:
         doing = f"inspecting container {short(ref)}"
         try:
-            raw = self._object("GET", path("/containers/{}/json", ref), doing, params={"size": size or None})
+            raw = retry_ending(
+                lambda: self._object("GET", path("/containers/{}/json", ref), doing, params={"size": size or None})
+            )
         except EngineError as exc:
             if exc.status == 404:
                 raise recast(exc, ContainerNotFound, f"no container {short(ref)}") from None

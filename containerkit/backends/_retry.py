@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ..errors import EngineError, EngineUnavailable
 
-__all__ = ["cause_chain", "is_transient", "repeat", "retry_stable", "retry_transient"]
+__all__ = ["cause_chain", "is_transient", "repeat", "retry_ending", "retry_stable", "retry_transient"]
 
 log = logging.getLogger("containerkit")
 
@@ -85,6 +85,15 @@ def retry_stable(call: Callable[[], T]) -> T:
     Podman, and Docker's containerd store, fail the whole request then (status 404 or 500).
     """
     return repeat(call, _item_vanished, tries=6, pause=0.05)
+
+
+def retry_ending(call: Callable[[], T]) -> T:
+    """Call a request about one container; repeat it if its process ends meanwhile, which Podman 4.3 answers with 500."""
+    return repeat(call, _process_ended, tries=6, pause=0.05)
+
+
+def _process_ended(exc: BaseException) -> bool:
+    return isinstance(exc, EngineError) and exc.status == 500 and "no such process" in exc.explanation
 
 
 def _item_vanished(exc: BaseException) -> bool:

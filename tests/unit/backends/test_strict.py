@@ -449,6 +449,17 @@ def test_network_attachments_after_the_first_on_docker() -> None:
     assert posts == ["/v1.41/containers/create", "/v1.41/networks/b/connect", "/v1.41/networks/c/connect"]
 
 
+@pytest.mark.parametrize("kind", [DockerBackend, PodmanBackend])
+def test_an_inspect_while_the_process_ends(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Podman 4.3 answers 500 while the container's process ends; the request is repeated. Another 500 is an error."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    failures = iter([b'{"message": "read /proc/7/cgroup: no such process"}', b'{"message": "disk is full"}'])
+    backend, transport = engine(kind, lambda request: Response(500, {}, next(failures)))
+    with pytest.raises(EngineError, match="disk is full"):
+        backend.inspect_container("x")
+    assert len(transport.requests) == 2
+
+
 def test_a_removal_in_progress_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's own removal counts as ours, whatever status the container shows meanwhile."""
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
