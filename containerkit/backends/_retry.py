@@ -88,7 +88,7 @@ def retry_stable(call: Callable[[], T]) -> T:
 
 
 def retry_ending(call: Callable[[], T]) -> T:
-    """Call a request about one container; repeat it if its process ends meanwhile, which Podman 4.3 answers with 500."""
+    """Call a request about one container; repeat it if the process ends meanwhile: Podman 4.3 answers 500 then."""
     return repeat(call, _process_ended, tries=6, pause=0.05)
 
 
