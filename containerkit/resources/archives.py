@@ -1,4 +1,4 @@
-"""Image archives: read one for loading, write one from a save stream."""
+"""Archives: open one for a request, write one from a save stream."""
 
 from __future__ import annotations
 
