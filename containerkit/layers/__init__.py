@@ -76,9 +76,9 @@ __getattr__, __dir__ = loading(
 
 def check_archive(path: str | os.PathLike[str]) -> None:
     """Check an archive before it is sent. Raises InvalidImage with every violation of its structure."""
-    from .stack import open_archive
+    from ..oci.archive import open_image
 
     with contextlib.suppress(
         InvalidOption
     ):  # an archive of several images is fine; which of them is meant does not matter here
-        open_archive(path)
+        open_image(path)

@@ -99,6 +99,13 @@ class BlobReader(_Layerwise):
         # An engine with a content store pushes a blob as it is. Who pushes an archive compresses it on the way.
         return layer.size if layer.compression != "none" or self.name == "content store" else None
 
+    def sizes(self, index: int, /) -> Sizes:
+        """Return the sizes; of a foreign layer only what the manifest states."""
+        layer = self._layers[index]
+        if layer.present:
+            return super().sizes(index)
+        return Sizes(compressed=layer.size, source={"compressed": "manifest"})
+
     def content_ids(self, index: int, entries: Iterable[FileEntry], /) -> Mapping[str, str]:
         """Return the SHA-256 of the files' bytes."""
         try:
@@ -124,7 +131,8 @@ class BlobReader(_Layerwise):
             found = violations(self._image, limits=self._limits)
             if found:
                 raise invalid(self.name, found)
-            return Verification(_BYTES)
+            absent = (f"layer {index}" for index, layer in enumerate(self._layers) if not layer.present)
+            return Verification(_BYTES, tuple(absent))
         problems: list[str] = []
         for index, (layer, diff_id) in enumerate(zip(self._layers, self._diff_ids, strict=True)):
             problems += layer_violations(index, layer, diff_id, limits=self._limits)

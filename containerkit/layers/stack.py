@@ -388,6 +388,7 @@ def open_archive(
     Args:
         path: a docker-archive or OCI layout, as a tar, a compressed tar (gzip, zstd, xz, bzip2), a folder (also of
             skopeo's `dir:`), or a file open for reading bytes, such as a pipe, which is copied to a temporary file.
+            The tar of a file system, as `docker export` writes it, is one layer, and the image's ID its diff_id.
         ref: name or config digest of the image, if the archive holds several.
         limits: what is refused from untrusted bytes.
 
@@ -402,7 +403,16 @@ def open_archive(
         raise InvalidOption("path", path, "a path, or a file that is open for reading bytes")
     if limits is not None and not isinstance(limits, Limits):
         raise InvalidOption("limits", limits, "Limits, or None for the default")
-    image = open_image(path, ref=ref, limits=limits)
+    image = open_image(path, ref=ref, limits=limits, file_systems=True)
+    if not image.raw_config:
+        diff_ids = image.config.diff_ids
+        return build_stack(
+            _place(path),
+            diff_ids=diff_ids,
+            history=(),
+            image_id=diff_ids[0],
+            reader=lambda: BlobReader("archive", image.layers, diff_ids=diff_ids, limits=limits),
+        )
     digest = sha256(image.raw_config)
     return build_stack(
         ref or (image.refs[0] if image.refs else _place(path)),

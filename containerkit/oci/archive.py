@@ -19,12 +19,12 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from ..errors import InvalidImage, InvalidOption
-from .compression import Expanded, decompress, sniff
+from .compression import Compression, Expanded, decompress, sniff
 from .config import ImageConfig
-from .digest import sha256
+from .digest import sha256, sha256_of
 from .image import Document, ImageArchive, LayerBlob
 from .manifest import Descriptor, Index, Manifest, parse_document
-from .members import Catalog, FolderMembers, Members, index_tar
+from .members import Absent, Blob, Catalog, FolderMembers, Members, index_tar
 from .problems import Limits, invalid
 from .verify import layer_violations
 
@@ -80,8 +80,21 @@ def choose(entries: Sequence[tuple[str, tuple[str, ...]]], ref: str | None) -> i
     raise InvalidOption("ref", ref, "one of: " + ", ".join(name for _, refs in entries for name in refs or ("<none>",)))
 
 
+#: Folders of which a file system has at least one. A tar with one of them, and without the documents of an archive of
+#: images, is a file system as `docker export` writes it.
+_ROOT_FOLDERS = frozenset(
+    {"bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt"}
+    | {"proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "var"}
+)
+_DOCUMENTS = ("manifest.json", "index.json", "oci-layout", "repositories")
+
+
 def open_image(
-    path: str | os.PathLike[str] | BinaryIO, *, ref: str | None = None, limits: Limits | None = None
+    path: str | os.PathLike[str] | BinaryIO,
+    *,
+    ref: str | None = None,
+    limits: Limits | None = None,
+    file_systems: bool = False,
 ) -> ImageArchive:
     """Open an archive and find one image in it. Layers are located, not yet read.
 
@@ -89,6 +102,7 @@ def open_image(
         path: docker-archive or OCI layout; a tar, a compressed tar, a folder, or a file open for reading bytes, which
             is read to its end.
         ref: name or config digest of the image, if the archive holds several.
+        file_systems: accept the tar of a file system, of `docker export`, as an image of one layer without a config.
 
     Raises:
         InvalidImage: the path holds no image archive, or parts are missing or out of bounds; with every violation.
@@ -97,7 +111,7 @@ def open_image(
     """
     limits = limits or Limits()
     if not isinstance(path, (str, os.PathLike)):
-        return _image_at(str(getattr(path, "name", "stream")), _expanded(path, limits), ref, limits)
+        return _image_at(str(getattr(path, "name", "stream")), _expanded(path, limits), ref, limits, file_systems)
     where = os.path.expanduser(os.fspath(path))
     mode = os.stat(where).st_mode
     members: Members
@@ -107,14 +121,30 @@ def open_image(
         members = _tar_members(where, limits)
     else:
         raise invalid(where, ["neither a file nor a folder"])
-    return _image_at(where, members, ref, limits)
+    return _image_at(where, members, ref, limits, file_systems)
 
 
-def _image_at(where: str, members: Members, ref: str | None, limits: Limits) -> ImageArchive:
+def _image_at(where: str, members: Members, ref: str | None, limits: Limits, file_systems: bool) -> ImageArchive:
     try:
+        if file_systems and isinstance(members, Catalog) and _is_file_system(members):
+            return _file_system(members)
         return find_image(members, ref=ref, limits=limits)
     except InvalidImage as exc:
         raise invalid(where, exc.violations) from exc
+
+
+def _is_file_system(members: Catalog) -> bool:
+    return not any(name in members for name in _DOCUMENTS) and not members.folders().isdisjoint(_ROOT_FOLDERS)
+
+
+def _file_system(members: Catalog) -> ImageArchive:
+    """Return the tar of a file system as an image of one layer. Its diff_id is computed: the whole tar is read."""
+    tar = members.whole
+    assert tar is not None
+    with tar.open() as source:
+        diff_id = sha256_of(source.chunks())[0]
+    layer = LayerBlob(os.path.basename(tar.path), tar, "none")
+    return ImageArchive((), b"", "", ImageConfig((diff_id,)), (layer,))
 
 
 def find_image(members: Members, *, ref: str | None, limits: Limits) -> ImageArchive:
@@ -221,13 +251,18 @@ class _Finder:
             self._problems += exc.violations
         found: dict[int, LayerBlob] = {}
         for index, layer in enumerate(layers):
-            extent = self._members.find(layer)
-            if isinstance(extent, str):
+            descriptor = manifest.layers[index] if manifest and index < len(manifest.layers) else None
+            extent: Blob | str = self._members.find(layer)
+            how: Compression = "none"
+            if isinstance(extent, str) and descriptor is not None and descriptor.is_foreign:
+                extent = Absent(descriptor.size, "its bytes are elsewhere: a foreign layer, which archives leave out")
+            elif isinstance(extent, str):
                 self._problems.append(f"layer {index}: {extent}")
                 continue
-            with extent.open() as source:
-                how = sniff(source.take(4))
-            found[index] = LayerBlob(layer, extent, how, manifest.layers[index] if manifest else None)
+            else:
+                with extent.open() as source:
+                    how = sniff(source.take(4))
+            found[index] = LayerBlob(layer, extent, how, descriptor)
         if self._problems:
             # The image cannot be read, so report now what is wrong with its layers too.
             for index, blob in found.items():

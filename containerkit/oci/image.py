@@ -10,7 +10,7 @@ from .compression import Compression, decompress, sniff
 from .config import ImageConfig
 from .layer import FileEntry, LayerContents, file_bytes, hash_files, read_layer
 from .manifest import Descriptor, Manifest
-from .members import Blob, Extent
+from .members import Absent, Blob, Extent
 from .problems import Limits
 from .sources import StreamSource
 
@@ -48,6 +48,11 @@ class LayerBlob:
     def size(self) -> int:
         """Size of the blob in bytes, as stored."""
         return self.extent.size
+
+    @property
+    def present(self) -> bool:
+        """False for a foreign layer, whose bytes the archive does not hold."""
+        return not isinstance(self.extent, Absent)
 
     def plain(self, *, limits: Limits | None = None) -> Iterator[bytes]:
         """Yield the uncompressed tar in chunks.

@@ -34,6 +34,11 @@ class Descriptor:
         return "blobs/" + self.digest.replace(":", "/", 1)
 
     @property
+    def is_foreign(self) -> bool:
+        """True for a layer whose bytes stay where its `urls` say, and are in no archive: of Windows, mostly."""
+        return ".foreign." in self.media_type or ".nondistributable." in self.media_type
+
+    @property
     def is_attestation(self) -> bool:
         """True for BuildKit's provenance, which is listed like an image for the platform unknown/unknown."""
         return "vnd.docker.reference.type" in self.annotations or (

@@ -18,7 +18,7 @@ from .problems import Limits
 from .sources import FileSource, Source
 from .tar import Member, scan
 
-__all__ = ["Blob", "Catalog", "Extent", "FolderMembers", "Members", "index_tar", "safe_name"]
+__all__ = ["Absent", "Blob", "Catalog", "Extent", "FolderMembers", "Members", "index_tar", "safe_name"]
 
 _HOPS = 40  # the kernel's limit for symlinks
 
@@ -64,6 +64,26 @@ class Extent:
         """Read all of the bytes."""
         with self.open() as source:
             return b"".join(source.chunks())
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Bytes that the archive does not hold, though it states their size: those of a foreign layer.
+
+    Attributes:
+        reason: text of the error of whoever reads them.
+    """
+
+    size: int
+    reason: str
+
+    def open(self) -> AbstractContextManager[Source]:
+        """Raise ValueError with the reason."""
+        raise ValueError(self.reason)
+
+    def read(self) -> bytes:
+        """Raise ValueError with the reason."""
+        raise ValueError(self.reason)
 
 
 class Blob(Protocol):
@@ -112,9 +132,14 @@ def _join(folder: str, target: str) -> str | None:
 
 
 class Catalog:
-    """The members of a tar by name, with their links."""
+    """The members of a tar by name, with their links.
 
-    def __init__(self, limits: Limits) -> None:
+    Attributes:
+        whole: the tar itself, if it is a file.
+    """
+
+    def __init__(self, limits: Limits, whole: Extent | None = None) -> None:
+        self.whole = whole
         self.problems: list[str] = []
         self._limit = limits.entries
         self._count = 0
@@ -153,6 +178,10 @@ class Catalog:
     def __contains__(self, name: str) -> bool:
         return name in self._files or name in self._links
 
+    def folders(self) -> set[str]:
+        """Return the names of the folders at the top."""
+        return {name.partition("/")[0] for name in (*self._files, *self._links) if "/" in name}
+
     def find(self, name: str) -> Blob | str:
         """Return the bytes of a member, with links followed, or the reason why there are none."""
         at: str | None = safe_name(name)
@@ -171,13 +200,13 @@ class Catalog:
 
 def index_tar(path: str, *, limits: Limits, keeper: object = None) -> Catalog:
     """Index the members of a tar file by its headers alone."""
-    catalog = Catalog(limits)
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
+        stamp = _stamp(status)
+        catalog = Catalog(limits, Extent(path, 0, status.st_size, stamp, keeper))
         if status.st_size == 0:
             catalog.problems.append("the file is empty")
-        stamp = _stamp(status)
         for member in scan(FileSource(fd, 0, status.st_size), catalog.problems):
             name = catalog.name_of(member)
             if catalog.full:

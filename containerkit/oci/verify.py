@@ -29,6 +29,8 @@ def violations(image: ImageArchive, *, limits: Limits | None = None) -> tuple[st
     found = list(check_config(image))
     found += check_history(image.config)
     for index, layer in enumerate(image.layers):
+        if not layer.present:
+            continue
         found += layer_violations(index, layer, image.config.diff_ids[index], limits=limits)
     return tuple(found)
 

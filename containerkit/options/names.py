@@ -118,8 +118,8 @@ def parse_host_path(name: str, value: object) -> str:
 
 
 def parse_local_path(name: str, value: object, what: str = "the path of a file or folder") -> str:
-    """Return a path of this machine as given. Refuses a path longer than Linux allows."""
-    found = parse_text(name, plain_path(value), what)
+    """Return a path of this machine, with ~ expanded. Refuses a path longer than Linux allows."""
+    found = os.path.expanduser(parse_text(name, plain_path(value), what))
     if any(len(os.fsencode(part)) > 255 for part in found.split("/")) or len(os.fsencode(found)) > 4095:
         fail(name, value, f"{what}, no longer than one can be")
     return found

@@ -70,7 +70,7 @@ def opened_archive(source: Any) -> Iterator[Iterable[bytes]]:
             spooled.write(source)
             spooled.flush()
             check_archive(Path(spooled.name))
-    elif isinstance(source, (str, os.PathLike)) and Path(source).is_file():
-        check_archive(Path(source))
+    elif isinstance(source, (str, os.PathLike)) and (path := Path(parse_local_path("source", source))).is_file():
+        check_archive(path)
     with opened_file(source) as chunks:
         yield chunks

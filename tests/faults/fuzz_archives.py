@@ -35,7 +35,9 @@ def seeds() -> list[bytes]:
     docker = [image.to_docker_archive(layout) for layout in ("docker20", "podman", "docker25")]
     layouts = [image.to_oci_layout(compression=how) for how in ("none", "gzip", "zstd")]
     members = image.oci_members(compression="none")
-    return [*docker, *layouts, pack({name: data for name, data in members.items() if name != "manifest.json"})]
+    system = ImageBuilder().layer(dirs=["etc"], files={"etc/f": 300, "bin/sh": 5}, symlinks={"etc/s": "/bin"})
+    lone = pack({name: data for name, data in members.items() if name != "manifest.json"})
+    return [*docker, *layouts, lone, system.layers[0].tar]
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -265,3 +266,15 @@ def test_a_damaged_archive_is_refused(fake: FakeBackend) -> None:
     with pytest.raises(ck.InvalidImage):
         fake.load_images([data])
     assert not ck.connect(fake).images.exists("bad:1")
+
+
+def test_a_path_may_begin_with_a_tilde(engine: ck.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`load` and `save` expand ~, and a broken archive is refused before it is sent."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = ImageBuilder().layer(files={"a": "b"}).tag("x:1")
+    (tmp_path / "x.tar").write_bytes(made.to_docker_archive())
+    assert engine.images.load("~/x.tar")[0].diff_ids == made.diff_ids
+    assert engine.images.save("x:1", "~/saved.tar") == tmp_path / "saved.tar"
+    (tmp_path / "broken.tar").write_bytes(b"no tar")
+    with pytest.raises(ck.InvalidImage):
+        engine.images.load("~/broken.tar")

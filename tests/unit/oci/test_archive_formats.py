@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from containerkit.errors import InvalidImage, InvalidOption
+from containerkit.layers import check_archive
 from containerkit.layers.stack import open_archive
 from containerkit.oci.compression import Compression
 from containerkit.oci.digest import sha256
@@ -203,3 +204,71 @@ def test_the_folder_that_skopeo_writes(tmp_path: Path) -> None:
     assert stack.image_id == IMAGE.image_id
     assert stack.verify().unchecked == ()
     assert all(layer.sizes.compressed for layer in stack)
+
+
+# ---------------------------------------------------------------- the tar of a file system
+def exported(path: str = "etc/hosts") -> bytes:
+    """Return a tar as `docker export` writes it: a root file system, with a link that is absolute."""
+    base = ImageBuilder().layer(
+        dirs=["etc", "dev"], files={path: "127.0.0.1", "a": 5}, symlinks={"etc/mtab": "/proc/mounts"}
+    )
+    return base.layers[0].tar
+
+
+@pytest.mark.parametrize("pack_as", [bytes, gzip.compress, io.BytesIO])
+def test_an_exported_file_system_is_one_layer(pack_as: Callable[[bytes], Any], tmp_path: Path) -> None:
+    """Plain, compressed or from a pipe: one layer with the digest of the tar, all files, and no config."""
+    given = pack_as(exported())
+    path = tmp_path / "export.tar"
+    if isinstance(given, bytes):
+        path.write_bytes(given)
+    stack = open_archive(path if isinstance(given, bytes) else given)
+    assert [layer.diff_id for layer in stack] == [stack.image_id] == [sha256(exported())]
+    assert (stack.config, stack.config_digest, stack.history) == (None, None, ())
+    assert [entry.path for entry in stack.files()] == ["/a", "/dev", "/etc", "/etc/hosts", "/etc/mtab"]
+    assert stack.read_file("/etc/hosts") == b"127.0.0.1"
+    assert stack.verify().unchecked == ("config digest",)
+    assert stack.waste().wasted_bytes == 0
+
+
+def test_a_tar_of_other_files_is_no_image(tmp_path: Path) -> None:
+    """A tar with none of the folders of a file system is refused, and `load` refuses a file system, too."""
+    path = tmp_path / "x.tar"
+    path.write_bytes(ImageBuilder().layer(files={"project/readme": "x"}).layers[0].tar)
+    with pytest.raises(InvalidImage, match=r"neither manifest\.json"):
+        open_archive(path)
+    path.write_bytes(exported())
+    with pytest.raises(InvalidImage, match=r"neither manifest\.json"):
+        check_archive(path)
+
+
+# ---------------------------------------------------------------- a layer whose bytes are elsewhere
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    ],
+)
+def test_a_foreign_layer_is_named_as_unknown(media_type: str, tmp_path: Path) -> None:
+    """The other layer can be read; of the foreign one the size is known that the manifest states."""
+    members = IMAGE.oci_members(compression="gzip")
+    members.pop("manifest.json", None)
+    index = json.loads(members["index.json"])
+    name = "blobs/sha256/" + index["manifests"][0]["digest"].partition(":")[2]
+    manifest = json.loads(members.pop(name))
+    foreign = manifest["layers"][0]
+    foreign["mediaType"] = media_type
+    del members[f"blobs/sha256/{foreign['digest'].partition(':')[2]}"]
+    raw = json.dumps(manifest).encode()
+    index["manifests"][0].update(digest=sha256(raw), size=len(raw))
+    members.update({"index.json": json.dumps(index).encode(), "blobs/" + sha256(raw).replace(":", "/"): raw})
+    path = tmp_path / "image.tar"
+    path.write_bytes(pack(members))
+    stack = open_archive(path)
+    assert (stack[0].sizes.content, stack[0].sizes.compressed) == (None, foreign["size"])
+    assert [entry.path for entry in stack[1].files()] == ["/etc/a"]
+    assert (stack.sizes.content, stack[1].sizes.content) == (None, 0)
+    assert stack.verify().unchecked == ("layer 0",)
+    with pytest.raises(InvalidImage, match=r"layer 0: .*foreign layer"):
+        stack.files()
