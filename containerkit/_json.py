@@ -11,8 +11,6 @@ from enum import Enum
 from os import PathLike, fspath
 from typing import Any
 
-__all__ = ["fields_json", "json_ready"]
-
 
 def json_ready(value: object) -> Any:
     """Return the value in JSON's own types. NaN and infinities, which JSON cannot hold, become None."""

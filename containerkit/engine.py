@@ -6,7 +6,6 @@ Thin: each method parses nothing and calls one function of `resources`, `layers`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, Capability, EngineInfo, Event
@@ -24,12 +23,7 @@ from .resources.volumes import Volumes
 from .streams import Stream
 
 if TYPE_CHECKING:
-    import sys
-
-    if sys.version_info >= (3, 12):
-        from typing import Unpack
-    else:
-        from typing_extensions import Unpack
+    from typing_extensions import Unpack
 
     from .isolation import AuditReport, IsolationReport
     from .layers import DiskUsage, Duplicates, LayerStack, Reclaim, Savings, Sharing, Waste
@@ -85,9 +79,7 @@ class Engine:
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -16,8 +16,6 @@ from .resources.session import judge_session
 from .resources.sweep import Labelled, find_labelled, remove_labelled
 from .values import PrintedValue
 
-__all__ = ["Cleaned", "cleanup"]
-
 
 @dataclass(frozen=True, slots=True)
 class Cleaned(PrintedValue):

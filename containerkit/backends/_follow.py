@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from ..errors import ContainerKitError, EngineTimeout, NotFound
 from ..streams import Output, OutputStream
 
-__all__ = ["Followed"]
-
 _SILENCE = 1.0  # seconds without output after which the state of the container is read
 
 

@@ -14,23 +14,6 @@ from typing import Any, TypeVar
 
 from ..errors import EngineError
 
-__all__ = [
-    "Raw",
-    "decode",
-    "integer",
-    "json_lines",
-    "labels",
-    "mapping",
-    "number",
-    "object_",
-    "objects",
-    "present",
-    "required",
-    "sequence",
-    "text",
-    "texts",
-]
-
 Raw = Mapping[str, Any]
 T = TypeVar("T")
 

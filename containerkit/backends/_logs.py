@@ -17,8 +17,6 @@ from typing import Any, Literal
 from ..streams import Output, OutputStream, demultiplex
 from .transport import StreamResponse
 
-__all__ = ["LogQuery", "TailUnit", "read_log"]
-
 #: What an engine's `tail` counts: the pieces of lines, or nothing useful (the whole log is read then).
 TailUnit = Literal["piece", "none"]
 

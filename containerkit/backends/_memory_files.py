@@ -17,8 +17,6 @@ from ..streams import ByteStream, Output
 from . import _json
 from .base import Backend, ContainerRecord, PathStat
 
-__all__ = ["MemoryFiles", "memory_mount"]
-
 #: Mounted into every container.
 _ALWAYS = ("/dev", "/proc", "/sys")
 _STARTS = (126, 127)  # exit codes of a command that cannot be started

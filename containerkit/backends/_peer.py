@@ -9,8 +9,6 @@ import struct
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-__all__ = ["Peer", "engine_is_local", "engine_peer", "engine_process", "engine_root", "surely_missing"]
-
 #: Programs that serve an engine of this machine; systemd holds the socket until the engine is needed. Other programs
 #: (ssh, a virtual machine's proxy) forward to another machine, whose files cannot be seen here.
 _LOCAL = {"dockerd", "podman", "systemd"}

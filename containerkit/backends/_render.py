@@ -24,21 +24,6 @@ from ..spec import (
     VolumeSpec,
 )
 
-__all__ = [
-    "ALL_SWAP",
-    "auth_header",
-    "build_query",
-    "config_header",
-    "container_body",
-    "container_query",
-    "endpoint_body",
-    "exec_body",
-    "limits_body",
-    "network_body",
-    "query_filters",
-    "volume_body",
-]
-
 #: The largest number that the kernel's page counter holds: unlimited swap, for an engine that does not accept -1.
 ALL_SWAP = (1 << 63) - 4096
 #: The key of Docker Hub in credentials; Docker finds them under no other.

@@ -18,8 +18,6 @@ from ._translate import translated
 from ._wire import GuardedReader, Limits, current_limits, guard_session
 from .transport import MAX_BODY, Request, Response, StreamResponse, Transport, UpgradeResponse
 
-__all__ = ["RequestsTransport"]
-
 _CHUNK = 1 << 16
 _UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 _PING = "/_ping"

@@ -14,8 +14,6 @@ from ..errors import ContainerKitError, EngineError, EngineTimeout, EngineUnavai
 from ..streams import Deadline
 from ._retry import cause_chain
 
-__all__ = ["translated"]
-
 _TIMEOUTS = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _LOST = (
     requests.ConnectionError,

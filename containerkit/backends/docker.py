@@ -29,8 +29,6 @@ from .base import Capability, EngineInfo, NetworkRecord, PathStat, Raw
 from .tls import TLS
 from .transport import Transport
 
-__all__ = ["DockerBackend"]
-
 #: The newest API version whose responses are known here. An older engine is sent requests in its own version.
 _NEWEST = (1, 51)
 _LIMITS = {

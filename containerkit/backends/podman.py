@@ -36,8 +36,6 @@ from .base import Capability, ContainerRecord, EngineInfo, Filters, HistoryEntry
 from .tls import TLS
 from .transport import Transport
 
-__all__ = ["PodmanBackend"]
-
 #: The oldest API versions with everything used here. Newer engines accept them, so no field changes its meaning.
 _NATIVE_API = "4.0.0"
 _COMPAT_API = "1.41"

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 
 from ..streams import Deadline
 
-__all__ = ["MAX_BODY", "Request", "Response", "StreamResponse", "Transport", "UpgradeResponse"]
-
 #: The largest body, in bytes, that is read into memory. The list of 10,000 containers has about 20 MiB.
 MAX_BODY = 256 << 20
 

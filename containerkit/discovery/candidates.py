@@ -17,8 +17,6 @@ from .contexts import current_context, docker_contexts
 from .endpoints import EMBEDDED, TLS, Endpoint, EngineUrl, Kind, parse_url
 from .sockets import well_known_sockets
 
-__all__ = ["Candidate", "candidate_named", "endpoint_of_url", "find_candidates", "own_variable"]
-
 _OWN_VARIABLE = "CONTAINERKIT_ENGINE"
 
 

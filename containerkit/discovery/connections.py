@@ -10,8 +10,6 @@ from ..userconfig.environment import Environment
 from ..userconfig.files import BrokenFile, read_json, read_toml, string_at, table_at
 from .endpoints import TLS, Endpoint, named_endpoint
 
-__all__ = ["default_connection", "podman_connections"]
-
 
 def podman_connections(environment: Environment) -> dict[str, Endpoint]:
     """Return every podman connection by name; podman-connections.json overrides containers.conf."""

@@ -10,8 +10,6 @@ from ..userconfig.environment import Environment
 from ..userconfig.files import BrokenFile, read_json, string_at, table_at
 from .endpoints import TLS, Endpoint, named_endpoint
 
-__all__ = ["current_context", "docker_contexts"]
-
 
 def current_context(environment: Environment) -> tuple[str, str]:
     """Return the name that `docker context use` wrote, and why the file cannot be used; "" for each if absent."""

@@ -6,8 +6,6 @@ import subprocess
 
 from .helper import Helper, HelperFailed, private_folder
 
-__all__ = ["program_version", "start_service"]
-
 
 def start_service(program: str, *, runtime: str, timeout: float) -> Helper:
     """Start the service and return when it accepts connections on `helper.socket`.

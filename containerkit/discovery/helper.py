@@ -18,8 +18,6 @@ from pathlib import Path
 from .endpoints import Unreachable
 from .watcher import Watcher
 
-__all__ = ["Helper", "HelperFailed", "private_folder"]
-
 _MAX_SOCKET = 107  # bytes, sun_path of unix(7) without its final NUL
 _GRACE = 5.0  # seconds between TERM and KILL
 

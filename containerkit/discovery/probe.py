@@ -20,8 +20,6 @@ from urllib.parse import quote, urlsplit
 from ..errors import InvalidOption
 from .endpoints import TLS, EngineUrl, Kind, Unreachable, parse_url
 
-__all__ = ["Identity", "probe", "probe_rootless"]
-
 _MAX_BODY = 4 << 20  # bytes; Podman's /libpod/info is about 4 KiB
 
 

@@ -12,8 +12,6 @@ from ..errors import InvalidOption
 from .endpoints import Endpoint
 from .watcher import Watcher
 
-__all__ = ["start_reaper"]
-
 
 def start_reaper(endpoint: Endpoint, session: str) -> Watcher:
     """Start a reaper for one session of one engine.

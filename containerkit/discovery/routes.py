@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ..backends.base import Backend
     from .helper import Helper
 
-__all__ = ["Route", "open_route"]
-
 _log = logging.getLogger("containerkit")
 
 _START = 30.0  # seconds for ssh, or our own podman, to get ready

@@ -8,8 +8,6 @@ from pathlib import Path
 from ..userconfig.environment import Environment
 from .endpoints import Kind
 
-__all__ = ["well_known_sockets"]
-
 _MAX_MATCHES = 20  # per folder
 
 

@@ -7,8 +7,6 @@ import subprocess
 from .endpoints import EngineUrl, Kind
 from .helper import Helper, HelperFailed, private_folder
 
-__all__ = ["find_remote_socket", "open_tunnel"]
-
 # Run by /bin/sh on the remote machine, inside single quotes; no value of ours is interpolated except the paths below.
 _FIND_SOCKET = """
 u=$(id -u); r=${XDG_RUNTIME_DIR:-/run/user/$u}; s=

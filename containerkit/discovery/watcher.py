@@ -7,8 +7,6 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 
-__all__ = ["Watcher"]
-
 # Reads until the other end of the pipe is closed, which the kernel does even after kill -9, then runs the command. A
 # line means that the command is not needed. PR_SET_PDEATHSIG would not do: it fires when the *thread* that started
 # the process ends. A shell waits with 1 MiB of memory, and starts in a millisecond.

@@ -12,8 +12,6 @@ from .plot import Plot
 from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip, width_of
 from .units import UNKNOWN
 
-__all__ = ["Bar", "BarChart"]
-
 _WIDTH, _BAR, _GAP, _MARGIN = 720.0, 22.0, 10.0, 12.0
 _BLOCKS = " ▏▎▍▌▋▊▉"
 _SHADES = "█▓▒░"

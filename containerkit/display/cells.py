@@ -12,19 +12,6 @@ from typing import Literal
 from .escape import visible
 from .units import UNKNOWN, human_bytes, human_number, human_seconds
 
-__all__ = [
-    "Cell",
-    "Grid",
-    "Tone",
-    "bytes_cell",
-    "cell_text",
-    "cell_tone",
-    "cell_value",
-    "is_numeric",
-    "percent_cell",
-    "seconds_cell",
-]
-
 Tone = Literal["", "good", "warn", "bad", "dim"]
 
 # Right-aligned cells: "12", "-3.5", "1,234", "12.3 MB", "98 %", "1.5×".

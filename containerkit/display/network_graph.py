@@ -11,8 +11,6 @@ from .escape import visible
 from .plot import Plot
 from .svg import COLOURS, SIZE, SMALL, cut, document, element, label, tooltip, width_of
 
-__all__ = ["GraphBox", "NetworkGraph"]
-
 _MARGIN, _ACROSS, _DOWN, _LINE, _HEAD = 14.0, 56.0, 16.0, 17.0, 26.0
 _HOST, _NETWORK, _STOPPED = COLOURS[0], COLOURS[2], COLOURS[-1]
 _WIDEST, _BETWEEN, _TURN = 1160.0, 34.0, 22.0  # a row of columns, the gap below it, the room for lines to the next

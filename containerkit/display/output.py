@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from .escape import html_text
 from .page import WRAPPER
 
-__all__ = ["output_html"]
-
 _PRE = "margin:.2em 0;white-space:pre-wrap;overflow-wrap:anywhere;background:none;color:inherit"
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from .cells import Grid
 from .escape import html_text
 
-__all__ = ["WRAPPER", "grid_html"]
-
 # The classes tell MathJax, which every notebook runs over its outputs, that a "$" is a dollar.
 WRAPPER = 'class="containerkit tex2jax_ignore mathjax_ignore"'
 

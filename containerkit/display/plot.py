@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Container, Sequence
 from typing import Any
 
-__all__ = ["Plot"]
-
 
 class Plot(ABC):
     """A picture made of values, drawn as SVG, or as text for a terminal."""

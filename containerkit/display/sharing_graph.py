@@ -11,8 +11,6 @@ from .plot import Plot
 from .svg import COLOURS, SIZE, SMALL, cut, document, element, label, tooltip, width_of
 from .units import human_bytes
 
-__all__ = ["ChainLayer", "SharingGraph"]
-
 _MARGIN, _BOX, _HIGH, _ACROSS, _DOWN = 12.0, 132.0, 40.0, 44.0, 14.0
 _SHARED, _ALONE = COLOURS[0], COLOURS[-1]
 _MOST = 60

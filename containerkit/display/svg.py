@@ -9,20 +9,6 @@ from .escape import html_text, visible
 from .page import WRAPPER
 from .units import UNKNOWN, human_bytes, human_number, human_seconds
 
-__all__ = [
-    "COLOURS",
-    "SIZE",
-    "SMALL",
-    "amount",
-    "cut",
-    "document",
-    "element",
-    "fragment",
-    "label",
-    "tooltip",
-    "width_of",
-]
-
 # White text on each of them has a contrast of 4.5 or more; each has 3 or more on white and on near-black.
 COLOURS = ("#2f74c0", "#b8560f", "#1b7f4f", "#8057b8", "#b83a7c", "#0e7a86", "#7a7412", "#6b7280")
 SIZE = 13.0  # of text, in pixels

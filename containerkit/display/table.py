@@ -13,8 +13,6 @@ from .escape import markdown_text
 from .page import grid_html
 from .text import grid_text
 
-__all__ = ["Table", "Tabular", "terminal_width"]
-
 _NOTEBOOK_ROWS = 200
 
 

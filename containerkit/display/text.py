@@ -7,8 +7,6 @@ import io
 from .cells import Grid
 from .escape import visible
 
-__all__ = ["grid_text"]
-
 _STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "dim": "dim", "": ""}
 _UNBOUNDED = 100_000
 

@@ -12,8 +12,6 @@ from .plot import Plot
 from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip, width_of
 from .table import Table
 
-__all__ = ["Treemap"]
-
 _WIDTH, _HEIGHT, _MARGIN = 720.0, 440.0, 12.0
 _HEAD = 18.0  # a folder's own line above its content
 _LEAST = 150.0  # square pixels; smaller files are drawn together

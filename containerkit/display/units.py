@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["UNKNOWN", "human_bytes", "human_number", "human_seconds"]
-
 UNKNOWN = "unknown"
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")

@@ -11,8 +11,6 @@ from .._json import json_ready
 from .cells import Cell, bytes_cell, percent_cell, seconds_cell
 from .table import Table, terminal_width
 
-__all__ = ["html_of", "tables_of", "text_of"]
-
 _MOMENTS = frozenset({"created", "started", "modified", "time"})
 _SECONDS = frozenset({"duration", "timeout", "cpu_total"})
 _SHARES = frozenset({"efficiency", "dive_efficiency"})

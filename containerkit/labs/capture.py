@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..errors import Unsupported
 
 if TYPE_CHECKING:
     from ..resources.container import Container
-
-__all__ = ["Capture"]
 
 _numbers = itertools.count()
 
@@ -66,7 +63,5 @@ class Capture:
     def __enter__(self) -> Capture:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.stop()

@@ -12,8 +12,6 @@ from ..errors import InvalidLab
 from .kathara import read_kathara
 from .topology import Host, Topology
 
-__all__ = ["load"]
-
 
 def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = None, strict: bool = True) -> Topology:
     """Read a lab from the files of Kathará and Netkit: lab.conf, startup files, lab.dep, folders of hosts.

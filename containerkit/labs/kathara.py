@@ -11,8 +11,6 @@ from typing import Any
 from ..errors import InvalidLab
 from .topology import Host, Interface, Topology
 
-__all__ = ["read_kathara"]
-
 #: Image of hosts that name none, as Kathará has it.
 _IMAGE = "docker.io/kathara/base"
 _META = re.compile(r"LAB_[A-Z]+\s*=.*", re.DOTALL)

@@ -10,18 +10,6 @@ from typing import Any
 
 from .topology import Host, Interface, Topology
 
-__all__ = [
-    "HELPER",
-    "KEEP_ALIVE",
-    "RUN_LINES",
-    "Cable",
-    "boot_script",
-    "cables",
-    "failed_line",
-    "start_options",
-    "wire",
-]
-
 #: Main process of a host without a command: reaps orphans and ends at SIGTERM.
 KEEP_ALIVE = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
 

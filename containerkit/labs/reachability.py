@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from ..display import Table
 from ..values import PrintedValue
 
-__all__ = ["Reachability", "ping_script"]
-
 
 @dataclass(frozen=True, slots=True)
 class Reachability(PrintedValue):

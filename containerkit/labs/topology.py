@@ -14,8 +14,6 @@ from ..errors import ContainerKitError, InvalidLab
 from ..options import container_spec
 from ..values import Value
 
-__all__ = ["DEFAULT_IMAGE", "Host", "Interface", "Topology", "make_host"]
-
 #: Image of hosts that name none: busybox has `ip`, `ping`, `httpd`, `nc` and `udhcpc`.
 DEFAULT_IMAGE = "docker.io/library/busybox:1"
 

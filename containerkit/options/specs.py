@@ -27,12 +27,7 @@ from .networks import MODES
 from .primitives import did_you_mean, fail
 
 if TYPE_CHECKING:
-    import sys
-
-    if sys.version_info >= (3, 12):
-        from typing import Unpack
-    else:
-        from typing_extensions import Unpack
+    from typing_extensions import Unpack
 
     from .typed import BuildOptions, ExecOptions, NetworkOptions, VolumeOptions
 

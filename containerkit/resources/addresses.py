@@ -8,8 +8,6 @@ from ..backends.base import Backend
 from ..errors import InvalidOption
 from ..spec import NetworkAttachment
 
-__all__ = ["check_addresses"]
-
 
 def check_addresses(backend: Backend, attachment: NetworkAttachment) -> None:
     """Raise InvalidOption if a requested address is outside the network's subnets.

@@ -15,8 +15,6 @@ from ..options import parse_local_path
 from ..streams import ByteStream
 from .staging import whole_file
 
-__all__ = ["opened_archive", "opened_file", "save_images"]
-
 _CHUNK = 1 << 20
 
 

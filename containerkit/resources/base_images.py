@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["base_images", "dockerfile_text"]
-
 _ARG = re.compile(r"^[ \t]*ARG[ \t]+(\w+)=(\"[^\"\n]*\"|'[^'\n]*'|\S+)", re.IGNORECASE | re.MULTILINE)
 _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(?P<image>\S+)(?:[ \t]+AS[ \t]+(?P<stage>\S+))?|--from=(?P<copied>\S+)",

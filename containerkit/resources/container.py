@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from ..backends.base import Capability, Change, Processes, Stats
@@ -41,18 +40,12 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     import os
-    import sys
 
-    if sys.version_info >= (3, 12):
-        from typing import Unpack
-    else:
-        from typing_extensions import Unpack
+    from typing_extensions import Unpack
 
     from ..isolation import ContainerAudit
     from ..layers import RwLayer
     from ..options import ExecOptions, LimitOptions
-
-__all__ = ["Container"]
 
 
 class Container(ContainerState):
@@ -68,9 +61,7 @@ class Container(ContainerState):
     def __enter__(self) -> Container:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.remove(force=True, volumes=True, missing_ok=True)
 
     def start(self) -> Container:

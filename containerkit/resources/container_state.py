@@ -12,16 +12,9 @@ from ..options import parse_choice, parse_integer
 from ..values import Shown
 
 if TYPE_CHECKING:
-    import sys
-
-    if sys.version_info >= (3, 11):
-        from typing import Self
-    else:
-        from typing_extensions import Self
+    from typing_extensions import Self
 
     from .core import Core
-
-__all__ = ["ContainerState"]
 
 
 class ContainerState(Shown):

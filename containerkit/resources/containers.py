@@ -17,17 +17,10 @@ from .create import Policy, create, take_policy
 from .pruned import Pruned
 
 if TYPE_CHECKING:
-    import sys
-
-    if sys.version_info >= (3, 12):
-        from typing import Unpack
-    else:
-        from typing_extensions import Unpack
+    from typing_extensions import Unpack
 
     from ..options import StartOptions
     from .core import Core
-
-__all__ = ["Containers", "create_container", "start_container"]
 
 _REMOVAL = 30.0  # seconds for removing a container that did not start
 

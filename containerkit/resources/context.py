@@ -18,8 +18,6 @@ from ..errors import InvalidOption
 from .ignore import is_ignored, parse_ignore
 from .packing import Entry, check_readable, tar_stream, tree_entries
 
-__all__ = ["build_context"]
-
 _DOCKERFILES = ("Dockerfile", "Containerfile")
 _IGNORE_FILES = (".containerignore", ".dockerignore")  # as podman looks for them; docker knows only the second
 #: Name in the context of a Dockerfile that lies outside of it.

@@ -20,8 +20,6 @@ from .execute import execute
 from .extract import extract
 from .packing import Entry, check_readable, tar_stream, tree_entries
 
-__all__ = ["copy_from_container", "copy_to_container", "read_file", "write_file"]
-
 _HOPS = 40  # symbolic links followed, as in the kernel
 _HIGHEST_ID = 2**32 - 2
 

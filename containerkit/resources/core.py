@@ -15,8 +15,6 @@ from ..userconfig.credentials import find_credentials
 from ..userconfig.environment import Environment
 from .session import Session
 
-__all__ = ["Core", "unenforced_message"]
-
 
 class Core:
     """One engine's backend, the session that owns what is created on it, and what the engine can do.

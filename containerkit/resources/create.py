@@ -18,8 +18,6 @@ from .images import Images
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["Policy", "create", "take_policy"]
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:

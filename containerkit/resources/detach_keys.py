@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ..errors import InvalidOption
 
-__all__ = ["DetachKeys", "parse_detach_keys"]
-
 _CONTROL = "@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_"
 
 

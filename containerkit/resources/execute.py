@@ -17,8 +17,6 @@ from .process import GRACE, ExecResult, IdleCheck, collect, parse_callback, pars
 from .programs import CANNOT_EXECUTE, NOT_FOUND, explained, program_code
 from .terminal import Terminal
 
-__all__ = ["attach", "execute", "open_exec"]
-
 #: Environment variable that marks the process of an exec and its children, so that a timeout can find and kill them.
 _MARK = "CONTAINERKIT_EXEC"
 #: Shell script for the container: kill every process whose environment holds the mark.

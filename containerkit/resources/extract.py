@@ -17,8 +17,6 @@ from pathlib import Path
 from ..errors import InvalidImage
 from .staging import open_folder, staged_folder, whole_file
 
-__all__ = ["extract"]
-
 _CHUNK = 1 << 20
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ..layers import LayerStack
     from .core import Core
 
-__all__ = ["Image", "is_for"]
-
 
 class Image(Shown):
     """One image. Properties show the state as of the last refresh()."""

@@ -35,12 +35,7 @@ from .process import parse_callback
 from .pruned import Pruned
 
 if TYPE_CHECKING:
-    import sys
-
-    if sys.version_info >= (3, 12):
-        from typing import Unpack
-    else:
-        from typing_extensions import Unpack
+    from typing_extensions import Unpack
 
     from ..options import BuildOptions
     from .core import Core

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-__all__ = ["Creator", "Liveness", "judge"]
-
 _PID, _STARTED, _BOOT, _PID_NS, _TIME_NS, _HOST, _LOCAL = (
     f"containerkit.{word}"
     for word in ("pid", "pid-started", "boot-id", "pid-namespace", "time-namespace", "host", "local")

@@ -14,8 +14,6 @@ from .container_state import ContainerState
 if TYPE_CHECKING:
     from ..streams import Output, OutputStream
 
-__all__ = ["Logs", "open_logs", "read_logs"]
-
 
 @dataclass(frozen=True, slots=True)
 class Logs:

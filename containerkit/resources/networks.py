@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import ContainerRef, NetworkRecord
@@ -18,17 +17,10 @@ from .container import Container
 from .pruned import Pruned
 
 if TYPE_CHECKING:
-    import sys
-
-    if sys.version_info >= (3, 12):
-        from typing import Unpack
-    else:
-        from typing_extensions import Unpack
+    from typing_extensions import Unpack
 
     from ..options import NetworkOptions
     from .core import Core
-
-__all__ = ["Network", "Networks"]
 
 #: Networks that every engine comes with; they cannot be removed.
 _BUILT_IN = frozenset({"bridge", "host", "none", "podman"})
@@ -152,9 +144,7 @@ class Network(Shown):
     def __enter__(self) -> Network:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         with contextlib.suppress(NetworkNotFound):
             self.remove()
 

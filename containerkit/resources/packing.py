@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["Entry", "check_readable", "tar_stream", "tree_entries"]
-
 _CHUNK = 1 << 20
 #: A tar member, and its content if it is a regular file.
 Entry = tuple[tarfile.TarInfo, "IO[bytes] | None"]

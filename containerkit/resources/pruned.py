@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from ..values import Value
 
-__all__ = ["Pruned"]
-
 
 @dataclass(frozen=True, slots=True)
 class Pruned(Value):

@@ -14,8 +14,6 @@ from ..streams import Deadline
 from .container_state import ContainerState
 from .logs import open_logs, read_logs
 
-__all__ = ["Missing", "Strategy", "wait_until"]
-
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds between two looks
 _ALIVE = ("created", "running", "paused", "restarting")
 

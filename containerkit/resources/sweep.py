@@ -10,8 +10,6 @@ from ..backends.base import Backend, ContainerRecord
 from ..errors import ContainerKitError, NotFound
 from ..spec import REQUEST_LABEL
 
-__all__ = ["SESSION_LABEL", "Labelled", "find_labelled", "remove_labelled"]
-
 SESSION_LABEL = "containerkit.session"
 
 

@@ -18,8 +18,6 @@ from ..streams import Attachment, Output
 from ..streams.stream import Closeable
 from .detach_keys import DetachKeys, parse_detach_keys
 
-__all__ = ["Console", "Terminal"]
-
 _PROXIED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _FITTING = 10  # attempts to set the size of a terminal that the engine is still making
 _CHUNK = 1 << 16

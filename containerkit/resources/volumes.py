@@ -6,7 +6,6 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import VolumeRecord
@@ -17,17 +16,10 @@ from ..values import Shown, ValueList
 from .pruned import Pruned
 
 if TYPE_CHECKING:
-    import sys
-
-    if sys.version_info >= (3, 12):
-        from typing import Unpack
-    else:
-        from typing_extensions import Unpack
+    from typing_extensions import Unpack
 
     from ..options import VolumeOptions
     from .core import Core
-
-__all__ = ["Volume", "Volumes"]
 
 #: Name that an engine gives to a volume without one.
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
@@ -116,9 +108,7 @@ class Volume(Shown):
     def __enter__(self) -> Volume:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         with contextlib.suppress(VolumeNotFound):
             self.remove()
 

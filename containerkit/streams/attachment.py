@@ -17,8 +17,6 @@ from .deadline import Deadline
 from .frames import Output, demultiplex, whole_characters
 from .stream import Closeable
 
-__all__ = ["Attachment"]
-
 _CHUNK = 1 << 16
 
 

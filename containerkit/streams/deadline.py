@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
-from types import TracebackType
 from typing import NamedTuple
 
 from ..errors import EngineTimeout
-
-__all__ = ["Deadline"]
 
 
 class Deadline:
@@ -86,9 +83,7 @@ class Deadline:
         _CURRENT.set(_Entered(self, _CURRENT.get()))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         outer = _CURRENT.get().outer
         if outer is not None:
             _CURRENT.set(outer)

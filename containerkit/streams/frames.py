@@ -9,8 +9,6 @@ from typing import Literal
 from ..errors import EngineUnavailable
 from ..values import Value
 
-__all__ = ["Output", "demultiplex", "whole_characters"]
-
 #: A frame's header: 1 byte for the stream, 3 zero bytes, 4 bytes for the length (big-endian).
 _HEADER = 8
 _MAX_FRAME = 64 << 20  # bytes; Docker's frames of a log have up to 16 KiB

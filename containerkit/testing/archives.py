@@ -24,18 +24,6 @@ from typing import Any, Literal
 from ..oci.compression import Compression
 from ..oci.digest import chain_ids, hex_part, sha256
 
-__all__ = [
-    "BuiltLayer",
-    "Content",
-    "Fault",
-    "ImageBuilder",
-    "Layout",
-    "docker_archive",
-    "layer_tar",
-    "pack",
-    "unpack_to",
-]
-
 Content = bytes | str | int | Path
 Layout = Literal["docker20", "podman", "docker25"]
 Fault = Literal[

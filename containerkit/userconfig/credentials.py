@@ -16,8 +16,6 @@ from .environment import Environment
 from .files import BrokenFile, read_json, string_at, table_at
 from .helpers import helper_credentials
 
-__all__ = ["find_credentials"]
-
 _log = logging.getLogger("containerkit")
 
 _DOCKER_HUB = "docker.io"

@@ -13,8 +13,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["BrokenFile", "read_json", "read_toml", "string_at", "table_at"]
-
 _MAX_BYTES = 8 << 20
 
 

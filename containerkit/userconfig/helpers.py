@@ -13,8 +13,6 @@ from ..errors import AuthenticationFailed
 from ..spec import RegistryAuth
 from .environment import Environment
 
-__all__ = ["helper_credentials"]
-
 _TIMEOUT = 30.0  # seconds; a helper may wait for its user to unlock a keyring
 _NOT_FOUND = "credentials not found"  # start of the error for a server without credentials
 _TOKEN_USER = "<token>"

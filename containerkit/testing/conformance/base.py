@@ -27,28 +27,6 @@ from ...errors import (
 from ...resources.container import Container
 from ..archives import ImageBuilder
 
-__all__ = [
-    "POLITE",
-    "SERVER",
-    "SLEEP",
-    "STUBBORN",
-    "Scenarios",
-    "Untouchable",
-    "fetches",
-    "finds",
-    "free_port",
-    "fresh_name",
-    "http_get",
-    "image_name",
-    "kind_of",
-    "lists_sleep",
-    "needs",
-    "require",
-    "shares_files",
-    "shell",
-    "tiny_image",
-]
-
 SLEEP = ["sleep", "600"]
 #: Prints "ready"; on TERM prints "bye" and ends with 7.
 POLITE = ["sh", "-c", "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.1; done"]

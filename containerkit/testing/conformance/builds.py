@@ -23,8 +23,6 @@ from .base import (
     needs,
 )
 
-__all__ = ["BuildScenarios"]
-
 
 class BuildScenarios(Scenarios):
     """Builds."""

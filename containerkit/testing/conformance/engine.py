@@ -22,8 +22,6 @@ from .base import (
     needs,
 )
 
-__all__ = ["EngineScenarios"]
-
 
 class EngineScenarios(Scenarios):
     """The engine's info, capabilities, events, and many threads."""

@@ -30,8 +30,6 @@ from .base import (
     require,
 )
 
-__all__ = ["ErrorScenarios"]
-
 
 class ErrorScenarios(Scenarios):
     """Each failure raises the error that the documentation names."""

@@ -21,8 +21,6 @@ from .base import (
     shell,
 )
 
-__all__ = ["ExecScenarios"]
-
 
 class ExecScenarios(Scenarios):
     """exec()."""

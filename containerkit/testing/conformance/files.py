@@ -25,8 +25,6 @@ from .base import (
     shell,
 )
 
-__all__ = ["FileScenarios"]
-
 
 class FileScenarios(Scenarios):
     """Copy in and out, diff, export, commit."""

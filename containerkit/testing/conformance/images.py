@@ -32,8 +32,6 @@ from .base import (
     tiny_image,
 )
 
-__all__ = ["ImageScenarios"]
-
 
 class ImageScenarios(Scenarios):
     """Images, their names, archives, registries."""

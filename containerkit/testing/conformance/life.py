@@ -28,8 +28,6 @@ from .base import (
     needs,
 )
 
-__all__ = ["LifeScenarios"]
-
 
 class LifeScenarios(Scenarios):
     """The life of a container, from create to remove."""

@@ -24,8 +24,6 @@ from .base import (
     shell,
 )
 
-__all__ = ["LimitScenarios"]
-
 
 class LimitScenarios(Scenarios):
     """Limits and measurements."""

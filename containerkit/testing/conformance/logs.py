@@ -19,8 +19,6 @@ from .base import (
     needs,
 )
 
-__all__ = ["LogScenarios"]
-
 
 class LogScenarios(Scenarios):
     """Logs."""

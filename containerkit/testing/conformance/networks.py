@@ -33,8 +33,6 @@ from .base import (
     shell,
 )
 
-__all__ = ["NetworkScenarios"]
-
 
 class NetworkScenarios(Scenarios):
     """Networks."""

@@ -23,8 +23,6 @@ from .base import (
     needs,
 )
 
-__all__ = ["RunScenarios"]
-
 
 class RunScenarios(Scenarios):
     """run()."""

@@ -8,8 +8,6 @@ from typing import Any
 from ...spec import Mount, PortBinding
 from .base import kind_of
 
-__all__ = ["BAD_OPTIONS", "PUBLISH", "READ_ONLY", "SHOWN", "SHOWN_OR_REFUSED"]
-
 READ_ONLY: dict[str, Callable[[str], dict[str, Any]]] = {
     "volumes-line": lambda source: {"volumes": [f"{source}:/m:ro"]},
     "volumes-text": lambda source: {"volumes": f"{source}:/m:ro"},

@@ -23,8 +23,6 @@ from .base import (
     needs,
 )
 
-__all__ = ["VolumeScenarios"]
-
 
 class VolumeScenarios(Scenarios):
     """Volumes."""

@@ -21,8 +21,6 @@ from .base import (
     needs,
 )
 
-__all__ = ["WaitScenarios"]
-
 
 class WaitScenarios(Scenarios):
     """Health checks and wait strategies."""

@@ -14,8 +14,6 @@ from ...streams import Stream
 from .logs import LogVerbs
 from .scripts import Program, Reply, reply_of
 
-__all__ = ["FakeBackend"]
-
 #: Capabilities that need state only.
 _CAN = frozenset({Capability.MAC_ADDRESS, Capability.PAUSE, Capability.UPDATE})
 #: Capabilities that only accept options: this engine stores and shows the options, and enforces nothing.

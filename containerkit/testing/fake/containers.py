@@ -19,8 +19,6 @@ from .contents import ContentVerbs, merged
 from .networks import NetworkVerbs
 from .state import FakeContainer, FakeVolume, Filters, Place, fits, labelled, matches, new_id
 
-__all__ = ["ContainerVerbs"]
-
 
 class ContainerVerbs(ContentVerbs, NetworkVerbs):
     """The methods of containers that need no process."""

@@ -20,8 +20,6 @@ from .images import ImageVerbs
 from .state import FakeImage
 from .volumes import VolumeVerbs
 
-__all__ = ["ContentVerbs", "merged"]
-
 #: Fields of a container's configuration that a committed image keeps.
 _KEPT = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "StopSignal", "User", "Volumes", "WorkingDir")
 

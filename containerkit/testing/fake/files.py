@@ -13,8 +13,6 @@ from ...backends.base import Change, PathStat
 from ...errors import InvalidImage
 from ...oci.whiteout import classify
 
-__all__ = ["File", "Files"]
-
 _MOST_LINKS = 40  # the kernel's limit
 
 

@@ -25,8 +25,6 @@ from ...streams import ByteStream
 from ..archives import ImageBuilder, pack
 from .state import FakeContainer, FakeImage, Filters, World, fits, labelled, truth
 
-__all__ = ["ImageVerbs"]
-
 _SOME_ID = re.compile(r"(?:sha256:)?[0-9a-f]{3,64}")
 
 

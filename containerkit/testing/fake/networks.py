@@ -12,8 +12,6 @@ from ...errors import EngineError, InUse, NameInUse, NetworkNotFound, NotFound, 
 from ...spec import NetworkAttachment, NetworkSpec
 from .state import FakeContainer, FakeNetwork, Filters, Place, World, fits, labelled, matches, new_id, truth
 
-__all__ = ["NetworkVerbs"]
-
 _OWN = ("bridge", "host", "none")
 
 

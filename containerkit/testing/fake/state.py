@@ -16,21 +16,6 @@ from ...spec import ContainerSpec, Mount, NetworkAttachment
 from .files import Files
 from .scripts import Reply, Scripts
 
-__all__ = [
-    "FakeContainer",
-    "FakeImage",
-    "FakeNetwork",
-    "FakeVolume",
-    "Filters",
-    "Place",
-    "World",
-    "fits",
-    "labelled",
-    "matches",
-    "new_id",
-    "truth",
-]
-
 Filters = Mapping[str, Sequence[str]]
 T = TypeVar("T")
 

@@ -12,8 +12,6 @@ from ...spec import Mount, VolumeSpec
 from .files import Files
 from .state import FakeVolume, Filters, World, fits, labelled, matches, new_id, truth
 
-__all__ = ["VolumeVerbs"]
-
 
 class VolumeVerbs(World):
     """The methods of volumes."""
