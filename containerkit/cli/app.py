@@ -179,10 +179,10 @@ def docker_exit_codes(other: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_engine(ctx: click.Context) -> Iterator[Engine]:
+def open_engine() -> Iterator[Engine]:
     """Open the requested engine for the duration of the command."""
     import containerkit as ck
 
-    settings = ctx.ensure_object(Settings)
+    settings = click.get_current_context().ensure_object(Settings)
     with ck.connect(settings.engine, timeout=settings.timeout) as engine:
         yield engine

@@ -19,9 +19,7 @@ __all__ = ["COMMANDS", "each_name"]
 _CHANGES = {"added": "A", "modified": "C", "deleted": "D"}
 
 
-def each_name(
-    ctx: click.Context, names: tuple[str, ...], act: Callable[[Engine, str], object], *, missing_ok: bool = False
-) -> None:
+def each_name(names: tuple[str, ...], act: Callable[[Engine, str], object], *, missing_ok: bool = False) -> None:
     """Act on each name and print the name or the result. The exit code is 1 if any failed.
 
     Args:
@@ -30,7 +28,7 @@ def each_name(
     import containerkit as ck
 
     failed = False
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         for name in names:
             try:
                 result = act(engine, name)
@@ -39,16 +37,14 @@ def each_name(
                 failed = failed or not (missing_ok and isinstance(exc, ck.NotFound))
             else:
                 click.echo(name if result is None else result)
-    ctx.exit(1 if failed else 0)
+    click.get_current_context().exit(1 if failed else 0)
 
 
 def _act(name: str, text: str, act: Callable[..., object], *options: Any) -> click.Command:
     """Return a command that calls one method on each container named."""
 
-    @click.pass_context
-    def body(ctx: click.Context, /, names: tuple[str, ...], **given: Any) -> None:
+    def body(names: tuple[str, ...], **given: Any) -> None:
         each_name(
-            ctx,
             names,
             lambda engine, ref: act(engine.containers.get(ref), **given),
             missing_ok=given.get("force", False),
@@ -105,10 +101,9 @@ _ACTS = (
 @engine_option
 @click.argument("container")
 @click.argument("name")
-@click.pass_context
-def rename(ctx: click.Context, container: str, name: str) -> None:
+def rename(container: str, name: str) -> None:
     """Rename a container."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         engine.containers.get(container).rename(name)
 
 
@@ -120,9 +115,7 @@ def rename(ctx: click.Context, container: str, name: str) -> None:
 @click.option("--until", metavar="TIME", help="Only output before a time.")
 @engine_option
 @click.argument("container")
-@click.pass_context
 def logs(
-    ctx: click.Context,
     container: str,
     follow: bool,
     tail: str,
@@ -135,7 +128,7 @@ def logs(
         raise click.BadParameter(f"{tail!r} is not a number of lines or all", param_hint="--tail")
     lines = None if tail == "all" else int(tail)
     span: dict[str, Any] = {"since": moment("--since", since), "until": moment("--until", until)}
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         found = engine.containers.get(container)
         with found.stream_logs(follow=follow, tail=lines, timestamps=timestamps, **span) as outputs:
             for output in outputs:
@@ -146,8 +139,7 @@ def logs(
 @engine_option
 @click.argument("source")
 @click.argument("target")
-@click.pass_context
-def cp(ctx: click.Context, source: str, target: str) -> None:
+def cp(source: str, target: str) -> None:
     """Copy files out of a container (CONTAINER:PATH PATH) or into it (PATH CONTAINER:PATH).
 
     A - instead of PATH is a tar archive on stdout or stdin.
@@ -155,7 +147,7 @@ def cp(ctx: click.Context, source: str, target: str) -> None:
     outside, inside = _split(source), _split(target)
     if (outside is None) == (inside is None):
         raise click.UsageError("exactly one of SOURCE and TARGET is CONTAINER:PATH")
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         if outside is not None and target == "-":
             with engine.containers.get(outside[0]).stream_archive(outside[1]) as stream:
                 write_stream(stream, None)
@@ -176,10 +168,9 @@ def _split(path: str) -> tuple[str, str] | None:
 @click.command()
 @engine_option
 @click.argument("container")
-@click.pass_context
-def diff(ctx: click.Context, container: str) -> None:
+def diff(container: str) -> None:
     """List the paths that a container changed: A added, C changed, D deleted."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         for change in engine.containers.get(container).diff():
             click.echo(f"{_CHANGES[change.kind]} {change.path}")
 
@@ -188,10 +179,9 @@ def diff(ctx: click.Context, container: str) -> None:
 @engine_option
 @click.argument("container")
 @click.argument("ps_args", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def top(ctx: click.Context, container: str, ps_args: tuple[str, ...]) -> None:
+def top(container: str, ps_args: tuple[str, ...]) -> None:
     """List the processes of a container. PS_ARGS are options of ps."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         found = engine.containers.get(container).top(" ".join(ps_args) or None)
     click.echo(columns_text(found.titles, found.rows))
 
@@ -200,10 +190,9 @@ def top(ctx: click.Context, container: str, ps_args: tuple[str, ...]) -> None:
 @engine_option
 @click.argument("container")
 @click.argument("port", required=False)
-@click.pass_context
-def port(ctx: click.Context, container: str, port: str | None) -> None:
+def port(container: str, port: str | None) -> None:
     """List the published ports of a container, or the addresses of one (80, 53/udp)."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         found = engine.containers.get(container)
         if port is None:
             for key, addresses in found.ports.items():
@@ -225,10 +214,9 @@ def port(ctx: click.Context, container: str, port: str | None) -> None:
 @engine_option
 @click.argument("container")
 @click.argument("ref", required=False)
-@click.pass_context
-def commit(ctx: click.Context, /, container: str, ref: str | None, no_pause: bool, **given: Any) -> None:
+def commit(container: str, ref: str | None, no_pause: bool, **given: Any) -> None:
     """Create an image from a container, and print its ID."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         click.echo(engine.containers.get(container).commit(ref, pause=not no_pause, **given).id)
 
 
@@ -236,10 +224,9 @@ def commit(ctx: click.Context, /, container: str, ref: str | None, no_pause: boo
 @click.option("--output", "-o", metavar="PATH", help="File to write. Default: stdout.")
 @engine_option
 @click.argument("container")
-@click.pass_context
-def export(ctx: click.Context, container: str, output: str | None) -> None:
+def export(container: str, output: str | None) -> None:
     """Write the file system of a container as a tar archive."""
-    with open_engine(ctx) as engine, engine.containers.get(container).export() as stream:
+    with open_engine() as engine, engine.containers.get(container).export() as stream:
         write_stream(stream, output)
 
 

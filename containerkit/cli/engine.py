@@ -20,10 +20,9 @@ __all__ = ["COMMANDS"]
 @format_option
 @engine_option
 @form_options
-@click.pass_context
-def info(ctx: click.Context, template: str | None, form: str) -> None:
+def info(template: str | None, form: str) -> None:
     """Show the engine's version, host and configuration. --format takes docker's names of fields."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         if template is not None:
             print_value(engine.info().raw["info"], template)
             return
@@ -53,9 +52,7 @@ def engines(form: str) -> None:
 @list_options
 @engine_option
 @form_options
-@click.pass_context
 def ps(
-    ctx: click.Context,
     everything: bool,
     latest: bool,
     last: int,
@@ -69,7 +66,7 @@ def ps(
     import containerkit as ck
 
     number = 1 if latest else max(last, 0)
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         listed = engine.containers.list(all=everything or number > 0, filters=filters)
         if number:
             listed = sorted(listed, key=lambda each: -each.last_record.created)[:number]
@@ -141,9 +138,7 @@ def _container_row(container: Any, no_trunc: bool) -> dict[str, str]:
 @engine_option
 @form_options
 @click.argument("name", required=False, metavar="[REPOSITORY[:TAG]]")
-@click.pass_context
 def images(
-    ctx: click.Context,
     everything: bool,
     quiet: bool,
     no_trunc: bool,
@@ -154,7 +149,7 @@ def images(
 ) -> None:
     """List images. Sizes are the engine's own; see `layers` and `savings` for measured ones."""
     wanted = {**filters, "reference": [name]} if name else filters
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         found = engine.images.list(all=everything, filters=wanted)
         if form == "json":
             show(found, form)
@@ -194,7 +189,7 @@ def cleanup(ctx: click.Context, older_than: str | None, form: str) -> None:
     if ctx.ensure_object(Settings).engine is None:
         cleaned = ck.cleanup(older_than=older_than)
     else:
-        with open_engine(ctx) as engine:
+        with open_engine() as engine:
             cleaned = ck.cleanup(engine, older_than=older_than)
     rows: list[tuple[object, ...]] = [
         (kind, name, "removed")

@@ -54,12 +54,11 @@ def groups(app: click.Group) -> list[click.Group]:
 @click.option("--force", "-f", is_flag=True, help="Do not ask.")
 @click.option("--all", "-a", "everything", is_flag=True, help="Also what a later build could use.")
 @engine_option
-@click.pass_context
-def builder_prune(ctx: click.Context, force: bool, everything: bool) -> None:
+def builder_prune(force: bool, everything: bool) -> None:
     """Remove the build cache."""
     if not force:
         click.confirm("Remove the build cache that no build uses?", abort=True)
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         pruned = engine.images.prune_build_cache(all=everything)
     for identity in pruned:
         click.echo(identity)
@@ -73,12 +72,11 @@ def prune_command(kind: str) -> click.Command:
     @click.option("--force", "-f", is_flag=True, help="Do not ask.")
     @long_filters_option
     @engine_option
-    @click.pass_context
-    def prune(ctx: click.Context, force: bool, filters: dict[str, list[str]], everything: bool = False) -> None:
+    def prune(force: bool, filters: dict[str, list[str]], everything: bool = False) -> None:
         if not force:
             click.confirm(f"Remove all {_PRUNED[kind]}?", abort=True)
         options: dict[str, Any] = {"all": True} if everything else {}
-        with open_engine(ctx) as engine:
+        with open_engine() as engine:
             _report([(kind, getattr(engine, f"{kind}s").prune(filters=filters, **options))])
 
     if kind in ("image", "volume"):
@@ -105,14 +103,11 @@ def _report(pruned: list[tuple[str, Any]]) -> None:
 @click.option("--volumes", is_flag=True, help="Anonymous volumes that no container uses, too.")
 @long_filters_option
 @engine_option
-@click.pass_context
-def system_prune(
-    ctx: click.Context, force: bool, everything: bool, volumes: bool, filters: dict[str, list[str]]
-) -> None:
+def system_prune(force: bool, everything: bool, volumes: bool, filters: dict[str, list[str]]) -> None:
     """Remove stopped containers, unused networks, and images without a name. The build cache stays."""
     if not force:
         click.confirm("Remove all stopped containers, unused networks and unnamed images?", abort=True)
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         pruned = [
             ("container", engine.containers.prune(filters=filters)),
             ("network", engine.networks.prune(filters=filters)),

@@ -25,15 +25,14 @@ _QUIET = click.option("--quiet", "-q", is_flag=True, help="Print only the names 
 @click.option("--platform", metavar="OS/ARCH", help="Platform of the image.")
 @engine_option
 @click.argument("ref")
-@click.pass_context
-def pull(ctx: click.Context, ref: str, quiet: bool, platform: str | None) -> None:
+def pull(ref: str, quiet: bool, platform: str | None) -> None:
     """Pull an image from its registry, and print its name. Progress goes to stderr on a terminal."""
 
     def show(step: Any) -> None:
         click.echo(f"{step.id + ': ' if step.id else ''}{step.status}", err=True)
 
     progress = show if sys.stderr.isatty() and not quiet else None
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         engine.images.pull(ref, platform=platform, on_progress=progress)
     click.echo(ref)
 
@@ -42,14 +41,13 @@ def pull(ctx: click.Context, ref: str, quiet: bool, platform: str | None) -> Non
 @_QUIET
 @engine_option
 @click.argument("ref")
-@click.pass_context
-def push(ctx: click.Context, ref: str, quiet: bool) -> None:
+def push(ref: str, quiet: bool) -> None:
     """Push an image to the registry in its name. Credentials are those that docker or podman stored."""
 
     def show(step: Any) -> None:
         click.echo(f"{step.id + ': ' if step.id else ''}{step.status}", err=True)
 
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         engine.images.push(ref, on_progress=show if sys.stderr.isatty() and not quiet else None)
     click.echo(ref)
 
@@ -65,8 +63,7 @@ def push(ctx: click.Context, ref: str, quiet: bool) -> None:
 @_QUIET
 @engine_option
 @click.argument("context", metavar="FOLDER|-")
-@click.pass_context
-def build(ctx: click.Context, /, context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None:
+def build(context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None:
     """Build an image from a folder, or with - from a Dockerfile on stdin; `-f -` adds one to a folder.
 
     The builder's log goes to stderr; --quiet prints the ID.
@@ -89,7 +86,7 @@ def build(ctx: click.Context, /, context: str, quiet: bool, tag: tuple[str, ...]
             file.write(sys.stdin.buffer.read())
             file.flush()
             options["dockerfile"] = file.name
-        engine = stack.enter_context(open_engine(ctx))
+        engine = stack.enter_context(open_engine())
         if tag:
             options["tag"] = tag[0]
         image = engine.images.build(source, on_progress=None if quiet else log, **options)
@@ -103,10 +100,9 @@ def build(ctx: click.Context, /, context: str, quiet: bool, tag: tuple[str, ...]
 @engine_option
 @click.argument("source")
 @click.argument("target")
-@click.pass_context
-def tag(ctx: click.Context, source: str, target: str) -> None:
+def tag(source: str, target: str) -> None:
     """Give image SOURCE the name TARGET."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         engine.images.get(source).tag(target)
 
 
@@ -114,10 +110,9 @@ def tag(ctx: click.Context, source: str, target: str) -> None:
 @click.option("--force", "-f", is_flag=True, help="Remove the image even if a stopped container uses it.")
 @engine_option
 @click.argument("refs", nargs=-1, required=True, metavar="IMAGE...")
-@click.pass_context
-def rmi(ctx: click.Context, refs: tuple[str, ...], force: bool) -> None:
+def rmi(refs: tuple[str, ...], force: bool) -> None:
     """Remove images."""
-    each_name(ctx, refs, lambda engine, ref: engine.images.remove(ref, force=force))
+    each_name(refs, lambda engine, ref: engine.images.remove(ref, force=force))
 
 
 _HISTORY = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
@@ -129,10 +124,9 @@ _HISTORY = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedBy": "CREATED BY",
 @format_option
 @engine_option
 @click.argument("ref")
-@click.pass_context
-def history(ctx: click.Context, ref: str, quiet: bool, no_trunc: bool, template: str | None) -> None:
+def history(ref: str, quiet: bool, no_trunc: bool, template: str | None) -> None:
     """List the steps that made an image, newest first."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         image = engine.images.get(ref)
         entries = list(reversed(image.history()))
     rows = []
@@ -155,10 +149,9 @@ def history(ctx: click.Context, ref: str, quiet: bool, no_trunc: bool, template:
 @click.option("--output", "-o", metavar="PATH", help="Archive to write. Default: stdout.")
 @engine_option
 @click.argument("refs", nargs=-1, required=True, metavar="IMAGE...")
-@click.pass_context
-def save(ctx: click.Context, refs: tuple[str, ...], output: str | None) -> None:
+def save(refs: tuple[str, ...], output: str | None) -> None:
     """Save images to an archive."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         if output is not None:
             engine.images.save(list(refs), output)
             return
@@ -170,10 +163,9 @@ def save(ctx: click.Context, refs: tuple[str, ...], output: str | None) -> None:
 @click.option("--input", "-i", "path", metavar="PATH", help="Archive to read. Default: stdin.")
 @_QUIET
 @engine_option
-@click.pass_context
-def load(ctx: click.Context, path: str | None, quiet: bool) -> None:
+def load(path: str | None, quiet: bool) -> None:
     """Load images from an archive."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         for image in engine.images.load(path if path is not None else sys.stdin.buffer):
             click.echo(f"Loaded image: {', '.join(image.refs) or image.id}")
 
@@ -184,10 +176,9 @@ def load(ctx: click.Context, path: str | None, quiet: bool) -> None:
 @engine_option
 @click.argument("path", metavar="PATH|-")
 @click.argument("ref", required=False, default="", metavar="[IMAGE]")
-@click.pass_context
-def import_(ctx: click.Context, path: str, ref: str, message: str, changes: tuple[str, ...]) -> None:
+def import_(path: str, ref: str, message: str, changes: tuple[str, ...]) -> None:
     """Make an image of one layer from the tar archive of a file system."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         source = sys.stdin.buffer if path == "-" else path
         click.echo(engine.images.import_archive(source, ref, message=message, changes=changes).id)
 

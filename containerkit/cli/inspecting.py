@@ -28,7 +28,7 @@ def inspect_command(kind: str | None) -> click.Command:
 
         kinds = [type_ or kind] if type_ or kind else list(_COLLECTIONS)
         found, missing = [], False
-        with open_engine(ctx) as engine:
+        with open_engine() as engine:
             for name in names:
                 for each in kinds:
                     try:

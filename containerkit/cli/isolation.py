@@ -160,7 +160,7 @@ def audit(
     Exit code: 0 no finding at or above the threshold; 1 at least one; 2 a container could not be inspected.
     """
     known = _baseline(baseline)
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         report = engine.audit(*containers)
     show(report, form, tables=[report.table()])
     counted = _SEVERITIES[_SEVERITIES.index(fail_on) :] if fail_on != "never" else ()

@@ -50,7 +50,7 @@ def _topology(folder: str, images: dict[str, str], lenient: bool) -> Topology:
 def _lab(ctx: click.Context, topology: Topology, image: str | None = None) -> Iterator[Lab]:
     import containerkit as ck
 
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         yield ck.labs.Lab(engine, topology, helper_image=image, keep=True)
 
 

@@ -25,7 +25,7 @@ _ARCHIVE = re.compile(r"\.(tar(\.(gz|zst|xz|bz2))?|tgz|tzst|txz|tbz2?)$")
 
 
 @contextlib.contextmanager
-def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
+def _stack(ref: str) -> Iterator[LayerStack]:
     """Return the layers of an image; or, if REF is a path or `-`, of an archive, without an engine."""
     import containerkit as ck
 
@@ -35,7 +35,7 @@ def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
     if ref.startswith(("/", "./", "../", "~")) or (_ARCHIVE.search(ref) and os.path.isfile(ref)):
         yield ck.open_archive(ref)
         return
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         yield engine.layers(ref)
 
 
@@ -49,9 +49,7 @@ def _stack(ctx: click.Context, ref: str) -> Iterator[LayerStack]:
 @engine_option
 @form_options
 @click.argument("ref")
-@click.pass_context
 def layers(
-    ctx: click.Context,
     ref: str,
     files: bool,
     layer: int | None,
@@ -65,7 +63,7 @@ def layers(
     """
     if layer is not None and not files:
         raise click.UsageError("--layer goes with --files")
-    with _stack(ctx, ref) as stack, working(f"reading {ref}"):
+    with _stack(ref) as stack, working(f"reading {ref}"):
         if layer is not None and not -len(stack) <= layer < len(stack):
             raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint="--layer")
         if files:
@@ -120,10 +118,9 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
 @form_options
 @click.argument("ref")
 @click.argument("path")
-@click.pass_context
-def read_file(ctx: click.Context, ref: str, path: str, at: int | None, blame: bool, form: str) -> None:
+def read_file(ref: str, path: str, at: int | None, blame: bool, form: str) -> None:
     """Print the file PATH of image REF as a container would see it. REF may be an archive."""
-    with _stack(ctx, ref) as stack:
+    with _stack(ref) as stack:
         if at is not None and not -len(stack) <= at < len(stack):
             raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint="--at")
         if not blame:
@@ -137,10 +134,9 @@ def read_file(ctx: click.Context, ref: str, path: str, at: int | None, blame: bo
 @click.command(short_help="Print the instructions of an image.")
 @engine_option
 @click.argument("ref")
-@click.pass_context
-def dockerfile(ctx: click.Context, ref: str) -> None:
+def dockerfile(ref: str) -> None:
     """Print the history of image REF as a Dockerfile; what the image does not state is a comment."""
-    with _stack(ctx, ref) as stack:
+    with _stack(ref) as stack:
         click.echo(stack.dockerfile(), nl=False)
 
 
@@ -157,7 +153,7 @@ def compare_images(
     ctx: click.Context, old: str, new: str, times: bool, config: bool, exit_code: bool, form: str
 ) -> None:
     """List the files that image NEW adds, modifies and removes compared with OLD. Either may be an archive."""
-    with _stack(ctx, old) as before, _stack(ctx, new) as after:
+    with _stack(old) as before, _stack(new) as after:
         if config:
             settings = before.compare_config(after)
             cells = [(one.setting, _said(one.before), _said(one.after)) for one in settings]
@@ -196,9 +192,7 @@ def _said(value: object) -> str:
 @engine_option
 @form_options
 @click.argument("ref")
-@click.pass_context
 def waste(
-    ctx: click.Context,
     ref: str,
     most: int,
     max_bytes: int | None,
@@ -214,7 +208,7 @@ def waste(
     """
     if junit is not None and dive_ci is None:
         raise click.UsageError("--junit goes with --dive-ci")
-    with _stack(ctx, ref) as stack:
+    with _stack(ref) as stack:
         with working(f"reading {ref}"):
             found = stack.waste()
             verdicts = stack.judge(dive_ci.read()) if dive_ci is not None else ()
@@ -273,10 +267,9 @@ def _write_junit(file: BinaryIO, ref: str, verdicts: Sequence[RuleResult]) -> No
 @engine_option
 @form_options
 @click.argument("refs", nargs=-1)
-@click.pass_context
-def savings(ctx: click.Context, refs: tuple[str, ...], containers: bool, form: str) -> None:
+def savings(refs: tuple[str, ...], containers: bool, form: str) -> None:
     """Show what images (all, or REFS) cost with shared layers, and what they would cost as full copies."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         with working("weighing layers"):
             found = engine.savings(refs or None, containers=containers)
         show(found, form, title="Savings by shared layers")
@@ -286,10 +279,9 @@ def savings(ctx: click.Context, refs: tuple[str, ...], containers: bool, form: s
 @engine_option
 @form_options
 @click.argument("refs", nargs=-1)
-@click.pass_context
-def sharing(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
+def sharing(refs: tuple[str, ...], form: str) -> None:
     """List the layers that images (all, or REFS) have in common."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         show(engine.sharing(refs or None), form)
 
 
@@ -297,10 +289,9 @@ def sharing(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
 @engine_option
 @form_options
 @click.argument("refs", nargs=-1)
-@click.pass_context
-def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
+def reclaimable(refs: tuple[str, ...], form: str) -> None:
     """Show what removing REFS (or every image without a container) would free. Removes nothing."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         with working("weighing layers"):
             found = engine.reclaimable(refs or None)
         show(found, form)
@@ -311,10 +302,9 @@ def reclaimable(ctx: click.Context, refs: tuple[str, ...], form: str) -> None:
 @engine_option
 @form_options
 @click.argument("refs", nargs=-1)
-@click.pass_context
-def duplicates(ctx: click.Context, refs: tuple[str, ...], verify: bool, form: str) -> None:
+def duplicates(refs: tuple[str, ...], verify: bool, form: str) -> None:
     """List equal file contents in layers of images (all, or REFS) that are not shared."""
-    with open_engine(ctx) as engine, working("comparing files"):
+    with open_engine() as engine, working("comparing files"):
         found = engine.duplicates(refs or None, verify=verify)
     show(found, form, title="Same content, stored more than once")
 
@@ -322,10 +312,9 @@ def duplicates(ctx: click.Context, refs: tuple[str, ...], verify: bool, form: st
 @click.command(short_help="Show disk usage, reported and measured.")
 @engine_option
 @form_options
-@click.pass_context
-def df(ctx: click.Context, form: str) -> None:
+def df(form: str) -> None:
     """Show the engine's own disk usage beside the measured one."""
-    with open_engine(ctx) as engine, working("weighing the store"):
+    with open_engine() as engine, working("weighing the store"):
         found = engine.disk_usage()
     show(found, form, title="Disk usage")
 

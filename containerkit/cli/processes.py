@@ -91,7 +91,7 @@ def run(
     modes: dict[str, Any] = {
         name: True for name, used in (("interactive", interactive), ("tty", tty), ("rm", rm)) if used
     }
-    with docker_exit_codes(125), open_engine(ctx) as engine:
+    with docker_exit_codes(125), open_engine() as engine:
         if timeout:
             result = engine.run(image, arguments, check=False, on_output=pass_on, timeout=timeout, **options)
             for warning in result.warnings:
@@ -166,10 +166,9 @@ def _write_id(path: str | None, container: Container) -> None:
 @engine_option
 @click.argument("image")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def create(ctx: click.Context, /, image: str, command: tuple[str, ...], **given: Any) -> None:
+def create(image: str, command: tuple[str, ...], **given: Any) -> None:
     """Create a container without starting it, and print its ID."""
-    with docker_exit_codes(1), open_engine(ctx) as engine:
+    with docker_exit_codes(1), open_engine() as engine:
         container = engine.containers.create(image, list(command) or None, keep=True, **_given(given))
     for warning in container.warnings:
         say_error(warning)
@@ -195,10 +194,10 @@ def start(
     from .container import each_name
 
     if not attach and not interactive:
-        each_name(ctx, names, lambda engine, ref: _start(engine.containers.get(ref)))
+        each_name(names, lambda engine, ref: _start(engine.containers.get(ref)))
     if len(names) > 1:
         raise click.UsageError("--attach and --interactive take one container")
-    with docker_exit_codes(1), open_engine(ctx) as engine:
+    with docker_exit_codes(1), open_engine() as engine:
         container = engine.containers.get(names[0])
         with container.attach(stdin=interactive) as terminal:
             container.start()
@@ -215,7 +214,7 @@ def start(
 @click.pass_context
 def attach(ctx: click.Context, container: str, no_stdin: bool, detach_keys: str, sig_proxy: bool) -> None:
     """Connect this terminal to a running container, and exit with its exit code."""
-    with docker_exit_codes(1), open_engine(ctx) as engine:
+    with docker_exit_codes(1), open_engine() as engine:
         found = engine.containers.get(container)
         if found.status != "running":
             raise click.ClickException(f"container {found.name} is {found.status}, not running; `start -a` starts it")
@@ -244,7 +243,7 @@ def exec_(
     options = _given(given)
     if not detach:
         _need_terminal(given["interactive"], given["tty"])
-    with docker_exit_codes(1), open_engine(ctx) as engine:
+    with docker_exit_codes(1), open_engine() as engine:
         found = engine.containers.get(container)
         if detach:
             found.start_exec(list(command), **options)

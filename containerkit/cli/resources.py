@@ -59,11 +59,8 @@ def _group(
     @click.command("ls", help=f"List {what}.")
     @list_options
     @engine_option
-    @click.pass_context
-    def ls(
-        ctx: click.Context, quiet: bool, no_trunc: bool, filters: dict[str, list[str]], template: str | None
-    ) -> None:
-        with open_engine(ctx) as engine:
+    def ls(quiet: bool, no_trunc: bool, filters: dict[str, list[str]], template: str | None) -> None:
+        with open_engine() as engine:
             rows = [row(each, no_trunc) for each in getattr(engine, what).list(filters=filters)]
         if quiet:
             for each in rows:
@@ -77,10 +74,9 @@ def _group(
     @_option("--opt", "options", "NAME=VALUE", "Option of the driver.", "-o")
     @engine_option
     @click.argument("ref", metavar="NAME", required=kind == "network")
-    @click.pass_context
-    def create(ctx: click.Context, /, ref: str | None, **given: Any) -> None:
+    def create(ref: str | None, **given: Any) -> None:
         options = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value}
-        with open_engine(ctx) as engine:
+        with open_engine() as engine:
             made = getattr(engine, what).create(ref, keep=True, **options)
             click.echo(made.id if kind == "network" else made.name)
 
@@ -91,9 +87,8 @@ def _group(
     @click.option("--force", "-f", is_flag=True, help="A missing one is no error.")
     @engine_option
     @click.argument("refs", nargs=-1, required=True, metavar="NAME...")
-    @click.pass_context
-    def rm(ctx: click.Context, refs: tuple[str, ...], force: bool) -> None:
-        each_name(ctx, refs, lambda engine, ref: getattr(engine, what).remove(ref), missing_ok=force)
+    def rm(refs: tuple[str, ...], force: bool) -> None:
+        each_name(refs, lambda engine, ref: getattr(engine, what).remove(ref), missing_ok=force)
 
     commands = [ls, create, rm, inspect_command(kind), prune_command(kind)]
     group = click.Group(kind, commands=commands, help=f"Commands on {what}.")
@@ -125,10 +120,9 @@ volume = _group("volume", _volume_row, {"Driver": "DRIVER", "Name": "VOLUME NAME
 @engine_option
 @click.argument("ref", metavar="NETWORK")
 @click.argument("container")
-@click.pass_context
-def connect(ctx: click.Context, /, ref: str, container: str, aliases: tuple[str, ...], **given: Any) -> None:
+def connect(ref: str, container: str, aliases: tuple[str, ...], **given: Any) -> None:
     """Connect a container to a network."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         engine.networks.get(ref).connect(container, aliases=list(aliases), **given)
 
 
@@ -137,10 +131,9 @@ def connect(ctx: click.Context, /, ref: str, container: str, aliases: tuple[str,
 @engine_option
 @click.argument("ref", metavar="NETWORK")
 @click.argument("container")
-@click.pass_context
-def disconnect(ctx: click.Context, ref: str, container: str, force: bool) -> None:
+def disconnect(ref: str, container: str, force: bool) -> None:
     """Disconnect a container from a network."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         engine.networks.get(ref).disconnect(container, force=force)
 
 

@@ -25,14 +25,13 @@ _STATS = {
 @click.command()
 @format_option
 @engine_option
-@click.pass_context
-def version(ctx: click.Context, template: str | None) -> None:
+def version(template: str | None) -> None:
     """Show the versions of this program and of the engine."""
     import platform
 
     import containerkit as ck
 
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         info = engine.info()
     server = dict(info.raw.get("version") or {"Version": info.version, "ApiVersion": info.api_version, "Os": info.os})
     client = {"Version": ck.__version__, "Os": sys.platform, "Arch": platform.machine()}
@@ -51,13 +50,10 @@ def version(ctx: click.Context, template: str | None) -> None:
 @filters_option
 @format_option
 @engine_option
-@click.pass_context
-def events(
-    ctx: click.Context, since: str | None, until: str | None, filters: dict[str, list[str]], template: str | None
-) -> None:
+def events(since: str | None, until: str | None, filters: dict[str, list[str]], template: str | None) -> None:
     """Print what happens in the engine, until --until or Ctrl-C."""
     span: dict[str, Any] = {"since": moment("--since", since), "until": moment("--until", until)}
-    with open_engine(ctx) as engine, engine.events(filters=filters, **span) as stream:
+    with open_engine() as engine, engine.events(filters=filters, **span) as stream:
         for event in stream:
             if template is None:
                 click.echo(_event_line(event))
@@ -86,10 +82,9 @@ def _event_line(event: Any) -> str:
 @format_option
 @engine_option
 @click.argument("names", nargs=-1, metavar="[CONTAINER...]")
-@click.pass_context
-def stats(ctx: click.Context, names: tuple[str, ...], everything: bool, no_stream: bool, template: str | None) -> None:
+def stats(names: tuple[str, ...], everything: bool, no_stream: bool, template: str | None) -> None:
     """Show what containers use: processor, memory, network, disk, processes. Figures come every second."""
-    with open_engine(ctx) as engine:
+    with open_engine() as engine:
         found = [engine.containers.get(name) for name in names] if names else engine.containers.list(all=everything)
         watched = [_Watched(each) for each in found]
         try:
