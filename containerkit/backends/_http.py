@@ -12,10 +12,12 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 from ..errors import ContainerKitError, EngineError, EngineUnavailable, Unsupported
+from ..spec import RegistryAuth
 from ..streams import Attachment, ByteStream, Deadline
 from . import _json
 from ._retry import is_transient, retry_transient
-from .base import REQUEST_LABEL, Backend, Capability, EngineInfo
+from .base import REQUEST_LABEL, Backend, Capability, EngineInfo, Raw
+from .tls import TLS
 from .transport import Request, Response, StreamResponse, Transport, UpgradeResponse
 
 __all__ = ["REQUEST_LABEL", "HttpBackend", "path", "recast", "short"]
@@ -67,19 +69,53 @@ class HttpBackend(Backend):
     Args:
         url: the address of the engine as users write it.
         timeout: seconds of silence after which a request fails; see `_request` for requests that may take longer.
-        transport: sends the requests.
+        address: where the client connects, if that is another place (the near end of a tunnel, a private socket).
+        tls: certificates for a tcp address.
+        version: the response to GET /version, if it is known already.
         on_close: called once when the backend is closed.
+        transport: sends the requests; default: the vendor client's.
+
+    Raises:
+        EngineUnavailable, EngineTimeout: no engine answers.
     """
 
-    _first: EngineInfo
-
     def __init__(
-        self, url: str, *, timeout: float, transport: Transport, on_close: Callable[[], None] | None = None
+        self,
+        url: str,
+        *,
+        timeout: float,
+        address: str | None = None,
+        tls: TLS | None = None,
+        version: Raw | None = None,
+        on_close: Callable[[], None] | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self.url = url
         self._timeout = timeout
-        self._transport = transport
+        self._transport = transport or self._open_transport(url, address or url, timeout, tls)
         self._on_close = on_close
+        self._logins: dict[str, RegistryAuth] = {}
+        self._first = self._read_info(version or self._get_version())
+        self.capabilities = self._read_capabilities(self._first)
+
+    @staticmethod
+    @abstractmethod
+    def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+        """Return a transport over the vendor's client."""
+
+    @abstractmethod
+    def _read_info(self, version: Raw) -> EngineInfo:
+        """Request the engine's state; `version` is the response to GET /version."""
+
+    @abstractmethod
+    def _read_capabilities(self, info: EngineInfo) -> frozenset[Capability]:
+        """Return the capabilities that follow from the engine's info."""
+
+    def _get_version(self) -> Raw:
+        return self._object("GET", "/version", "requesting the version")
+
+    def info(self) -> EngineInfo:
+        return self._read_info(self._get_version())
 
     def first_info(self) -> EngineInfo:
         return self._first

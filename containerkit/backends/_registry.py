@@ -23,8 +23,6 @@ _MISSING_CODES = ("manifest unknown", "name unknown", "not found")
 class RegistryVerbs(HttpBackend):
     """Pull and push."""
 
-    _logins: dict[str, RegistryAuth]
-
     @abstractmethod
     def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
         """Return whether a pull or push failed for want of the right credentials."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,55 +63,23 @@ def _first_address(subnet: str, ip_range: str) -> str:
     return str(first + 1 if first == network.network_address else first)
 
 
-def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
-    """Return a transport over docker-py's low-level client."""
-    secure = TLSConfig(client_cert=tls.client, ca_cert=tls.ca, verify=tls.verify) if tls else False
-
-    def open_session() -> tuple[requests.Session, str]:
-        client = docker.APIClient(address, version="1.24", timeout=int(timeout) or 1, tls=secure, max_pool_size=64)
-        return client, client.base_url
-
-    return RequestsTransport(open_session, url)
-
-
 class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
-    """A Docker engine.
-
-    Args:
-        url: the address as users write it.
-        timeout: seconds of silence after which a request fails.
-        address: where the client connects, if that is another place (the near end of a tunnel).
-        tls: certificates for a tcp address.
-        version: the response to GET /version, if it is known already.
-        on_close: called once when the backend is closed.
-        transport: sends the requests; default: docker-py's low-level client.
-
-    Raises:
-        EngineUnavailable, EngineTimeout: no engine answers.
-    """
+    """A Docker engine."""
 
     kind = "docker"
     keeps_parents = True  # Docker 20 to 28, both image stores; Podman 4 and 5 remove the record of the image
     _swap_at_update = ALL_SWAP  # after a limit was set, runc 1.3 refuses -1, or ignores it (cgroup v2)
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout: float,
-        address: str | None = None,
-        tls: TLS | None = None,
-        version: Raw | None = None,
-        on_close: Callable[[], None] | None = None,
-        transport: Transport | None = None,
-    ) -> None:
-        transport = transport or _open_transport(url, address or url, timeout, tls)
-        super().__init__(url, timeout=timeout, transport=transport, on_close=on_close)
-        self._logins = {}
-        known = version or self._get_version()
-        self._api = ".".join(map(str, min(_version(_json.text(known.get("ApiVersion")) or "1.24"), _NEWEST)))
-        self._first = self._read_info(known)
-        self._read_capabilities(self._first)
+    @staticmethod
+    def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+        """Return a transport over docker-py's low-level client."""
+        secure = TLSConfig(client_cert=tls.client, ca_cert=tls.ca, verify=tls.verify) if tls else False
+
+        def open_session() -> tuple[requests.Session, str]:
+            client = docker.APIClient(address, version="1.24", timeout=int(timeout) or 1, tls=secure, max_pool_size=64)
+            return client, client.base_url
+
+        return RequestsTransport(open_session, url)
 
     def _prefix(self, path: str, *, native: bool) -> str:
         return "" if path == "/version" else f"/v{self._api}"
@@ -122,16 +90,13 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return _json.texts(answer.get("CachesDeleted")), _json.number(answer.get("SpaceReclaimed"))
 
     def _get_version(self) -> Raw:
-        doing = "requesting the version"
-        version = self._object("GET", "/version", doing)
-        self._read(doing, lambda raw: _json.required(raw, "ApiVersion", str), version)
+        version = super()._get_version()
+        self._read("requesting the version", lambda raw: _json.required(raw, "ApiVersion", str), version)
         return version
-
-    def info(self) -> EngineInfo:
-        return self._read_info(self._get_version())
 
     def _read_info(self, version: Raw) -> EngineInfo:
         doing = "requesting the engine's state"
+        self._api = ".".join(map(str, min(_version(_json.text(version.get("ApiVersion")) or "1.24"), _NEWEST)))
         response = self._call("GET", "/info", doing)
         info = self._read(doing, lambda body: _json.object_(_json.decode(body)), response.body)
         self._read(doing, lambda raw: _json.required(raw, "Driver", str), info)
@@ -160,8 +125,8 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             raw={"version": version, "info": info, "headers": dict(response.headers)},
         )
 
-    def _read_capabilities(self, info: EngineInfo) -> None:
-        """Set the capabilities from the engine's info. Rootless without cgroups, it can neither limit nor pause."""
+    def _read_capabilities(self, info: EngineInfo) -> frozenset[Capability]:
+        """Return what follows from the engine's info. Rootless without cgroups, it can neither limit nor pause."""
         found = {
             Capability.PROCESSES,
             Capability.BUILD,
@@ -176,7 +141,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             found |= {capability for capability, key in _LIMITS.items() if raw.get(key) is True}
             if {Capability.MEMORY_LIMIT, Capability.PIDS_LIMIT} <= found:  # without them the samples are zeros
                 found.add(Capability.STATS)
-        self.capabilities = frozenset(found)
+        return frozenset(found)
 
     # ---------------------------------------------------------------- names
     def _image_name(self, ref: str) -> str:

@@ -13,7 +13,7 @@ import re
 import tarfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -64,68 +64,31 @@ def _ignore_nothing() -> bytes:
 _IGNORE_NOTHING = _ignore_nothing()
 
 
-def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
-    """Return a transport over podman-py's APIClient.
-
-    PodmanClient is not used: its constructor reads podman's connection files, and fails if it may not.
-    """
-
-    def open_session() -> tuple[requests.Session, str]:
-        client = APIClient(base_url=address, timeout=timeout, version=_NATIVE_API, max_pool_size=64)
-        if tls is not None:  # APIClient ignores its own `tls` argument
-            client.verify, client.cert = tls.trusted, tls.client
-        return client, f"{'https' if tls else 'http'}://{client.base_url.netloc}"
-
-    return RequestsTransport(open_session, url)
-
-
 class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
-    """A Podman engine.
-
-    Args:
-        url: the address as users write it.
-        timeout: seconds of silence after which a request fails.
-        address: where the client connects, if that is another place (the near end of a tunnel, a private socket).
-        tls: certificates for a tcp address.
-        version: the response to GET /version, if it is known already.
-        on_close: called once when the backend is closed.
-        transport: sends the requests; default: podman-py's session.
-
-    Raises:
-        EngineUnavailable, EngineTimeout: no engine answers.
-    """
+    """A Podman engine."""
 
     kind = "podman"
     _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and sets twice the memory
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout: float,
-        address: str | None = None,
-        tls: TLS | None = None,
-        version: Raw | None = None,
-        on_close: Callable[[], None] | None = None,
-        transport: Transport | None = None,
-    ) -> None:
-        transport = transport or _open_transport(url, address or url, timeout, tls)
-        super().__init__(url, timeout=timeout, transport=transport, on_close=on_close)
-        self._logins = {}
-        info = self._first = self._read_info(version or self._get_version())
-        self._version = _numbers(info.version)
-        self._read_capabilities(info)
+    @staticmethod
+    def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+        """Return a transport over podman-py's APIClient.
+
+        PodmanClient is not used: its constructor reads podman's connection files, and fails if it may not.
+        """
+
+        def open_session() -> tuple[requests.Session, str]:
+            client = APIClient(base_url=address, timeout=timeout, version=_NATIVE_API, max_pool_size=64)
+            if tls is not None:  # APIClient ignores its own `tls` argument
+                client.verify, client.cert = tls.trusted, tls.client
+            return client, f"{'https' if tls else 'http'}://{client.base_url.netloc}"
+
+        return RequestsTransport(open_session, url)
 
     def _prefix(self, path: str, *, native: bool) -> str:
         return f"/v{_NATIVE_API}/libpod" if native else f"/v{_COMPAT_API}"
 
     # ---------------------------------------------------------------- the engine
-    def _get_version(self) -> Raw:
-        return self._object("GET", "/version", "requesting the version")
-
-    def info(self) -> EngineInfo:
-        return self._read_info(self._get_version())
-
     def _read_info(self, version: Raw) -> EngineInfo:
         doing = "requesting the engine's state"
         response = self._call("GET", "/info", doing, native=True)
@@ -165,11 +128,12 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             raw={"version": version, "info": compat, "libpod_info": raw, "headers": dict(response.headers)},
         )
 
-    def _read_capabilities(self, info: EngineInfo) -> None:
-        """Set the capabilities from the engine's info. Without cgroups of its own it can neither limit nor pause.
+    def _read_capabilities(self, info: EngineInfo) -> frozenset[Capability]:
+        """Return what follows from the engine's info. Without cgroups of its own it can neither limit nor pause.
 
         The compat info lists the host's controllers; libpod's lists those that the engine may use.
         """
+        self._version = _numbers(info.version)
         host = _json.mapping(info.raw["libpod_info"].get("host"))
         controllers = set(map(_json.text, _json.sequence(host.get("cgroupControllers"))))
         found = {
@@ -195,7 +159,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
             found.add(Capability.HOST_GATEWAY)
         if self._version >= (5, 0) and found & Capability.limits():
             found.add(Capability.UPDATE)
-        self.capabilities = frozenset(found)
+        return frozenset(found)
 
     # ---------------------------------------------------------------- names
     def _image_name(self, ref: str) -> str:
