@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, Capability, EngineInfo, Event
 from .errors import InvalidOption
-from .options import parse_filters, parse_time, with_options
+from .options import parse_auth, parse_filters, parse_time, with_options
 from .options.table import RUN, START
 from .resources.container import Container
 from .resources.containers import Containers, start_container
 from .resources.core import Core
-from .resources.images import Images, auth_of
+from .resources.images import Images
 from .resources.networks import Networks
 from .resources.process import RunResult
 from .resources.run import run
@@ -108,7 +108,7 @@ class Engine:
             Unsupported: the engine has no access to registries.
         """
         self._core.require(Capability.REGISTRY, "logging in")
-        self._core.login(auth_of((username, password), registry))
+        self._core.login(parse_auth((username, password), registry))
 
     def events(
         self,

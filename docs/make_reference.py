@@ -47,6 +47,8 @@ GROUPS: dict[str, tuple[Any, ...]] = {
     "Streams": (streams.Stream, ck.OutputStream, ck.ByteStream),
     "Layers": (
         ck.open_archive,
+        ck.open_registry,
+        ck.list_tags,
         *(each for name in sorted(layers.__all__) if inspect.isclass(each := getattr(layers, name))),
     ),
     "Isolation": (

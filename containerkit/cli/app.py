@@ -40,6 +40,8 @@ class Settings:
 
     engine: str | None = None
     timeout: float = 60.0
+    platform: str | None = None
+    tls_verify: bool = True
 
 
 class CommandError(click.ClickException):

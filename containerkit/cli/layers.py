@@ -8,12 +8,12 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 
 import click
 
-from .app import engine_option, open_engine
+from .app import Settings, engine_option, open_engine
 from .output import cell, form_options, show, table, working
 
 if TYPE_CHECKING:
@@ -21,22 +21,48 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _ARCHIVE = re.compile(r"\.(tar(\.(gz|zst|xz|bz2))?|tgz|tzst|txz|tbz2?)$")
 
 
 @contextlib.contextmanager
 def _stack(ref: str) -> Iterator[LayerStack]:
-    """Return the layers of an image; or, if REF is a path or `-`, of an archive, without an engine."""
+    """Return the layers of an image; without an engine of an archive, if REF is a path or `-`, or of a registry."""
     import containerkit as ck
 
+    settings = click.get_current_context().ensure_object(Settings)
+    if ref.startswith("docker://"):
+        yield ck.open_registry(
+            ref, platform=settings.platform, tls_verify=settings.tls_verify, timeout=settings.timeout
+        )
+        return
     if ref == "-":
-        yield ck.open_archive(sys.stdin.buffer)
+        yield ck.open_archive(sys.stdin.buffer, platform=settings.platform)
         return
     if ref.startswith(("/", "./", "../", "~")) or (_ARCHIVE.search(ref) and os.path.isfile(ref)):
-        yield ck.open_archive(ref)
+        yield ck.open_archive(ref, platform=settings.platform)
         return
+    if settings.platform is not None:
+        raise click.UsageError("--platform goes with an archive or with docker://; an engine has one image of a name")
     with open_engine() as engine:
         yield engine.layers(ref)
+
+
+def _set(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    setattr(ctx.ensure_object(Settings), str(param.name), value)
+
+
+def _source_options(command: F) -> F:
+    """Add the options of commands that read an image of an archive or of a registry."""
+    for option in (
+        click.option("--platform", metavar="OS/ARCH", expose_value=False, callback=_set,
+                     help="Of an archive or a registry that has the image for several."),
+        click.option("--tls-verify/--no-tls-verify", default=True, expose_value=False, callback=_set,
+                     help="Whether a registry needs a good certificate; without, plain http will do, too."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 @click.command(short_help="List the layers of an image.")
@@ -46,6 +72,7 @@ def _stack(ref: str) -> Iterator[LayerStack]:
     "--max-layers", type=click.IntRange(min=0), metavar="NUMBER", help="Exit with 1 if there are more layers."
 )
 @click.option("--layer", type=int, metavar="NUMBER", help="With --files: what this layer holds, whiteouts too.")
+@_source_options
 @engine_option
 @form_options
 @click.argument("ref")
@@ -60,6 +87,7 @@ def layers(
     """List the layers of image REF, base first; or of an archive or OCI layout, if REF is a path, or `-` for stdin.
 
     A path begins with /, ./, ../ or ~, or is a file whose name ends as a tar's does (image.tar, image.tar.gz).
+    docker://NAME is the image of a registry, which is not pulled.
     """
     if layer is not None and not files:
         raise click.UsageError("--layer goes with --files")
@@ -84,7 +112,7 @@ def layers(
 def _layers_table(stack: LayerStack) -> Any:
     meanings = ("content", "tar", "compressed", "disk")
     weights = [layer.sizes for layer in stack]
-    known = [name for name in meanings if name == "content" or any(getattr(each, name) is not None for each in weights)]
+    known = [name for name in meanings if any(getattr(each, name) is not None for each in weights)] or ["content"]
     rows: list[list[object]] = [
         [layer.index, layer.diff_id.partition(":")[2][:12], layer.created_by or "(the image does not say)",
          *(cell("bytes", getattr(weight, name)) for name in known), len(layer.shared_with) or None]
@@ -114,6 +142,7 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
 @click.command("read-file", short_help="Print a file of an image.")
 @click.option("--at", type=int, metavar="NUMBER", help="The file as it was after this layer.")
 @click.option("--blame", is_flag=True, help="The layer that wrote it, and its instruction, instead of the content.")
+@_source_options
 @engine_option
 @form_options
 @click.argument("ref")
@@ -131,7 +160,37 @@ def read_file(ref: str, path: str, at: int | None, blame: bool, form: str) -> No
         show(layer, form, tables=[table(path, ("layer", "instruction", "diff_id"), rows)])
 
 
+@click.command(short_help="List the tags of a repository.")
+@_source_options
+@click.argument("ref")
+@form_options
+def tags(ref: str, form: str) -> None:
+    """List the tags that a registry has of the repository in REF (registry.example/team/app)."""
+    import containerkit as ck
+
+    settings = click.get_current_context().ensure_object(Settings)
+    found = ck.list_tags(ref, tls_verify=settings.tls_verify, timeout=settings.timeout)
+    if form == "text":
+        click.echo("\n".join(found))
+    else:
+        show(found, form, tables=[table(f"Tags of {ref}", ("tag",), [(one,) for one in found])])
+
+
+@click.command("pull-cost", short_help="Show what a pull would move.")
+@_source_options
+@engine_option
+@form_options
+@click.argument("ref")
+def pull_cost(ref: str, form: str) -> None:
+    """Show the layers of image REF in its registry, and the bytes that a pull would move. Pulls nothing."""
+    settings = click.get_current_context().ensure_object(Settings)
+    name = ref.removeprefix("docker://")
+    with open_engine() as engine:
+        show(engine.images.pull_cost(name, platform=settings.platform, tls_verify=settings.tls_verify), form)
+
+
 @click.command(short_help="Print the instructions of an image.")
+@_source_options
 @engine_option
 @click.argument("ref")
 def dockerfile(ref: str) -> None:
@@ -144,6 +203,7 @@ def dockerfile(ref: str) -> None:
 @click.option("--times/--no-times", default=True, help="Whether another modification time is a difference.")
 @click.option("--config", is_flag=True, help="The settings that differ, instead of the files.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if a file, or with --config a setting, differs.")
+@_source_options
 @engine_option
 @form_options
 @click.argument("old")
@@ -189,6 +249,7 @@ def _said(value: object) -> str:
               help="With --dive-ci: write the verdict of each rule for CI.")  # fmt: skip
 @click.option("--most", "-n", type=click.IntRange(min=0), default=30, show_default=True, metavar="NUMBER",
               help="How many files to list, largest first; 0: all.")  # fmt: skip
+@_source_options
 @engine_option
 @form_options
 @click.argument("ref")
@@ -319,4 +380,7 @@ def df(form: str) -> None:
     show(found, form, title="Disk usage")
 
 
-COMMANDS = (layers, read_file, dockerfile, compare_images, waste, savings, sharing, reclaimable, duplicates, df)
+COMMANDS = (
+    *(layers, tags, pull_cost, read_file, dockerfile, compare_images, waste),
+    *(savings, sharing, reclaimable, duplicates, df),
+)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .contents import Sizes, Verification
     from .duplicates import Duplicate, Duplicates, image_duplicates
     from .of_engine import image_layers
+    from .of_registry import RegistryImage, list_tags, open_registry
+    from .pulling import PullCost, PulledLayer, pull_cost
     from .rules import RuleResult
     from .savings import ContainerCost, ImageCost, Savings, image_savings
     from .sharing import Reclaim, SharedLayer, Sharing, image_reclaim, image_sharing
@@ -35,7 +37,10 @@ __all__ = [
     "ImageCost",
     "Layer",
     "LayerStack",
+    "PullCost",
+    "PulledLayer",
     "Reclaim",
+    "RegistryImage",
     "RuleResult",
     "RwLayer",
     "Savings",
@@ -53,7 +58,10 @@ __all__ = [
     "image_reclaim",
     "image_savings",
     "image_sharing",
+    "list_tags",
     "open_archive",
+    "open_registry",
+    "pull_cost",
 ]
 
 #: Module -> names; each is imported on first use.
@@ -64,6 +72,8 @@ __getattr__, __dir__ = loading(
         "contents": ("Sizes", "Verification"),
         "duplicates": ("Duplicate", "Duplicates", "image_duplicates"),
         "of_engine": ("image_layers",),
+        "of_registry": ("RegistryImage", "list_tags", "open_registry"),
+        "pulling": ("PullCost", "PulledLayer", "pull_cost"),
         "rules": ("RuleResult",),
         "savings": ("ContainerCost", "ImageCost", "Savings", "image_savings"),
         "sharing": ("Reclaim", "SharedLayer", "Sharing", "image_reclaim", "image_sharing"),

@@ -17,6 +17,7 @@ from ..oci.dockerfile import dockerfile
 from ..oci.layer import FileEntry
 from ..oci.problems import Limits
 from ..oci.tree import Diff, Tree, compare, stack
+from ..options import parse_platform
 from .contents import Contents, Reader, Sizes, Verification
 from .readers import BlobReader
 
@@ -381,7 +382,11 @@ def _place(path: str | os.PathLike[str] | BinaryIO) -> str:
 
 
 def open_archive(
-    path: str | os.PathLike[str] | BinaryIO, *, ref: str | None = None, limits: Limits | None = None
+    path: str | os.PathLike[str] | BinaryIO,
+    *,
+    ref: str | None = None,
+    platform: str | None = None,
+    limits: Limits | None = None,
 ) -> LayerStack:
     """Open an image archive and return its layers. Needs no engine; nothing is unpacked.
 
@@ -390,11 +395,12 @@ def open_archive(
             skopeo's `dir:`), or a file open for reading bytes, such as a pipe, which is copied to a temporary file.
             The tar of a file system, as `docker export` writes it, is one layer, and the image's ID its diff_id.
         ref: name or config digest of the image, if the archive holds several.
+        platform: such as "linux/arm64", if an OCI layout holds the image for several; None for this machine's.
         limits: what is refused from untrusted bytes.
 
     Raises:
         InvalidImage: the path holds no image, or parts are missing or out of bounds; with every violation.
-        InvalidOption: the archive holds several images, or no image of that name.
+        InvalidOption: the archive holds several images, or none of that name or platform.
         OSError: the path cannot be read.
     """
     if ref is not None and not isinstance(ref, str):
@@ -403,7 +409,8 @@ def open_archive(
         raise InvalidOption("path", path, "a path, or a file that is open for reading bytes")
     if limits is not None and not isinstance(limits, Limits):
         raise InvalidOption("limits", limits, "Limits, or None for the default")
-    image = open_image(path, ref=ref, limits=limits, file_systems=True)
+    wanted = None if platform is None else parse_platform("platform", platform)
+    image = open_image(path, ref=ref, limits=limits, platform=wanted, file_systems=True)
     if not image.raw_config:
         diff_ids = image.config.diff_ids
         return build_stack(

@@ -8,7 +8,6 @@ write the OCI layout alone. ``manifest.json`` is read first, since it names tags
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import stat
 import tempfile
@@ -25,6 +24,7 @@ from .digest import sha256, sha256_of
 from .image import Document, ImageArchive, LayerBlob
 from .manifest import Descriptor, Index, Manifest, parse_document
 from .members import Absent, Blob, Catalog, FolderMembers, Members, index_tar
+from .platforms import matches, of_this_machine
 from .problems import Limits, invalid
 from .verify import layer_violations
 
@@ -94,6 +94,7 @@ def open_image(
     *,
     ref: str | None = None,
     limits: Limits | None = None,
+    platform: str | None = None,
     file_systems: bool = False,
 ) -> ImageArchive:
     """Open an archive and find one image in it. Layers are located, not yet read.
@@ -102,16 +103,18 @@ def open_image(
         path: docker-archive or OCI layout; a tar, a compressed tar, a folder, or a file open for reading bytes, which
             is read to its end.
         ref: name or config digest of the image, if the archive holds several.
+        platform: such as "linux/arm64", if an OCI layout holds the image for several; None for this machine's.
         file_systems: accept the tar of a file system, of `docker export`, as an image of one layer without a config.
 
     Raises:
         InvalidImage: the path holds no image archive, or parts are missing or out of bounds; with every violation.
-        InvalidOption: the archive holds several images, or no image of that name.
+        InvalidOption: the archive holds several images, or none of that name or platform.
         OSError: the path cannot be read.
     """
     limits = limits or Limits()
     if not isinstance(path, (str, os.PathLike)):
-        return _image_at(str(getattr(path, "name", "stream")), _expanded(path, limits), ref, limits, file_systems)
+        source = str(getattr(path, "name", "stream"))
+        return _image_at(source, _expanded(path, limits), ref, limits, platform, file_systems)
     where = os.path.expanduser(os.fspath(path))
     mode = os.stat(where).st_mode
     members: Members
@@ -121,14 +124,16 @@ def open_image(
         members = _tar_members(where, limits)
     else:
         raise invalid(where, ["neither a file nor a folder"])
-    return _image_at(where, members, ref, limits, file_systems)
+    return _image_at(where, members, ref, limits, platform, file_systems)
 
 
-def _image_at(where: str, members: Members, ref: str | None, limits: Limits, file_systems: bool) -> ImageArchive:
+def _image_at(
+    where: str, members: Members, ref: str | None, limits: Limits, platform: str | None, file_systems: bool
+) -> ImageArchive:
     try:
         if file_systems and isinstance(members, Catalog) and _is_file_system(members):
             return _file_system(members)
-        return find_image(members, ref=ref, limits=limits)
+        return find_image(members, ref=ref, limits=limits, platform=platform)
     except InvalidImage as exc:
         raise invalid(where, exc.violations) from exc
 
@@ -147,10 +152,10 @@ def _file_system(members: Catalog) -> ImageArchive:
     return ImageArchive((), b"", "", ImageConfig((diff_id,)), (layer,))
 
 
-def find_image(members: Members, *, ref: str | None, limits: Limits) -> ImageArchive:
+def find_image(members: Members, *, ref: str | None, limits: Limits, platform: str | None = None) -> ImageArchive:
     """Find one image among an archive's members. Raises as ``open_image`` does."""
     try:
-        image = _Finder(members, limits).image(ref)
+        image = _Finder(members, limits, platform).image(ref)
     except InvalidImage as exc:
         raise invalid("archive", [*members.problems, *exc.violations]) from exc
     if members.problems:
@@ -200,8 +205,9 @@ class _Folder:
 class _Finder:
     """Find the parts of an image in an archive, and collect the violations met on the way."""
 
-    def __init__(self, members: Members, limits: Limits) -> None:
+    def __init__(self, members: Members, limits: Limits, platform: str | None = None) -> None:
         self._members = members
+        self._platform = platform
         self._limits = limits
         self._problems: list[str] = []
 
@@ -232,7 +238,11 @@ class _Finder:
         found = list(self._manifests("index.json", ()))
         if not found:
             raise invalid("archive", [*self._problems, "index.json leads to no image that is present"])
-        wanted = [item for item in found if _fits(item.documents[-1].descriptor)] or found
+        wanted = [item for item in found if self._fits(item.documents[-1].descriptor)]
+        if not wanted and self._platform is not None:
+            platforms = {"/".join(filter(None, item.documents[-1].descriptor.platform or ())) for item in found}
+            raise InvalidOption("platform", self._platform, f"one of the archive's: {', '.join(sorted(platforms))}")
+        wanted = wanted or found
         chosen = wanted[choose([(item.manifest.config.path, item.refs) for item in wanted], ref)]
         manifest = chosen.manifest
         same = (item for item in wanted if item.manifest.config == manifest.config)
@@ -271,6 +281,10 @@ class _Finder:
             raise invalid("archive", self._problems)
         documents = listed.documents if listed else ()
         return ImageArchive(refs, raw, name, config, tuple(found.values()), manifest, documents)
+
+    def _fits(self, descriptor: Descriptor) -> bool:
+        """Return whether an index entry is for the wanted platform, else this machine's; or for any."""
+        return descriptor.platform is None or matches(descriptor.platform, self._platform or of_this_machine())
 
     def _document(self, name: str) -> bytes:
         extent = self._members.find(name)
@@ -326,11 +340,3 @@ def _names(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """Return the ref of an index entry. containerd's key holds the whole name, the OCI key often only the tag."""
     name = annotations.get("io.containerd.image.name") or annotations.get("org.opencontainers.image.ref.name")
     return (name,) if name else ()
-
-
-def _fits(descriptor: Descriptor) -> bool:
-    """Return whether an index entry is for this machine's platform, or for any."""
-    if descriptor.platform is None:
-        return True
-    machine = platform.machine().lower()
-    return descriptor.platform[:2] == ("linux", {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine))

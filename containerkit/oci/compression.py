@@ -11,6 +11,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
+from itertools import chain
 from typing import Any, Literal
 
 from .problems import Limits
@@ -42,12 +43,20 @@ def sniff(head: bytes) -> Compression:
     return "bzip2" if head[:3] == b"BZh" else "none"
 
 
-def decompress(chunks: Iterable[bytes], how: Compression, *, limits: Limits | None = None) -> Iterator[bytes]:
+def decompress(chunks: Iterable[bytes], how: Compression | None, *, limits: Limits | None = None) -> Iterator[bytes]:
     """Yield the decompressed bytes in chunks of bounded size.
+
+    Args:
+        chunks: the bytes as stored.
+        how: their compression; None: what the first chunk says.
 
     Raises:
         Expanded: while reading, if the data is broken, cut short, or expands beyond ``limits``.
     """
+    if how is None:
+        rest = iter(chunks)
+        first = next((chunk for chunk in rest if chunk), b"")
+        how, chunks = sniff(first), chain([first], rest)
     if how == "none":
         yield from chunks
         return

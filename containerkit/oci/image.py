@@ -29,12 +29,13 @@ class LayerBlob:
     Attributes:
         name: name of the member.
         extent: location of its bytes.
+        compression: None if its first bytes have to be read to know.
         descriptor: the manifest's descriptor of it, if there is a manifest.
     """
 
     name: str
     extent: Blob
-    compression: Compression
+    compression: Compression | None
     descriptor: Descriptor | None = None
 
     @classmethod

@@ -88,7 +88,7 @@ def check_layer(layer: LayerBlob, blob: str, contents: LayerContents, diff_id: s
 
 
 def read_verified(
-    blob: Iterable[bytes], how: Compression, *, limits: Limits | None = None
+    blob: Iterable[bytes], how: Compression | None, *, limits: Limits | None = None
 ) -> tuple[str, LayerContents]:
     """Return a blob's digest, and the layer in it with its actual diff_id; every byte is read once."""
     outer, inner = hashlib.sha256(), hashlib.sha256()

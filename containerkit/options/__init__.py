@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .groups import parse_filters, parse_items
 from .names import (
+    parse_auth,
     parse_container_path,
     parse_image,
     parse_local_path,
@@ -72,6 +73,7 @@ __all__ = [
     "exec_spec",
     "network_spec",
     "parse_attachment",
+    "parse_auth",
     "parse_bytes",
     "parse_choice",
     "parse_container_path",

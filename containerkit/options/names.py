@@ -8,6 +8,7 @@ import re
 
 from ..errors import InvalidOption, InvalidReference
 from ..reference import looks_like_id, parse
+from ..spec import RegistryAuth
 from .primitives import fail, parse_integer, parse_text, plain_path
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII)
@@ -179,3 +180,19 @@ def parse_mac(name: str, value: object) -> str:
     if not _MAC.fullmatch(found) or int(found[:2], 16) & 1:
         fail(name, value, expected + ", not a multicast address")
     return found
+
+
+# ---------------------------------------------------------------- credentials
+def parse_auth(given: object, registry: object) -> RegistryAuth:
+    """Return credentials for one registry. Raises InvalidOption."""
+    if isinstance(given, RegistryAuth):
+        return given
+    if (
+        not isinstance(given, tuple)
+        or len(given) != 2
+        or not all(isinstance(word, str) and word and "\0" not in word for word in given)
+    ):
+        raise InvalidOption("auth", type(given).__name__, "a pair of strings, (user, password)")
+    if not isinstance(registry, str) or not registry or not re.fullmatch(r"[\w.\[\]:-]+", registry, re.ASCII):
+        raise InvalidOption("registry", registry, 'a registry\'s address, like "docker.io" or "localhost:5000"')
+    return RegistryAuth({"index.docker.io": "docker.io"}.get(registry, registry), *given)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from ..backends.base import Capability, Progress
 from ..errors import ImageNotFound, InvalidOption, InvalidReference, PullFailed
 from ..options import (
     build_spec,
+    parse_auth,
     parse_filters,
     parse_flag,
     parse_image,
@@ -37,10 +37,11 @@ from .pruned import Pruned
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..layers import PullCost
     from ..options import BuildOptions
     from .core import Core
 
-__all__ = ["Images", "auth_of"]
+__all__ = ["Images"]
 
 OnProgress = Callable[[Progress], object]
 
@@ -100,7 +101,7 @@ class Images:
         name = parse(ref)
         wanted = None if platform is None else parse_platform("platform", platform)
         report = parse_callback(on_progress, "on_progress")
-        credentials = None if auth is None else auth_of(auth, name.registry)
+        credentials = None if auth is None else parse_auth(auth, name.registry)
         self._core.require(Capability.REGISTRY, f"pulling {ref}")
         credentials = credentials or self._core.stored_credentials(name)
         for progress in self._core.backend.pull_image(ref, platform=wanted, auth=credentials):
@@ -114,6 +115,39 @@ class Images:
                 f"pulling {ref}: the registry has it for {platform_here}, not for {wanted}; it was pulled as it is"
             )
         return image
+
+    def pull_cost(
+        self,
+        ref: str,
+        *,
+        platform: str | None = None,
+        auth: tuple[str, str] | RegistryAuth | None = None,
+        tls_verify: bool = True,
+    ) -> PullCost:
+        """Return what pulling an image would move, given the layers that the engine has. Pulls nothing.
+
+        This process asks the registry, not the engine; mirrors and certificates of the engine do not count.
+
+        Args:
+            ref: name of the image.
+            platform: such as "linux/arm64"; None for the engine's own.
+            auth: (user, password); None for those that `docker login` or `podman login` stored.
+            tls_verify: False accepts any certificate, and plain http.
+
+        Raises:
+            ImageNotFound: the registry has no image of that name.
+            AuthenticationFailed, PullFailed, InvalidImage, InvalidOption, InvalidReference.
+
+        Example::
+
+            cost = engine.images.pull_cost("debian:12")
+            print(cost.bytes_to_move, cost.bytes_here)
+        """
+        from ..layers import pull_cost
+
+        name = parse(ref)
+        credentials = self._core.stored_credentials(name) if auth is None else parse_auth(auth, name.registry)
+        return pull_cost(self._core.backend, ref, platform=platform, auth=credentials, tls_verify=tls_verify)
 
     def push(
         self,
@@ -131,7 +165,7 @@ class Images:
         if name.digest:
             raise InvalidOption("ref", ref, "a name with a tag, not with a digest")
         report = parse_callback(on_progress, "on_progress")
-        credentials = None if auth is None else auth_of(auth, name.registry)
+        credentials = None if auth is None else parse_auth(auth, name.registry)
         self._core.require(Capability.REGISTRY, f"pushing {ref}")
         credentials = credentials or self._core.stored_credentials(name)
         for progress in self._core.backend.push_image(ref, auth=credentials):
@@ -291,18 +325,3 @@ def _names(refs: Any) -> list[str]:
     if not names:
         raise InvalidOption("refs", refs, "at least one image")
     return names
-
-
-def auth_of(given: Any, registry: str) -> RegistryAuth:
-    """Return credentials for one registry. Raises InvalidOption."""
-    if isinstance(given, RegistryAuth):
-        return given
-    if (
-        not isinstance(given, tuple)
-        or len(given) != 2
-        or not all(isinstance(word, str) and word and "\0" not in word for word in given)
-    ):
-        raise InvalidOption("auth", type(given).__name__, "a pair of strings, (user, password)")
-    if not isinstance(registry, str) or not registry or not re.fullmatch(r"[\w.\[\]:-]+", registry, re.ASCII):
-        raise InvalidOption("registry", registry, 'a registry\'s address, like "docker.io" or "localhost:5000"')
-    return RegistryAuth({"index.docker.io": "docker.io"}.get(registry, registry), *given)

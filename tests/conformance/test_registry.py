@@ -295,3 +295,51 @@ def test_a_push_that_is_cut(engine: ck.Engine, registries: Registries, name: str
     forget(engine, image)
     with pytest.raises(ck.ImageNotFound):
         engine.images.pull(f"{registries.open}/{name}:1")
+
+
+# ---------------------------------------------------------------- without a pull
+def test_an_image_is_read_without_a_pull(engine: ck.Engine, pushed: tuple[str, str]) -> None:
+    """Layers, files and digests are those of the image that was pushed, and the engine has it no more than before."""
+    ref, _ = pushed
+    image = ck.open_registry(ref)
+    assert not engine.images.exists(ref)
+    assert image.verify().unchecked == ()
+    assert [entry.path for entry in image.files()] == ["/data"]
+    assert ck.list_tags(ref) == ("1",)
+    pulled = engine.images.pull(ref)
+    assert list(pulled.diff_ids) == [layer.diff_id for layer in image]
+    assert any(digest.endswith(image.digest) for digest in pulled.digests)
+    assert image.compare(engine.layers(ref)).removed == ()
+
+
+def test_it_is_read_with_the_credentials(engine: ck.Engine, registries: Registries, name: str) -> None:
+    """The registry that requires a login refuses without one, and answers with one."""
+    ref = f"{registries.auth}/{name}:1"
+    image = make(engine, ref)
+    engine.images.push(ref, auth=(registries.user, registries.password))
+    forget(engine, image)
+    with pytest.raises(ck.AuthenticationFailed):
+        ck.open_registry(ref, auth=(registries.user, "wrong"))
+    assert ck.open_registry(ref, auth=(registries.user, registries.password)).sizes.compressed
+
+
+def test_what_a_pull_would_move(engine: ck.Engine, registries: Registries, name: str) -> None:
+    """With the base pulled, only the layer on top is to be moved; after the pull nothing is."""
+    base = ImageBuilder().layer(files={"base": os.urandom(200_000)})
+    refs = [f"{registries.open}/{name}:{tag}" for tag in ("base", "app")]
+    for ref, made in zip(refs, (base, base.layer(files={"app": os.urandom(50_000)})), strict=True):
+        (image,) = engine.images.load(made.tag(ref).to_docker_archive())
+        engine.images.push(ref)
+        forget(engine, image)
+    try:
+        assert [one.here for one in engine.images.pull_cost(refs[1]).layers] == [False, False]
+        engine.images.pull(refs[0])
+        cost = engine.images.pull_cost(refs[1])
+        assert [one.here for one in cost.layers] == [True, False]
+        assert 50_000 < cost.bytes_to_move < 60_000
+        engine.images.pull(refs[1])
+        assert engine.images.pull_cost(refs[1]).bytes_to_move == 0
+    finally:
+        for ref in refs:
+            if engine.images.exists(ref):
+                engine.images.remove(ref, force=True)
