@@ -1,4 +1,4 @@
-"""What a pull would move: the layers of a registry's image that the engine does not have."""
+"""The cost of a pull: the layers of a registry's image that the engine does not have."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PulledLayer(PrintedValue):
 
 @dataclass(frozen=True, slots=True)
 class PullCost(PrintedValue):
-    """What pulling an image would move, given what the engine has.
+    """The bytes that pulling an image would move, given what the engine has.
 
     Attributes:
         ref: name of the image.
