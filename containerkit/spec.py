@@ -271,6 +271,8 @@ class BuildSpec(Value):
     network: str | None = None
     add_host: tuple[tuple[str, str], ...] = ()
     shm_size: int | None = None
+    #: paths of the context that the builder reads and COPY does not see
+    hidden: tuple[str, ...] = ()
     #: for the registries of base images
     credentials: tuple[RegistryAuth, ...] = field(default=(), repr=False)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import re
+import tarfile
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,8 +27,19 @@ _STEP = re.compile(r"^STEP (\d+(?:/\d+)?) ?: (.+)$", re.IGNORECASE | re.MULTILIN
 _LOADED = re.compile(r"^Loaded image(?: ID)?(?:\(s\))?: (.+)$", re.MULTILINE)
 
 
+def _ignore_member(name: str, hidden: Iterable[str]) -> bytes:
+    """Return the tar member of an ignore file that names itself and the hidden paths."""
+    text = "".join(re.sub(r"([*?\[\\])", r"\\\1", path) + "\n" for path in (name, *hidden)).encode()
+    member = tarfile.TarInfo(name)
+    member.size = len(text)
+    return member.tobuf() + text + bytes(-len(text) % tarfile.BLOCKSIZE)
+
+
 class ImageVerbs(RegistryVerbs):
     """Images: requests that are the same on both engines, and hooks for the others."""
+
+    #: Name of the file by which the builder hides files of the context from COPY.
+    _ignore_file = ".dockerignore"
 
     @abstractmethod
     def _image_name(self, ref: str) -> str:
@@ -95,10 +108,11 @@ class ImageVerbs(RegistryVerbs):
         headers = {"Content-Type": "application/x-tar"}
         if credentials := {**{auth.registry: auth for auth in spec.credentials}, **self._logins}:
             headers["X-Registry-Config"] = config_header(credentials.values())
+        data = itertools.chain([_ignore_member(self._ignore_file, spec.hidden)], context)
         log: list[str] = []
         identity = ""
         try:
-            for progress in self._progress("/build", doing, params=params, headers=headers, data=iter(context)):
+            for progress in self._progress("/build", doing, params=params, headers=headers, data=data):
                 log.append(progress.stream)
                 identity = progress.image_id or identity
                 yield progress

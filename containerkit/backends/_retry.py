@@ -88,12 +88,14 @@ def retry_stable(call: Callable[[], T]) -> T:
 
 
 def retry_ending(call: Callable[[], T]) -> T:
-    """Call a request about one container; repeat it if the process ends meanwhile: Podman 4.3 answers 500 then."""
-    return repeat(call, _process_ended, tries=6, pause=0.05)
+    """Call a request about one container; repeat it if the container goes meanwhile: Podman answers 500 then."""
+    return repeat(call, _vanished, tries=6, pause=0.05)
 
 
-def _process_ended(exc: BaseException) -> bool:
-    return isinstance(exc, EngineError) and exc.status == 500 and "no such process" in exc.explanation
+def _vanished(exc: BaseException) -> bool:
+    """Return whether the process (Podman 4.3) or the container (5.8) vanished while the engine read about it."""
+    texts = ("no such process", "no such container")
+    return isinstance(exc, EngineError) and exc.status == 500 and any(text in exc.explanation for text in texts)
 
 
 def _item_vanished(exc: BaseException) -> bool:

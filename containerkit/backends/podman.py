@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import re
-import tarfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +19,7 @@ from podman.api.client import APIClient
 
 from ..errors import AuthenticationFailed, EngineError, ImageNotFound, InUse, NotFound, Unsupported
 from ..reference import begins_id, display, looks_like_id, parse
-from ..spec import BuildSpec, ContainerSpec, NetworkAttachment, RegistryAuth
+from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
 from ..streams import OutputStream
 from . import _json, _parse
 from ._containers import ContainerVerbs, capability_name
@@ -32,7 +30,7 @@ from ._logs import LogQuery, TailUnit
 from ._render import ALL_SWAP, endpoint_body, query_filters
 from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
-from .base import Capability, ContainerRecord, EngineInfo, Filters, HistoryEntry, ImageRecord, Progress, Raw
+from .base import Capability, ContainerRecord, EngineInfo, Filters, HistoryEntry, ImageRecord, Raw
 from .tls import TLS
 from .transport import Transport
 
@@ -53,21 +51,11 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())
 
 
-def _ignore_nothing() -> bytes:
-    """Return the tar member of a .containerignore that names only itself."""
-    text = b".containerignore\n"
-    member = tarfile.TarInfo(text.decode().strip())
-    member.size = len(text)
-    return member.tobuf() + text.ljust(tarfile.BLOCKSIZE, b"\0")
-
-
-_IGNORE_NOTHING = _ignore_nothing()
-
-
 class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     """A Podman engine."""
 
     kind = "podman"
+    _ignore_file = ".containerignore"  # without one, Podman applies .dockerignore a second time, in its own way
     _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and sets twice the memory
 
     @staticmethod
@@ -455,10 +443,6 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         reports = self._rows("POST", "/images/prune", doing, params=params, native=True, slow=True)
         gone = [report for report in reports if not report.get("Err")]
         return tuple(_parse.image_id(r.get("Id")) for r in gone), sum(_json.number(r.get("Size")) for r in gone)
-
-    def build_image(self, context: Iterable[bytes], spec: BuildSpec) -> Iterator[Progress]:
-        """Put a .containerignore before the context, or Podman applies .dockerignore a second time, in its own way."""
-        yield from super().build_image(itertools.chain([_IGNORE_NOTHING], context), spec)
 
     # ---------------------------------------------------------------- networks, events
     def _refuse_network_in_use(self, ref: str, doing: str) -> None:

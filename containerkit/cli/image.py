@@ -54,7 +54,7 @@ def push(ref: str, quiet: bool) -> None:
 
 @click.command()
 @click.option("--tag", "-t", metavar="NAME", multiple=True, help="Name of the image.")
-@click.option("--file", "-f", "dockerfile", metavar="PATH", help="Dockerfile, relative to the context.")
+@click.option("--file", "-f", "dockerfile", metavar="PATH", help="Dockerfile; - reads it from stdin.")
 @click.option("--build-arg", "build_args", metavar="NAME=VALUE", multiple=True, help="Set a build argument.")
 @click.option("--target", metavar="STAGE", help="Stage to build.")
 @click.option("--platform", metavar="OS/ARCH", help="Platform of the image.")
@@ -86,6 +86,8 @@ def build(context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None
             file.write(sys.stdin.buffer.read())
             file.flush()
             options["dockerfile"] = file.name
+        elif os.path.isfile(options.get("dockerfile", "")):  # as docker, before the same path in the context
+            options["dockerfile"] = os.path.abspath(options["dockerfile"])
         engine = stack.enter_context(open_engine())
         if tag:
             options["tag"] = tag[0]

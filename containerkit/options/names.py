@@ -127,13 +127,9 @@ def parse_local_path(name: str, value: object, what: str = "the path of a file o
 
 
 def parse_dockerfile(name: str, value: object) -> str:
-    """Return the path of a Dockerfile, relative to the build context."""
-    expected = "the path of a Dockerfile inside the context"
-    found = parse_text(name, plain_path(value), expected)
-    parts = [part for part in found.split("/") if part not in ("", ".")]
-    if found.startswith("/") or ".." in parts or not parts:
-        fail(name, value, expected)
-    return "/".join(parts)
+    """Return the path of a Dockerfile: in the build context, or a local path elsewhere."""
+    found = parse_local_path(name, value, "the path of a Dockerfile")
+    return os.path.normpath(found)
 
 
 # ---------------------------------------------------------------- hosts and addresses

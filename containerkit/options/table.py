@@ -274,7 +274,7 @@ EXEC = _table(
 BUILD = _table(
     Option("tags", "Texts", parse_each(names.parse_tag), "?t", "Names for the image.", aliases=("tag",)),
     Option("dockerfile", "PathStr", names.parse_dockerfile, "?dockerfile",
-           "Path of the Dockerfile in the context.", aliases=("file",)),
+           "Path of the Dockerfile in the context, or a local path elsewhere.", aliases=("file",)),
     Option("build_args", "Pairs", groups.parse_env, "?buildargs",
            "Values of ARG instructions.", aliases=("build_arg",)),
     Option("target", "str", parse_word, "?target", "Stage at which to stop."),

@@ -26,7 +26,7 @@ def dockerfile_text(context: Any, name: str, given: str | None) -> str:
     """
     value = context.get(name, "") if isinstance(context, Mapping) else Path(context, name)
     if isinstance(value, Path) and not value.is_file() and given:
-        value = Path(given)
+        value = next((path for path in (Path(context, given), Path(given)) if path.is_file()), value)
     try:
         content = Path(value).read_bytes() if isinstance(value, os.PathLike) else value
     except OSError:

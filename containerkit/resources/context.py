@@ -1,7 +1,7 @@
 """Build contexts: a folder, or a mapping in memory, as a tar stream without the ignored files.
 
-Ignore files are applied here, once, for every engine, and left out of the stream: Podman would apply them a second
-time to what is left, and its rules and file names differ from Docker's.
+Ignore files are applied here, once, for every engine: the rules and file names of Docker and Podman differ. The stream
+holds .dockerignore, unless it names itself, as both command lines send it; a .containerignore is not sent.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ from .packing import Entry, check_readable, tar_stream, tree_entries
 
 _DOCKERFILES = ("Dockerfile", "Containerfile")
 _IGNORE_FILES = (".containerignore", ".dockerignore")  # as podman looks for them; docker knows only the second
-#: Name in the context of a Dockerfile that lies outside of it.
+#: Podman would apply it again, in its own way.
+_UNSENT = (".containerignore",)
+#: Name in the context of a Dockerfile that lies outside of it. Then .dockerignore is not sent either: it would replace
+#: the one that hides this name.
 _OUTSIDE = ".containerkit.Dockerfile"
 
 
-def build_context(context: Any, dockerfile: str | None) -> tuple[Iterable[bytes], str]:
-    """Return the context as a tar stream, and the path of the Dockerfile in it.
+def build_context(context: Any, dockerfile: str | None) -> tuple[Iterable[bytes], str, tuple[str, ...]]:
+    """Return the context as a tar stream, the path of the Dockerfile in it, and the paths that COPY does not see.
+
+    An ignored Dockerfile, and one from outside of the context, are sent for the builder only.
 
     A Dockerfile's own ignore file (``NAME.dockerignore`` beside it) replaces the context's ``.containerignore`` or
     ``.dockerignore``.
@@ -48,11 +53,13 @@ def build_context(context: Any, dockerfile: str | None) -> tuple[Iterable[bytes]
         raise InvalidOption("context", context, "a folder that exists")
     name, outside = _find_dockerfile(root, dockerfile)
     ignored = is_ignored(parse_ignore(_ignore_rules(root, outside or root / name)))
-    kept = list(_walk(root, ignored, name))
+    unsent = _IGNORE_FILES if outside else _UNSENT
+    kept = list(_walk(root, lambda path: path != name and (path in unsent or ignored(path))))
     check_readable(root, kept)
     if outside is not None:
         check_readable(outside)
-    return tar_stream(_owned_by_root(_folder_entries(root, kept, name, outside))), name
+    hidden = (name,) if outside or ignored(name) else ()
+    return tar_stream(_owned_by_root(_folder_entries(root, kept, name, outside))), name, hidden
 
 
 def _find_dockerfile(root: Path, dockerfile: str | None) -> tuple[str, Path | None]:
@@ -62,12 +69,10 @@ def _find_dockerfile(root: Path, dockerfile: str | None) -> tuple[str, Path | No
             if (root / name).is_file():
                 return name, None
         raise InvalidOption("context", str(root), "a folder with a Dockerfile (or Containerfile), or dockerfile=")
-    inside = root / dockerfile
-    if inside.is_file() and inside.resolve().is_relative_to(root.resolve()):
-        return inside.resolve().relative_to(root.resolve()).as_posix(), None
-    for outside in (inside, Path(dockerfile)):
-        if outside.is_file():
-            return _OUTSIDE, outside
+    for path in (root / dockerfile, Path(dockerfile)):
+        if path.is_file():
+            found, top = path.resolve(), root.resolve()
+            return (found.relative_to(top).as_posix(), None) if found.is_relative_to(top) else (_OUTSIDE, path)
     raise InvalidOption("dockerfile", dockerfile, f"a file in {root}, or a local path of a file")
 
 
@@ -92,14 +97,14 @@ def _owned_by_root(entries: Iterable[Entry]) -> Iterator[Entry]:
         yield info, source
 
 
-def _walk(root: Path, ignored: Callable[[str], bool], dockerfile: str) -> Iterator[str]:
+def _walk(root: Path, ignored: Callable[[str], bool]) -> Iterator[str]:
     """Yield the paths to send, sorted. An ignored folder is walked too, since a "!" pattern may include its files."""
     failed: dict[str, OSError] = {}
     for folder, folders, files in os.walk(root, onerror=lambda error: failed.update({str(error.filename): error})):
         folders.sort()
         for item in sorted([*files, *folders]):
             path = Path(folder, item).relative_to(root).as_posix()
-            if path == dockerfile or (path not in _IGNORE_FILES and not ignored(path)):
+            if not ignored(path):
                 yield path
     for name, error in failed.items():
         relative = Path(name).relative_to(root).as_posix()
@@ -107,7 +112,7 @@ def _walk(root: Path, ignored: Callable[[str], bool], dockerfile: str) -> Iterat
             raise PermissionError(error.errno or errno.EACCES, error.strerror, name)
 
 
-def _from_mapping(context: Mapping[Any, Any], dockerfile: str | None) -> tuple[Iterable[bytes], str]:
+def _from_mapping(context: Mapping[Any, Any], dockerfile: str | None) -> tuple[Iterable[bytes], str, tuple[str, ...]]:
     for path in context:
         if not isinstance(path, str) or not path or path.startswith("/") or ".." in path.split("/") or "\0" in path:
             raise InvalidOption("context", path, "relative paths inside the context as keys")
@@ -132,9 +137,9 @@ def _from_mapping(context: Mapping[Any, Any], dockerfile: str | None) -> tuple[I
     ignored = is_ignored(parse_ignore(_mapping_rules(context, name)))
     kept = _without(
         (entry for make in entries for entry in make()),
-        lambda path: path != name and (path in _IGNORE_FILES or ignored(path)),
+        lambda path: path != name and (path in _UNSENT or ignored(path)),
     )
-    return tar_stream(_owned_by_root(kept)), name
+    return tar_stream(_owned_by_root(kept)), name, (name,) if ignored(name) else ()
 
 
 def _mapping_rules(context: Mapping[str, Any], dockerfile: str) -> str:

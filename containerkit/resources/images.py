@@ -183,8 +183,8 @@ class Images:
         """Build an image from a Dockerfile.
 
         Args:
-            context: a folder, or a mapping from paths to contents. Its .dockerignore is applied, and is not part of
-                what COPY can see.
+            context: a folder, or a mapping from paths to contents. Its .dockerignore is applied. COPY sees neither an
+                ignored Dockerfile nor one from outside of the context.
             on_progress: function that receives each Progress; `stream` holds the builder's log.
             options: tag, dockerfile, build_args, target, labels, platform, no_cache, pull, network, add_host, shm_size.
 
@@ -195,10 +195,11 @@ class Images:
         report = parse_callback(on_progress, "on_progress")
         spec = build_spec(**options)
         named = {"dockerfile", "file"} & set(options)
-        chunks, dockerfile = build_context(context, spec.dockerfile if named else None)
+        chunks, dockerfile, hidden = build_context(context, spec.dockerfile if named else None)
         self._core.require(Capability.BUILD, "building")
         text = dockerfile_text(context, dockerfile, spec.dockerfile if named else None)
-        spec = replace(spec, dockerfile=dockerfile, credentials=self._base_credentials(text, spec))
+        credentials = self._base_credentials(text, spec)
+        spec = replace(spec, dockerfile=dockerfile, hidden=hidden, credentials=credentials)
         image_id = ""
         for progress in self._core.backend.build_image(chunks, spec):
             image_id = progress.image_id or image_id

@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,22 @@ def test_a_terminal_types_resizes_and_detaches(engine: ck.Engine, shell_image: s
     assert found.status == "running"
     found.kill("SIGKILL")
     wait_gone(engine, name)
+
+
+@pytest.mark.parametrize("dockerfile", ["-", "My.Dockerfile", "context/In.Dockerfile"])
+def test_build_takes_the_dockerfile_from_stdin_and_from_the_working_directory(
+    engine: ck.Engine, shell_image: str, tmp_path: Path, dockerfile: str
+) -> None:
+    """`build -f -` reads it from stdin; `build -f PATH` starts at the working directory, as docker does."""
+    if ck.Capability.BUILD not in engine.capabilities:
+        pytest.skip("the engine declares no build")
+    text = f"FROM {shell_image}\nENV FROM_FILE={dockerfile}\n"
+    (tmp_path / "context").mkdir()
+    if dockerfile != "-":
+        (tmp_path / dockerfile).write_text(text)
+    line = words(engine, "build", "-q", "-f", dockerfile, "context")
+    done = subprocess.run(line, input=text, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    image = engine.images.get(done.stdout.strip())
+    assert engine.run(image.id, ["sh", "-c", "echo $FROM_FILE"]).stdout.strip() == dockerfile
+    image.remove(force=True)

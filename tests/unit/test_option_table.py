@@ -503,7 +503,7 @@ def test_an_option_of_a_network_reaches_its_place(name: str) -> None:
     [
         (CREATE, ContainerSpec, {"image", "command", "networks"}),
         (EXEC, ExecSpec, {"command"}),
-        (BUILD, BuildSpec, {"credentials"}),
+        (BUILD, BuildSpec, {"credentials", "hidden"}),
         (VOLUME, VolumeSpec, {"name"}),
         (NETWORK, NetworkSpec, {"name"}),
         (LIMITS, ContainerSpec, {*ContainerSpec.__slots__} - {"limits"}),

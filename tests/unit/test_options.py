@@ -780,11 +780,11 @@ def test_a_build_is_read_as_the_command_line_is() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"tag": "X"}, {"tag": f"x@sha256:{'a' * 64}"}, {"tag": ""}, {"dockerfile": "/etc/passwd"}, {"dockerfile": "../x"},
+    [{"tag": "X"}, {"tag": f"x@sha256:{'a' * 64}"}, {"tag": ""}, {"dockerfile": ""}, {"dockerfile": "x" * 300},
      {"no_cache": 1}, {"platform": "x/y/z/w"}, {"build_args": 5}, {"unknown": 5}, {"tag": "a", "tags": "b"}],
 )  # fmt: skip
 def test_a_broken_build_is_refused(given: dict[str, Any]) -> None:
-    """A tag that is no name, a Dockerfile outside the context, unknown options."""
+    """A tag that is no name, a path that cannot be, unknown options."""
     with pytest.raises(InvalidOption) as caught:
         options.build_spec(**given)
     assert caught.value.name in given

@@ -80,6 +80,45 @@ class BuildScenarios(Scenarios):
         assert found == ["./b.txt", "./deep/in/this", "./keep.log"]
 
     @needs(Capability.BUILD)
+    @pytest.mark.parametrize("form", ["folder", "mapping"])
+    @pytest.mark.parametrize(
+        ("rules", "copied"),
+        [
+            ("b.txt\n", [".dockerignore", "Dockerfile", "a.txt"]),
+            ("Dockerfile\n", [".dockerignore", "a.txt", "b.txt"]),
+            ("*\n!a.txt\n", ["a.txt"]),
+        ],
+        ids=["neither", "dockerfile", "both"],
+    )  # fmt: skip
+    def test_build_ignored_dockerfile(
+        self, engine: Engine, shell_image: str, tmp_path: Path, form: str, rules: str, copied: list[str]
+    ) -> None:
+        """COPY sees the Dockerfile and .dockerignore, unless they are ignored."""
+        files = {
+            "Dockerfile": f"FROM {shell_image}\nCOPY . /ctx\n", ".dockerignore": rules, "a.txt": "1", "b.txt": "2",
+        }  # fmt: skip
+        for path, text in files.items():
+            (tmp_path / path).write_text(text)
+        with image_name(engine) as ref:
+            engine.images.build(tmp_path if form == "folder" else files, tag=ref)
+            assert engine.run(ref, ["ls", "-A", "/ctx"]).stdout.split() == copied
+
+    @needs(Capability.BUILD)
+    @pytest.mark.parametrize("spelling", ["absolute", "inside", "relative"])
+    def test_build_dockerfile_by_path(self, engine: Engine, shell_image: str, tmp_path: Path, spelling: str) -> None:
+        """dockerfile= takes any local path. COPY does not see a Dockerfile from outside of the context."""
+        context = tmp_path / "context"
+        context.mkdir()
+        (context / "a.txt").write_text("1")
+        path = (context if spelling == "inside" else tmp_path) / "My.Dockerfile"
+        path.write_text(f"FROM {shell_image}\nCOPY . /ctx\n")
+        given = "../My.Dockerfile" if spelling == "relative" else str(path)
+        with image_name(engine) as ref:
+            engine.images.build(context, tag=ref, dockerfile=given)
+            copied = engine.run(ref, ["ls", "-A", "/ctx"]).stdout.split()
+        assert copied == (["My.Dockerfile", "a.txt"] if spelling == "inside" else ["a.txt"])
+
+    @needs(Capability.BUILD)
     def test_build_labels(self, engine: Engine, shell_image: str) -> None:
         """labels= sets labels of the image."""
         with image_name(engine) as ref:

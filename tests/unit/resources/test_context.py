@@ -19,7 +19,7 @@ from containerkit.resources.ignore import is_ignored, parse_ignore
 
 def sent(context: Any, dockerfile: str | None = None) -> tuple[dict[str, bytes], str]:
     """Return the files of a context as sent, and the Dockerfile's path."""
-    chunks, name = build_context(context, dockerfile)
+    chunks, name, _ = build_context(context, dockerfile)
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
         found = {}
         for member in tar:
@@ -70,12 +70,27 @@ def test_ignore_patterns(rules: str, ignored: list[str], kept: list[str]) -> Non
     assert [path for path in kept if check(path)] == []
 
 
-def test_a_folder_is_sent_without_ignored_files_and_without_its_ignore_file(tmp_path: Path) -> None:
-    """Ignored files, and the ignore file, are left out; the Dockerfile is sent although a pattern matches it."""
-    make(tmp_path, Dockerfile="FROM a", a__b="1", a__c_log="2", skip="3")
-    (tmp_path / ".dockerignore").write_text("skip\n*file\na/*_log\n")
-    found, name = sent(tmp_path)
-    assert (found, name) == ({"Dockerfile": b"FROM a", "a": b"", "a/b": b"1"}, "Dockerfile")
+@pytest.mark.parametrize("kind", ["folder", "mapping"])
+@pytest.mark.parametrize(
+    ("rules", "files", "hidden"),
+    [
+        ("skip\n*file\na/*_log\n", {"Dockerfile", "a/b", ".dockerignore"}, ("Dockerfile",)),
+        ("skip\na/*_log\n", {"Dockerfile", "a/b", ".dockerignore"}, ()),
+        (".*\n*\n!a/b\n", {"Dockerfile", "a/b"}, ("Dockerfile",)),
+    ],
+)
+def test_ignored_files_are_not_sent(
+    tmp_path: Path, kind: str, rules: str, files: set[str], hidden: tuple[str, ...]
+) -> None:
+    """Ignored files are left out. The Dockerfile is sent although a pattern matches it, and is hidden from COPY."""
+    context = {"Dockerfile": "FROM a", "a/b": "1", "a/c_log": "2", "skip": "3", ".dockerignore": rules}
+    for path, text in context.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    chunks, name, unseen = build_context(tmp_path if kind == "folder" else context, None)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
+        assert {member.name for member in tar if member.isreg()} == files
+    assert (name, unseen) == ("Dockerfile", hidden)
 
 
 @pytest.mark.parametrize("kind", ["folder", "mapping"])
@@ -92,7 +107,7 @@ def test_the_ignore_file_of_the_dockerfile_comes_first(tmp_path: Path, kind: str
             (tmp_path / path).write_text(text)
         found, _ = sent(tmp_path if kind == "folder" else files, "x.Dockerfile")
         assert {"a", "b", "c"} - set(found) == {missing}
-        assert not {".dockerignore", ".containerignore"} & set(found)
+        assert {".dockerignore", ".containerignore"} & set(found) == {".dockerignore"}
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Containerfile"])
@@ -111,9 +126,19 @@ def test_a_dockerfile_outside_of_the_context_joins_it(tmp_path: Path, spelling: 
     context = make(tmp_path / "context", a="1")
     outside = make(tmp_path, Dockerfile="FROM outside") / "Dockerfile"
     given = str(outside) if spelling == "absolute" else "../Dockerfile"
+    (context / ".dockerignore").write_text("b")
     found, name = sent(context, given)
     assert found == {"a": b"1", name: b"FROM outside"}
     assert name not in ("Dockerfile", "a")
+    assert build_context(context, given)[2] == (name,)
+
+
+def test_a_dockerfile_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local path that leads into the context names the file there."""
+    make(tmp_path, context__in__Dockerfile="FROM a")
+    monkeypatch.chdir(tmp_path)
+    chunks, name, hidden = build_context("context", "context/in/Dockerfile")
+    assert (b"FROM a" in b"".join(chunks), name, hidden) == (True, "in/Dockerfile", ())
 
 
 def test_a_dockerfile_inside_by_absolute_path(tmp_path: Path) -> None:
@@ -130,7 +155,7 @@ def test_links_stay_links(tmp_path: Path) -> None:
     make(tmp_path / "context", Dockerfile="FROM a")
     make(tmp_path, secret="s")
     (tmp_path / "context" / "link").symlink_to("../secret")
-    chunks, _ = build_context(tmp_path / "context", None)
+    chunks, _, _ = build_context(tmp_path / "context", None)
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
         assert tar.getmember("link").linkname == "../secret"
 
@@ -170,7 +195,7 @@ def test_a_mapping_takes_text_bytes_files_and_folders(tmp_path: Path) -> None:
     assert found == {
         "Dockerfile": b"FROM a", "t": "é".encode(), "b": b"\0", "f": b"file", "d": b"", "d/x": b"1", "s": b"#!/bin/sh",
     }  # fmt: skip
-    chunks, _ = build_context(context, None)
+    chunks, _, _ = build_context(context, None)
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
         assert stat.S_IMODE(tar.getmember("s").mode) == 0o755
         assert stat.S_IMODE(tar.getmember("t").mode) == 0o644
