@@ -22,15 +22,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    if wrong := [pair for pair in given if not pair.partition("=")[2]]:
-        raise click.BadParameter(f"{wrong[0]!r}: expected NAME=IMAGE")
-    return dict(pair.split("=", 1) for pair in given)
+    import containerkit as ck
+
+    found = dict(ck.labs.KATHARA_IMAGES) if "debian" in given else {}
+    pairs = [pair for pair in given if pair != "debian"]
+    if wrong := [pair for pair in pairs if not pair.partition("=")[2]]:
+        raise click.BadParameter(f"{wrong[0]!r}: expected NAME=IMAGE or 'debian'")
+    return found | dict(pair.split("=", 1) for pair in pairs)
 
 
 def _files(command: F) -> F:
     images = click.option(
         "--map", "images", multiple=True, metavar="NAME=IMAGE", callback=_pairs,
-        help="Use IMAGE where the files say NAME. Repeatable.",
+        help="Use IMAGE where the files say NAME; `debian`: the images that `lab images` builds. Repeatable.",
     )  # fmt: skip
     lenient = click.option(
         "--lenient",
@@ -122,6 +126,21 @@ def draw(folder: str, images: dict[str, str], lenient: bool, language: str, outp
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
         output.write_text(text, encoding="utf-8")
+
+
+@lab.command()
+@click.option(
+    "--base", metavar="IMAGE", help="A Debian to begin with. Default: packages that this machine's apt fetches."
+)
+@engine_option
+@click.pass_context
+def images(ctx: click.Context, base: str | None) -> None:
+    """Build the images of hosts and routers; `--map debian` uses them in place of Kathará's."""
+    import containerkit as ck
+
+    with open_engine(ctx) as engine, working("building the images of labs"):
+        ck.labs.build_images(engine, base=base)
+    click.echo(f"{ck.labs.BASE_IMAGE}\n{ck.labs.ROUTER_IMAGE}")
 
 
 @lab.command()

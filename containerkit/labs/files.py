@@ -18,7 +18,8 @@ def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = Non
 
     Args:
         path: the folder, or its lab.conf.
-        images: name of an image in the files -> the image to use instead.
+        images: name of an image in the files -> the image to use instead, as KATHARA_IMAGES. A name without a tag stands
+            for every tag.
         strict: a startup command that fails is an error, as in a lab made in Python; False ignores it, as Kathará does,
             and leaves out `bridged` and `port`.
 
@@ -34,7 +35,9 @@ def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = Non
     topology = read_kathara(given, strict=strict)
 
     def changed(host: Host) -> Host:
-        image = (images or {}).get(host.image or topology.image, host.image)
+        name = (host.image or topology.image).removeprefix("docker.io/")
+        known = {key.removeprefix("docker.io/"): image for key, image in (images or {}).items()}
+        image = known.get(name) or known.get(name.partition(":")[0]) or host.image
         return replace(host, image=image, strict=strict)
 
     topology = replace(topology, hosts=tuple(changed(host) for host in topology.hosts))

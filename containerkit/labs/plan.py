@@ -104,6 +104,7 @@ def start_options(host: Host) -> dict[str, Any]:
         sysctls["net.ipv6.conf.default.accept_dad"] = "0"
     given = options.pop("sysctls", None) or {}
     sysctls.update(given if isinstance(given, Mapping) else dict(line.split("=", 1) for line in given))
+    sysctls = {_before_cables(name, host): value for name, value in sysctls.items()}
     if sysctls:
         options["sysctls"] = sysctls
     return {
@@ -112,6 +113,15 @@ def start_options(host: Host) -> dict[str, Any]:
         "hostname": host.name,
         "network": "none",
     }
+
+
+def _before_cables(sysctl: str, host: Host) -> str:
+    """Return the name for a sysctl of an interface that has no cable yet: the interface takes the default's value."""
+    words = sysctl.split(".")
+    at = 3 if words[:1] == ["net"] and words[2:3] in (["conf"], ["neigh"]) else len(words)
+    if words[at : at + 1] and words[at] in {interface.name for interface in host.interfaces}:
+        words[at] = "default"
+    return ".".join(words)
 
 
 def boot_script(host: Host) -> tuple[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,9 @@ from click.testing import CliRunner
 
 import containerkit as ck
 from containerkit.cli import app
-from containerkit.labs import load
+from containerkit.labs import BASE_IMAGE, KATHARA_IMAGES, load
+from containerkit.labs.images import _make_root
+from containerkit.labs.plan import start_options
 
 CONF = """\
 LAB_NAME="two"
@@ -89,3 +94,40 @@ def test_the_command_line_checks_and_draws(tmp_path: Path) -> None:
     folder = str(lab(tmp_path))
     assert "2 hosts, 2 collision domains" in CliRunner().invoke(app, ["lab", "check", folder]).output
     assert CliRunner().invoke(app, ["lab", "draw", "--form", "svg", folder]).output.startswith("<svg")
+
+
+def test_an_image_without_a_tag_stands_for_every_tag(tmp_path: Path) -> None:
+    """KATHARA_IMAGES names images without tags, and hosts without an image have Kathará's base image."""
+    (tmp_path / "lab.conf").write_text("a[0]=A\nb[0]=A\nb[image]=kathara/bind:9.11\nc[image]=other\n")
+    hosts = load(tmp_path, images=KATHARA_IMAGES).hosts
+    assert [host.image for host in hosts] == [BASE_IMAGE, BASE_IMAGE, "other"]
+
+
+def test_a_sysctl_of_an_interface_becomes_the_default(tmp_path: Path) -> None:
+    """The interface does not exist when the container starts; it takes the default's value when the cable is laid."""
+    (tmp_path / "lab.conf").write_text("a[0]=A\na[sysctl]=net.ipv6.conf.eth0.accept_ra=2\n")
+    sysctls = start_options(load(tmp_path).host("a"))["sysctls"]
+    assert sysctls["net.ipv6.conf.default.accept_ra"] == "2"
+    assert "net.ipv6.conf.eth0.accept_ra" not in sysctls
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb on this machine")
+def test_a_root_of_debian_has_its_programs_in_usr(tmp_path: Path) -> None:
+    """/bin is a link into /usr, files of /bin are in /usr/bin, documentation is left out."""
+    for path in ("pkg/DEBIAN/control", "pkg/bin/tool", "pkg/usr/share/doc/tool/text"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    control = "Package: tool\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: d\n"
+    (tmp_path / "pkg/DEBIAN/control").write_text(control)
+    (tmp_path / "debs").mkdir()
+    subprocess.run(
+        ["dpkg-deb", "--build", tmp_path / "pkg", tmp_path / "debs/tool.deb"], check=True, capture_output=True
+    )
+    _make_root(tmp_path / "debs", tmp_path / "root.tar")
+    with tarfile.open(tmp_path / "root.tar") as root:
+        names = root.getnames()
+        assert root.getmember("bin").linkname == "usr/bin"
+        assert "usr/bin/tool" in names
+        assert "bin/tool" not in names
+        assert not any("doc/tool" in name for name in names)
+        assert len(names) == len(set(names))
