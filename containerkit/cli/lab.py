@@ -129,16 +129,13 @@ def draw(folder: str, images: dict[str, str], lenient: bool, language: str, outp
 
 
 @lab.command()
-@click.option(
-    "--base", metavar="IMAGE", help="A Debian to begin with. Default: packages that this machine's apt fetches."
-)
+@click.option("--base", metavar="IMAGE", help="Begin with it. Default: packages that this machine's apt fetches.")
 @engine_option
-@click.pass_context
-def images(ctx: click.Context, base: str | None) -> None:
+def images(base: str | None) -> None:
     """Build the images of hosts and routers; `--map debian` uses them in place of Kathará's."""
     import containerkit as ck
 
-    with open_engine(ctx) as engine, working("building the images of labs"):
+    with open_engine() as engine, working("building the images of labs"):
         ck.labs.build_images(engine, base=base)
     click.echo(f"{ck.labs.BASE_IMAGE}\n{ck.labs.ROUTER_IMAGE}")
 

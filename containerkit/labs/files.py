@@ -18,8 +18,8 @@ def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = Non
 
     Args:
         path: the folder, or its lab.conf.
-        images: name of an image in the files -> the image to use instead, as KATHARA_IMAGES. A name without a tag stands
-            for every tag.
+        images: name of an image in the files -> the image to use instead, as KATHARA_IMAGES; without a tag, it
+            stands for every tag.
         strict: a startup command that fails is an error, as in a lab made in Python; False ignores it, as Kathará does,
             and leaves out `bridged` and `port`.
 

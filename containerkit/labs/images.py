@@ -36,33 +36,19 @@ KATHARA_IMAGES = {
 
 _ESSENTIAL = ["?essential", "usr-is-merged"]
 _BASE = [
-    "iproute2",
-    "iputils-ping",
-    "iputils-arping",
-    "tcpdump",
-    "traceroute",
-    "bridge-utils",
-    "net-tools",
-    "nftables",
-    "iptables",
-    "dnsmasq",
-    "bind9",
-    "bind9-dnsutils",
-    "radvd",
-    "python3-minimal",
-    "apache2",
-    "nginx-light",
-    "curl",
-    "wget",
-    "lynx",
-    "netcat-openbsd",
-    "telnet",
-    "iperf3",
-    "ethtool",
-    "isc-dhcp-client",
-    "procps",
-    "less",
-    "nano",
+    *("iproute2", "iputils-ping", "iputils-arping", "tcpdump", "traceroute", "bridge-utils", "net-tools", "ethtool"),
+    *(
+        "nftables",
+        "iptables",
+        "dnsmasq",
+        "bind9",
+        "bind9-dnsutils",
+        "radvd",
+        "isc-dhcp-client",
+        "apache2",
+        "nginx-light",
+    ),
+    *("python3-minimal", "curl", "wget", "lynx", "netcat-openbsd", "telnet", "iperf3", "procps", "isc-dhcp-client"),
 ]
 _ROUTER = ["frr"]
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # links into /usr since Debian 12
@@ -113,7 +99,7 @@ def build_images(
         Unsupported: `base` is None, and this machine has no apt-get and dpkg-deb, or apt-get failed.
         BuildFailed: with the log.
     """
-    made = []
+    made: list[Image] = []
     with tempfile.TemporaryDirectory(prefix="containerkit-lab-") as folder:
         apt = None if base else _Apt(Path(folder, "apt"))
         below: str | None = None
@@ -129,11 +115,8 @@ def build_images(
                     packages = [*_ESSENTIAL, *packages]
                 apt.download(packages, context / "debs")
                 (context / "install.sh").write_text(_INSTALL)
-                first, add, run = (
-                    below or "scratch",
-                    "COPY install.sh debs /debs/",
-                    "sh /debs/install.sh && rm -r /debs",
-                )
+                first, add = below or "scratch", "COPY install.sh debs /debs/"
+                run = "sh /debs/install.sh && rm -r /debs"
                 if below is None:
                     add = f"ADD root.tar /\n{add}"
             squash = "" if below else _SQUASH

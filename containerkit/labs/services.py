@@ -32,6 +32,7 @@ exit $code
 _QUAGGA = """\
 #!/bin/sh
 # Quagga's service, by FRR with the files of /etc/quagga or /etc/zebra.
+mkdir -p /var/log/quagga /var/log/zebra && chown frr:frr /var/log/quagga /var/log/zebra
 for folder in /etc/quagga /etc/zebra; do
   if [ -d "$folder" ]; then
     for file in "$folder"/*; do
