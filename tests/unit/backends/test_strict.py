@@ -13,7 +13,7 @@ import containerkit as ck
 from containerkit.backends import _http, _json, _retry
 from containerkit.backends.docker import DockerBackend
 from containerkit.backends.podman import PodmanBackend
-from containerkit.backends.transport import Request, Response, StreamResponse, Transport, UpgradeResponse
+from containerkit.backends.transport import Request, Response
 from containerkit.errors import BuildFailed, EngineError, EngineUnavailable
 from containerkit.spec import (
     BuildSpec,
@@ -26,57 +26,7 @@ from containerkit.spec import (
     VolumeSpec,
 )
 from containerkit.streams import Deadline
-
-VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
-DOCKER_INFO = {"Driver": "overlay2", "CgroupVersion": "2", "CgroupDriver": "systemd", "MemoryLimit": True}
-PODMAN_INFO = {
-    "host": {"cgroupVersion": "v2", "cgroupManager": "systemd"},
-    "store": {},
-    "version": {"Version": "4.3.1"},
-}
-Answer = Callable[[Request], Response]
-
-
-class Scripted(Transport):
-    """Answers each request by a function; keeps the requests."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.requests: list[Request] = []
-        self.deadlines: list[Deadline] = []
-        self.closed = 0
-
-    def send(self, request: Request, deadline: Deadline) -> Response:
-        self.requests.append(request)
-        self.deadlines.append(deadline)
-        if isinstance(request.body, Iterator):
-            list(request.body)
-        return self.answer(request)
-
-    def stream(self, request: Request, deadline: Deadline) -> StreamResponse:
-        found = self.send(request, deadline)
-        return StreamResponse(found.status, found.headers, iter([found.body] if found.body else []), lambda: None)
-
-    def upgrade(self, request: Request, deadline: Deadline) -> UpgradeResponse | Response:
-        return self.send(request, deadline)
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-def info(request: Request) -> Response:
-    native = "/libpod/" in request.target
-    return Response(200, {}, json.dumps(PODMAN_INFO if native else DOCKER_INFO).encode())
-
-
-def engine(kind: Any, answer: Answer, **options: Any) -> tuple[Any, Scripted]:
-    """Return a backend that has connected, and its transport, which answers by `answer` from now on."""
-    transport = Scripted(info)
-    backend = kind("unix:///x", timeout=7.0, version=VERSION, transport=transport, **options)
-    transport.answer = answer
-    transport.requests.clear()
-    return backend, transport
-
+from tests.scripted import Answer, engine, info
 
 KINDS = pytest.mark.parametrize("kind", [DockerBackend, PodmanBackend])
 LOG = {"stdout": True, "stderr": True, "since": None, "until": None, "tail": None, "timestamps": False}

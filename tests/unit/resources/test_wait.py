@@ -192,7 +192,7 @@ def test_http_through_a_published_port_and_on_the_host_s_network(server: int) ->
     box(Scripted(published(server))).wait_until(wait.http("/", status=404), timeout=5)
     box(Scripted({"network_mode": "host"})).wait_until(wait.http("/ok", port=server), timeout=5)
     with pytest.raises(ck.EngineTimeout, match="status 404"):
-        box(Scripted(published(server))).wait_until(wait.http("/"), timeout=0.2)
+        box(Scripted(published(server))).wait_until(wait.http("/"), timeout=1.0)
     with pytest.raises(ck.InvalidOption, match="publish="):
         box(Scripted()).wait_until(wait.http("/"), timeout=5)
 
@@ -203,7 +203,7 @@ def test_port_open(server: int) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(ck.EngineTimeout, match="does not accept"):
-            box(Scripted(published(unused.getsockname()[1]))).wait_until(wait.port_open(80), timeout=0.2)
+            box(Scripted(published(unused.getsockname()[1]))).wait_until(wait.port_open(80), timeout=1.0)
 
 
 def test_port_open_by_the_container_s_tables() -> None:
@@ -216,7 +216,7 @@ def test_port_open_by_the_container_s_tables() -> None:
         container = engine.start("app:1", "serve")
         container.wait_until(wait.port_open(8080), timeout=5)
         with pytest.raises(ck.EngineTimeout, match="no process listens on port 80"):
-            container.wait_until(wait.port_open(80), timeout=0.2)
+            container.wait_until(wait.port_open(80), timeout=1.0)
 
 
 def test_command() -> None:
@@ -229,7 +229,7 @@ def test_command() -> None:
         assert next(codes, None) is None
         fake.on("never", exit_code=3)
         with pytest.raises(ck.EngineTimeout, match="never exited with code 3"):
-            engine.start("app:1", "serve").wait_until(wait.command("never"), timeout=0.2)
+            engine.start("app:1", "serve").wait_until(wait.command("never"), timeout=1.0)
 
 
 def test_combinations() -> None:
@@ -242,7 +242,7 @@ def test_combinations() -> None:
     with pytest.raises(ck.WrongState, match=r"not 0.*not 1"):
         box(Scripted(EXITED)).wait_until(wait.any_of(wait.exited(0), wait.exited(1)), timeout=5)
     with pytest.raises(ck.EngineTimeout):
-        box(Scripted(log=ready)).wait_until(wait.all_of(wait.exited(), wait.log_line("ready")), timeout=0.2)
+        box(Scripted(log=ready)).wait_until(wait.all_of(wait.exited(), wait.log_line("ready")), timeout=1.0)
 
 
 @pytest.mark.parametrize("bad", [(), ("healthy",), (wait.exited(), None)])
