@@ -81,10 +81,10 @@ def test_a_lost_create_without_a_label_is_not_repeated(kind: Any) -> None:
     """Nothing could tell whether it arrived."""
     rules: dict[str, Any] = {"POST /volumes/create": LOST, "POST /networks/create": LOST}
     backend, transport = engine(kind, answers(rules))
-    for create in (lambda: backend.create_volume(VolumeSpec("x")), lambda: backend.create_network(NetworkSpec("x"))):
+    for create, spec in ((backend.create_volume, VolumeSpec("x")), (backend.create_network, NetworkSpec("x"))):
         transport.requests.clear()
         with pytest.raises(ck.EngineUnavailable, match="the response was lost"):
-            create()
+            create(spec)
         assert sum(request.method == "POST" for request in transport.requests) == 1
 
 
@@ -176,7 +176,7 @@ def test_a_detached_exec(kind: Any) -> None:
     created = {"POST /containers/box/exec": (201, {"Id": "e" * 64}), "GET /containers/box": (200, BOX)}
     backend, transport = engine(kind, answers({**created, "POST /exec/": (200, None)}))
     assert backend.start_exec("box", ExecSpec(("true",))) == "e" * 64
-    bodies = [json.loads(bytes(request.body)) for request in transport.requests if request.body]
+    bodies = [json.loads(request.body) for request in transport.requests if isinstance(request.body, bytes)]
     assert [bodies[0][key] for key in ("AttachStdin", "AttachStdout", "AttachStderr")] == [False] * 3
     assert bodies[1]["Detach"] is True
     backend, _ = engine(kind, answers({**created, "POST /exec/": (400, {"message": "no such program"})}))
