@@ -92,8 +92,7 @@ def layers(
     if layer is not None and not files:
         raise click.UsageError("--layer goes with --files")
     with _stack(ref) as stack, working(f"reading {ref}"):
-        if layer is not None and not -len(stack) <= layer < len(stack):
-            raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint="--layer")
+        _check_layer(stack, ref, "--layer", layer)
         if files:
             found = stack.files() if layer is None else stack[layer].files()
             show(found, form, tables=() if form == "json" else [_files_table(ref, layer, found)])
@@ -150,14 +149,37 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
 def read_file(ref: str, path: str, at: int | None, blame: bool, form: str) -> None:
     """Print the file PATH of image REF as a container would see it. REF may be an archive."""
     with _stack(ref) as stack:
-        if at is not None and not -len(stack) <= at < len(stack):
-            raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint="--at")
+        _check_layer(stack, ref, "--at", at)
         if not blame:
             click.echo(stack.read_file(path, at=at), nl=False)
             return
         layer = stack.blame(path, at=at)
         rows = [(layer.index, layer.created_by, layer.diff_id)]
         show(layer, form, tables=[table(path, ("layer", "instruction", "diff_id"), rows)])
+
+
+@click.command(short_help="Write a file or folder of an image here.")
+@click.option("--at", type=int, metavar="NUMBER", help="The tree as it was after this layer.")
+@click.option("--layer", type=int, metavar="NUMBER", help="Only what this layer itself holds.")
+@_source_options
+@engine_option
+@click.argument("ref")
+@click.argument("path")
+@click.argument("dst", default=".")
+def extract(ref: str, path: str, dst: str, at: int | None, layer: int | None) -> None:
+    """Write PATH of image REF to DST (default: this folder), placed as `cp` places it. REF may be an archive."""
+    if at is not None and layer is not None:
+        raise click.UsageError("--at and --layer: one of them")
+    with _stack(ref) as stack, working(f"reading {ref}"):
+        _check_layer(stack, ref, "--at", at)
+        _check_layer(stack, ref, "--layer", layer)
+        found = stack.extract(path, dst, at=at) if layer is None else stack[layer].extract(path, dst)
+    click.echo(found)
+
+
+def _check_layer(stack: LayerStack, ref: str, option: str, number: int | None) -> None:
+    if number is not None and not -len(stack) <= number < len(stack):
+        raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint=option)
 
 
 @click.command(short_help="List the tags of a repository.")
@@ -381,6 +403,6 @@ def df(form: str) -> None:
 
 
 COMMANDS = (
-    *(layers, tags, pull_cost, read_file, dockerfile, compare_images, waste),
+    *(layers, tags, pull_cost, read_file, extract, dockerfile, compare_images, waste),
     *(savings, sharing, reclaimable, duplicates, df),
 )

@@ -89,6 +89,9 @@ class Reader(Protocol):
     def file_bytes(self, index: int, entry: FileEntry, /) -> bytes:
         """Return the content of a regular file of a layer. Raises InvalidImage if it cannot be read."""
 
+    def files_data(self, index: int, entries: Collection[FileEntry], /) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield (path, chunks) of regular files of a layer; each is read before the next. Raises InvalidImage."""
+
     def verify(self) -> Verification:
         """Check every byte that this reader has. Raises InvalidImage with all violations."""
 
@@ -164,6 +167,11 @@ class Contents:
         """Return the content of a regular file of a layer. Raises InvalidImage if it cannot be read."""
         with self._reading() as reader:
             return reader.file_bytes(index, entry)
+
+    def files_data(self, index: int, entries: Collection[FileEntry]) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield (path, chunks) of regular files of a layer; each is read before the next. Raises InvalidImage."""
+        with self._reading() as reader:
+            yield from reader.files_data(index, entries)
 
     def verify(self) -> Verification:
         """Check every byte. Raises InvalidImage with all violations."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, cast
 
 from ..oci.archive import open_image
@@ -125,6 +125,18 @@ class BlobReader(_Layerwise):
             raise invalid("unreadable file", [f"layer {index}: {entry.path} is not in its tar any more"])
         return found
 
+    def files_data(self, index: int, entries: Collection[FileEntry], /) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the contents of files from their layer's blob, which is read once."""
+        sparse = [entry.path for entry in entries if entry.stored != entry.size]
+        if sparse:
+            raise invalid(
+                "unreadable file", [f"layer {index}: {path} is sparse; its tar has no holes" for path in sparse]
+            )
+        try:
+            yield from self._layers[index].files_data({entry.path for entry in entries}, limits=self._limits)
+        except (ValueError, OSError) as exc:
+            raise invalid("unreadable image", [f"layer {index}: {exc}"]) from exc
+
     def verify(self) -> Verification:
         """Check every byte of every blob, once."""
         if self._image is not None:
@@ -196,6 +208,23 @@ class RecordReader(_Layerwise):
         if self._whole is None:
             raise invalid("unreadable file", [f"layer {index}: {entry.path} is not in the store"])
         return self._whole.file_bytes(index, entry)
+
+    def files_data(self, index: int, entries: Collection[FileEntry], /) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the contents of files from the store; the rest from the other way if this user may not read them."""
+        rest: list[FileEntry] = []
+        for entry in entries:
+            try:
+                found = self._data(index, entry) if self._data is not None else None
+            except OSError:
+                found = None
+            if found is None or len(found) != entry.size:
+                rest.append(entry)
+            else:
+                yield entry.path, iter((found,))
+        if rest and self._whole is None:
+            raise invalid("unreadable file", [f"layer {index}: {entry.path} is not in the store" for entry in rest])
+        if rest and self._whole is not None:
+            yield from self._whole.files_data(index, rest)
 
     def verify(self) -> Verification:
         """Every record, and every byte: of the files in the store, else of another way to them; without either no
@@ -296,11 +325,18 @@ class StreamReader:
 
     def file_bytes(self, index: int, entry: FileEntry, /) -> bytes:
         """Return the content of a file; the first call copies the stream to a temporary file."""
+        return self._copied().file_bytes(index, entry)
+
+    def files_data(self, index: int, entries: Collection[FileEntry], /) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the contents of files; the first call copies the stream to a temporary file."""
+        return self._copied().files_data(index, entries)
+
+    def _copied(self) -> BlobReader:
         with self._lock:
             if self._copy is None:
                 image = open_image(cast(BinaryIO, _Chunks(self._save())), ref=self._ref, limits=self._limits)
                 self._copy = BlobReader(self.name, image.layers, image=image, limits=self._limits)
-        return self._copy.file_bytes(index, entry)
+        return self._copy
 
     def verify(self) -> Verification:
         """Check every byte in another pass. An engine that finds the image broken refuses to save it: EngineError."""

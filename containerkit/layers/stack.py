@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import msgspec
@@ -71,6 +72,13 @@ class Layer:
             InvalidImage: it cannot be read completely, or violates the image-spec; with every violation.
         """
         return () if self._contents is None else self._contents.entries(self.index)
+
+    def extract(self, path: str, dst: str | os.PathLike[str]) -> Path:
+        """Write a file or folder that this layer itself holds; whiteouts make no file. See LayerStack.extract."""
+        from .extraction import extract_path
+
+        tree = stack([self.files()], [self.index])
+        return extract_path(tree, self._contents, path, dst, f"layer {self.index}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as JSON-ready types."""
@@ -193,6 +201,30 @@ class LayerStack(Sequence[Layer]):
             return b""
         assert self._contents is not None
         return self._contents.file_bytes(layer, entry)
+
+    def extract(self, path: str, dst: str | os.PathLike[str], *, at: int | None = None) -> Path:
+        """Write a file or folder of the image, placed as `docker cp` places it, without a container.
+
+        Nothing is written through a symbolic link below `dst`, whether the image or an earlier copy made it. Owners,
+        extended attributes and setuid are not kept.
+
+        Args:
+            path: the path, such as "/etc". Symlinks on the way to it are followed inside the image; "folder/." means
+                the folder's content, and "/" the whole tree.
+            dst: local path; an existing folder receives the copy under its own name.
+            at: the tree of the layers up to this one; None for all layers.
+
+        Returns:
+            The path of the copy.
+
+        Raises:
+            InvalidOption: the tree has no such path.
+            InvalidImage: a layer or file cannot be read, or one is a device, which cannot be made here.
+            FileNotFoundError: the folder to copy into does not exist.
+        """
+        from .extraction import extract_path
+
+        return extract_path(self.tree(at), self._contents, path, dst, self.ref)
 
     def blame(self, path: str, *, at: int | None = None) -> Layer:
         """Return the layer that last wrote a file or folder; its `created_by` is the instruction.

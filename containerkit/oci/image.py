@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .compression import Compression, decompress, sniff
 from .config import ImageConfig
-from .layer import FileEntry, LayerContents, file_bytes, hash_files, read_layer
+from .layer import FileEntry, LayerContents, file_bytes, files_data, hash_files, read_layer
 from .manifest import Descriptor, Manifest
 from .members import Absent, Blob, Extent
 from .problems import Limits
@@ -85,6 +85,20 @@ class LayerBlob:
             with self.extent.open() as source:
                 return file_bytes(source, path)
         return file_bytes(StreamSource(self.plain(limits=limits)), path)
+
+    def files_data(
+        self, paths: Collection[str], *, limits: Limits | None = None
+    ) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield (path, chunks of the content) of files, in the order of the tar. See `oci.layer.files_data`.
+
+        Raises:
+            ValueError: while reading, if the blob cannot be decompressed or the file has changed.
+        """
+        if self.compression == "none":
+            with self.extent.open() as source:
+                yield from files_data(source, paths)
+        else:
+            yield from files_data(StreamSource(self.plain(limits=limits)), paths)
 
     def read(self, *, limits: Limits | None = None) -> LayerContents:
         """Read the layer's entries. Of an uncompressed blob no payload is read."""

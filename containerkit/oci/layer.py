@@ -6,7 +6,7 @@ A layer's tar is a change and not a tree: a path may come twice, parents may be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ __all__ = [
     "climbs",
     "content_bytes",
     "file_bytes",
+    "files_data",
     "hash_files",
     "printable",
     "read_layer",
@@ -284,6 +285,20 @@ def file_bytes(source: Source, path: str) -> bytes | None:
         if clean_path(member.name) == path:
             found = b"".join(source.chunks(member.stored)) if member.kind == "file" else None
     return found
+
+
+def files_data(source: Source, paths: Collection[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield (path, chunks of the content as stored) of files of one layer, in the order of its tar.
+
+    Each must be read before the next. A path that comes twice is yielded twice; the last counts.
+
+    Args:
+        source: the layer's uncompressed tar, at its start.
+    """
+    for member in scan(source, []):
+        path = clean_path(member.name) if member.kind == "file" else None
+        if path is not None and path in paths:
+            yield path, source.chunks(member.stored)
 
 
 def read_layer(source: Source, *, limits: Limits | None = None, content_ids: bool = False) -> LayerContents:

@@ -241,6 +241,17 @@ class Tree(Mapping[str, FileEntry]):
         Raises:
             KeyError: the path, or the target of a link on the way, does not exist, or the links run in a circle.
         """
+        at, node = self.locate(path)
+        found = node.inode
+        return found.layer, found.entry or FileEntry(at or "/", "dir", mode=0o755)
+
+    def locate(self, path: str, *, follow: bool = True) -> tuple[str, Node]:
+        """Return the final path, "" for the root, and the node that a path leads to. Raises KeyError as `origin` does.
+
+        Args:
+            path: symlinks on the way are followed inside the tree.
+            follow: whether the last part is followed, too.
+        """
         left = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         at, node, hops = "", self._root, 0
         while left:
@@ -253,7 +264,7 @@ class Tree(Mapping[str, FileEntry]):
             if child is None:
                 raise KeyError(path)
             entry = child.entry
-            if entry is None or entry.type != "symlink":
+            if entry is None or entry.type != "symlink" or not (left or follow):
                 at, node = f"{at}/{part}", child
                 continue
             hops += 1
@@ -262,8 +273,7 @@ class Tree(Mapping[str, FileEntry]):
             left += [part for part in reversed(entry.link_target.split("/")) if part not in ("", ".")]
             if entry.link_target.startswith("/"):
                 at, node = "", self._root
-        found = node.inode
-        return found.layer, found.entry or FileEntry(at or "/", "dir", mode=0o755)
+        return at, node
 
     def files(self) -> tuple[FileEntry, ...]:
         """Return all entries, folders included, in path order."""

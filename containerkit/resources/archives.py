@@ -13,7 +13,7 @@ from ..backends.base import Backend
 from ..errors import InvalidOption
 from ..options import parse_local_path
 from ..streams import ByteStream
-from .staging import whole_file
+from ..unpack.staging import whole_file
 
 _CHUNK = 1 << 20
 

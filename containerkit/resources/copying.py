@@ -15,9 +15,9 @@ from ..backends.base import PathStat
 from ..errors import EngineUnavailable, InvalidOption, NotFound, StartFailed, Unsupported
 from ..options import parse_bytes, parse_container_path, parse_integer, parse_local_path
 from ..streams import ByteStream
+from ..unpack.placing import place_copy, put
 from .container_state import ContainerState
 from .execute import execute
-from .extract import extract
 from .packing import Entry, check_readable, tar_stream, tree_entries
 
 _HOPS = 40  # symbolic links followed, as in the kernel
@@ -176,25 +176,16 @@ def copy_from_container(container: ContainerState, src: str, dst: str | os.PathL
     """Copy a file or folder out of a container. See :meth:`Container.copy_from`."""
     source = parse_container_path("src", src, root=True)
     text = parse_local_path("dst", dst)
-    target = Path(text)
-    content_only = src.endswith("/.")
     action = f"copying {src} from {container.label}"
     found, stream = container._core.backend.get_archive(container.id, source)
     with stream:
-        if target.is_dir():
-            target = target.resolve()
-            place = target if content_only or not found.name.strip("/") else target / posixpath.basename(source)
-        elif target.parent.is_dir():
-            if target.exists() and found.is_dir:
-                raise InvalidOption("dst", dst, f"a folder, since {src} is one; it is a file here")
-            if text.endswith("/") and not found.is_dir:
-                raise FileNotFoundError(f"{action}: no folder {dst} here")
-            place = target
-        else:
-            raise FileNotFoundError(f"{action}: no folder {target.parent} here")
+        place = place_copy(
+            text,
+            posixpath.basename(source) if found.name.strip("/") else "",
+            source=src,
+            is_dir=found.is_dir,
+            content_only=src.endswith("/."),
+            action=action,
+        )
         with _reading(stream, action) as archive:
-            if place == target and place.is_dir():
-                extract(archive, place, "")
-            else:
-                extract(archive, place.parent, place.name)
-    return place
+            return put(archive, place, text)

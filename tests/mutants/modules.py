@@ -19,7 +19,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "containerkit/resources/ignore.py": ("tests/unit/resources",),
     "containerkit/resources/copying.py": ("tests/unit/resources", "tests/unit/test_fake.py"),
     "containerkit/resources/packing.py": ("tests/unit/resources", "tests/unit/test_fake.py"),
-    "containerkit/resources/extract.py": ("tests/unit/resources",),
+    "containerkit/unpack/extract.py": ("tests/unit/resources",),
     "containerkit/layers/*.py": ("tests/unit/layers",),
     "containerkit/oci/*.py": ("tests/unit/oci", "tests/unit/layers/test_known_answers.py"),
 }

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from containerkit.errors import InvalidImage
-from containerkit.resources.extract import extract
+from containerkit.unpack.extract import extract
 
 Member = tuple[str, bytes, str]  # (name, tar type, content or link target)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from containerkit.resources.staging import staged_folder, whole_file
+from containerkit.unpack.staging import staged_folder, whole_file
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Extract an archive that a container made, so that nothing is written outside of the target.
+"""Extract an archive that a container or an image gave, so that nothing is written outside of the target.
 
 The archive is unpacked into a private folder beside the target, and moved to its place when it is complete. Every
 folder is opened relative to its parent without following symbolic links, so neither a link in the archive nor a link
@@ -13,6 +13,7 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import InvalidImage
 from .staging import open_folder, staged_folder, whole_file
@@ -20,7 +21,23 @@ from .staging import open_folder, staged_folder, whole_file
 _CHUNK = 1 << 20
 
 
-def extract(archive: tarfile.TarFile, parent: Path, name: str) -> None:
+class Data(Protocol):
+    """Bytes of a file, read in pieces."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next piece, b"" at the end."""
+
+
+class Archive(Protocol):
+    """The members of an archive, in an order in which each folder and link target comes first, as TarFile has them."""
+
+    def __iter__(self) -> Iterator[tarfile.TarInfo]: ...
+
+    def extractfile(self, member: tarfile.TarInfo, /) -> Data | None:
+        """Return the bytes of the member that was returned last."""
+
+
+def extract(archive: Archive, parent: Path, name: str) -> None:
     """Extract an archive of one file or folder to parent/name; an existing folder is merged.
 
     Args:
@@ -72,7 +89,7 @@ def _parts(name: str, what: str) -> tuple[str, ...]:
     return parts
 
 
-def _unpack(archive: tarfile.TarFile, staging: int, place: Path) -> list[tuple[tuple[str, ...], tarfile.TarInfo]]:
+def _unpack(archive: Archive, staging: int, place: Path) -> list[tuple[tuple[str, ...], tarfile.TarInfo]]:
     """Unpack every member below staging/root; return the folders, whose modes and times are set at the end.
 
     An OSError names the path that the member would have had below `place`.
