@@ -182,6 +182,33 @@ def _check_layer(stack: LayerStack, ref: str, option: str, number: int | None) -
         raise click.BadParameter(f"{ref} has layers 0 to {len(stack) - 1}", param_hint=option)
 
 
+@click.command(short_help="List the packages that each layer installs.")
+@click.option("--layer", type=int, metavar="NUMBER", help="The packages that this layer adds and removes.")
+@click.option("--all", "everything", is_flag=True, help="The packages of the whole image.")
+@_source_options
+@engine_option
+@form_options
+@click.argument("ref")
+def packages(ref: str, layer: int | None, everything: bool, form: str) -> None:
+    """Count the packages of dpkg, apk and Python that each layer of image REF adds and removes, and their bytes."""
+    if everything and layer is not None:
+        raise click.UsageError("--all and --layer: one of them")
+    with _stack(ref) as stack, working(f"reading {ref}"):
+        _check_layer(stack, ref, "--layer", layer)
+        found = stack.packages()
+    if not everything and layer is None:
+        show(found, form)
+        return
+    changes = [("", one) for one in found.installed]
+    if layer is not None:
+        own = found.layers[layer]
+        changes = [*(("added", one) for one in own.added), *(("removed", one) for one in own.removed)]
+    rows = [(change, one.kind, one.name, one.version, one.arch, cell("bytes", one.bytes)) for change, one in changes]
+    title = f"Packages of {ref}" + (f", layer {layer}" if layer is not None else "")
+    listed = found.installed if layer is None else found.layers[layer]
+    show(listed, form, tables=[table(title, ("change", "kind", "name", "version", "architecture", "bytes"), rows)])
+
+
 @click.command(short_help="List the tags of a repository.")
 @_source_options
 @click.argument("ref")
@@ -403,6 +430,6 @@ def df(form: str) -> None:
 
 
 COMMANDS = (
-    *(layers, tags, pull_cost, read_file, extract, dockerfile, compare_images, waste),
+    *(layers, tags, pull_cost, read_file, extract, packages, dockerfile, compare_images, waste),
     *(savings, sharing, reclaimable, duplicates, df),
 )

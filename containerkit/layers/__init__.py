@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .duplicates import Duplicate, Duplicates, image_duplicates
     from .of_engine import image_layers
     from .of_registry import RegistryImage, list_tags, open_registry
+    from .packages import LayerPackages, Package, Packages
     from .pulling import PullCost, PulledLayer, pull_cost
     from .rules import RuleResult
     from .savings import ContainerCost, ImageCost, Savings, image_savings
@@ -36,7 +37,10 @@ __all__ = [
     "Duplicates",
     "ImageCost",
     "Layer",
+    "LayerPackages",
     "LayerStack",
+    "Package",
+    "Packages",
     "PullCost",
     "PulledLayer",
     "Reclaim",
@@ -73,6 +77,7 @@ __getattr__, __dir__ = loading(
         "duplicates": ("Duplicate", "Duplicates", "image_duplicates"),
         "of_engine": ("image_layers",),
         "of_registry": ("RegistryImage", "list_tags", "open_registry"),
+        "packages": ("LayerPackages", "Package", "Packages"),
         "pulling": ("PullCost", "PulledLayer", "pull_cost"),
         "rules": ("RuleResult",),
         "savings": ("ContainerCost", "ImageCost", "Savings", "image_savings"),

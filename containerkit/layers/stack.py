@@ -25,6 +25,7 @@ from .readers import BlobReader
 if TYPE_CHECKING:
     from ..display import Table
     from .configs import ConfigChange
+    from .packages import Packages
     from .rules import RuleResult
     from .waste import Waste
 
@@ -328,6 +329,21 @@ class LayerStack(Sequence[Layer]):
             [layer.files() for layer in self.layers],
             [layer.created_by for layer in self.layers],
             None if self._contents is None else self._contents.content_ids,
+        )
+
+    def packages(self) -> Packages:
+        """Return which layer installed, replaced or removed which packages of dpkg, apk and Python.
+
+        Raises:
+            InvalidImage: a layer or a database cannot be read.
+        """
+        from .packages import find_packages
+
+        contents = self._contents
+        return find_packages(
+            [layer.files() for layer in self.layers],
+            [layer.created_by for layer in self.layers],
+            contents.files_data if contents is not None else lambda index, entries: iter(()),
         )
 
     def judge(self, rules: str) -> tuple[RuleResult, ...]:
