@@ -468,6 +468,41 @@ def test_number(value: Any, expected: int) -> None:
     assert _json.number(value) == expected
 
 
+@pytest.mark.parametrize("value", ["1", 1.0, True, None, [], {}])
+def test_an_integer_is_a_whole_number_or_none(value: Any) -> None:
+    """Text, a fraction and a truth value are none."""
+    assert _json.integer(value) is None
+    assert _json.integer(0) == 0
+    assert _json.integer(-3) == -3
+
+
+def test_text_of_any_value() -> None:
+    """Engines send numbers where text is meant; null is empty."""
+    assert [_json.text(value) for value in ("a", None, 5, False)] == ["a", "", "5", "False"]
+
+
+@pytest.mark.parametrize("value", ["", None, 1, True])
+def test_a_required_text_is_not_empty(value: Any) -> None:
+    """`present` takes an empty one."""
+    with pytest.raises(ValueError, match="expected Id"):
+        _json.required({"Id": value}, "Id", str)
+    assert _json.present({"Id": ""}, "Id", str) == ""
+    with pytest.raises(ValueError, match=r"expected Id \(int\), got True"):
+        _json.present({"Id": True}, "Id", int)
+
+
+def test_a_line_is_yielded_when_it_is_complete() -> None:
+    """An empty line is nothing; a reader does not wait for the rest of the stream."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"\n"
+        yield b'{"a": 1}\n{"b": 2}\n{'
+        pytest.fail("the first lines were complete")
+
+    rows = _json.json_lines(pieces(), "x")
+    assert [next(rows), next(rows)] == [{"a": 1}, {"b": 2}]
+
+
 def test_json_lines() -> None:
     """Objects of a stream are yielded as they are complete, whatever the pieces and the space between them."""
     data = b'{"a": 1}\r\n{"b": 2}{"c": 3}\n\n {"d": 4}'

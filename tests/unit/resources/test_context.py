@@ -61,6 +61,12 @@ def make(root: Path, **files: str) -> Path:
         ("d/**", ["d/a", "d/e/f"], ["d", "e"]),
         ("**", ["a", "d/a"], []),
         ("\ufeffa", ["a"], []),
+        ("ab*d", ["abd", "abcd"], ["d", "xcd", "ab/d"]),
+        ("a**d", ["ad", "abcd"], ["a/d", "bd"]),
+        (r"a\*b", ["a*b"], ["axb", "*b", "b"]),
+        ("a\\", ["a\\"], ["a"]),
+        ("d", ["d/two\nlines"], []),
+        ("d/../../e", ["e"], ["d"]),
     ],
 )
 def test_ignore_patterns(rules: str, ignored: list[str], kept: list[str]) -> None:

@@ -190,3 +190,45 @@ def test_no_sequence_of_archives_changes_anything_outside(copies: list[list[Memb
         assert snapshot(victim) == before
         assert sorted(set(os.listdir(target)) - {"copy"}) == ["other"]
         assert os.listdir(base) == ["victim", "target"] or sorted(os.listdir(base)) == ["target", "victim"]
+
+
+def test_a_dangling_link_replaces_a_file(places: tuple[Path, Path]) -> None:
+    """The link itself is moved, whatever it leads to; a folder in its place stays a refusal."""
+    target, _ = places
+    (target / "a").write_text("old")
+    extract(archive(("a", LINK, "nowhere")), target, "a")
+    assert os.readlink(target / "a") == "nowhere"
+
+
+def test_a_hard_link_to_a_link_is_the_link(tmp_path: Path) -> None:
+    """It does not reach what the link names."""
+    extract(archive(("d", FOLDER, ""), ("d/s", LINK, "nowhere"), ("d/h", HARD, "d/s")), tmp_path, "d")
+    assert os.readlink(tmp_path / "d/h") == "nowhere"
+    assert (tmp_path / "d/h").lstat().st_ino == (tmp_path / "d/s").lstat().st_ino
+
+
+def test_a_hard_link_through_a_file_names_the_link(tmp_path: Path) -> None:
+    """The error holds the name in the archive."""
+    with pytest.raises(InvalidImage, match="through a link or a file: 'd/a/b'"):
+        extract(archive(("d", FOLDER, ""), ("d/a", FILE, "x"), ("d/h", HARD, "d/a/b")), tmp_path, "d")
+
+
+def test_a_fifo_has_its_mode(tmp_path: Path) -> None:
+    """Its permission bits are those of the archive, as far as the umask allows."""
+    before = os.umask(0o022)
+    try:
+        extract(archive(("f", tarfile.FIFOTYPE, ""), mode=0o4640), tmp_path, "f")
+    finally:
+        os.umask(before)
+    assert stat.S_ISFIFO((tmp_path / "f").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
+
+
+def test_the_content_of_a_folder_is_staged_beside_it(tmp_path: Path) -> None:
+    """With an empty name the archive's root becomes the folder itself, which keeps what it has."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/kept").touch()
+    extract(archive(("root", FOLDER, ""), ("root/in", FOLDER, ""), ("root/in/a", FILE, "x")), tmp_path / "d", "")
+    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == ["in", "kept"]
+    assert (tmp_path / "d/in/a").read_text() == "x"
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
