@@ -67,7 +67,7 @@ def test_owner_and_mode_of_a_copy(box: ck.Container, tmp_path: Path) -> None:
     assert (stats(box.id, "/srv/d").mode, stats(box.id, "/srv/d/b").mode) == (0o750, 0o640)
     for wrong in ({"mode": "644"}, {"uid": -1}, {"gid": "0"}, {"mode": 0o10000}):
         with pytest.raises(ck.InvalidOption):
-            box.copy_to(tmp_path / "d", "/srv", **wrong)  # type: ignore[arg-type]
+            box.copy_to(tmp_path / "d", "/srv", **wrong)
 
 
 @pytest.mark.parametrize(
