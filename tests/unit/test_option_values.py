@@ -439,3 +439,27 @@ def test_the_options_of_run_alone_have_parsers() -> None:
             assert RUN[name].parse(name, value) is not None
         with pytest.raises(InvalidOption, match=f"^{name}="):
             RUN[name].parse(name, 7.5 if name != "timeout" else -1)
+
+
+#: One value of each kind that some option refuses.
+REFUSED: tuple[Any, ...] = ("", "\0", "=", ":", "/a:b:c:d", "x y", 1.5, -7, object(), b"x", [None], [""], {"": 1},
+                            {"a=b": 1}, {"no such key": 1}, {1: 2}, [{"no such key": 1}], {"x": object()},
+                            ["="])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(CREATE))
+def test_the_message_of_a_refusal(name: str) -> None:
+    """It names the option, shows the value, and says what was expected, in words."""
+    refusals = []
+    for value in REFUSED:
+        try:
+            spec(**{name: value})
+        except InvalidOption as exc:  # noqa: PERF203
+            refusals.append(exc)
+    assert refusals
+    for exc in refusals:
+        assert exc.name in CREATE
+        assert str(exc).startswith(f"{exc.name}=")
+        assert re.search(r"expected \S", str(exc))
+        assert "expected None" not in str(exc)
+        assert "XX" not in str(exc)

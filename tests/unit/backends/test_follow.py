@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,22 +67,66 @@ def test_a_stream_that_does_not_end() -> None:
         looks.append(1)
         return len(looks) < 3
 
-    begun = time.monotonic()
     assert text(Followed(endless.open, lambda: stream("one\ntwo\n"), runs, whole=True)) == "one\ntwo\n"
     assert len(looks) == 4
-    assert time.monotonic() - begun < 2
 
 
 def test_a_removed_container() -> None:
     """A log whose container is removed ends."""
 
+    looks: list[int] = []
+
     def runs() -> bool:
+        looks.append(1)
         raise ck.ContainerNotFound("gone")
 
     def read() -> OutputStream:
         raise ck.ContainerNotFound("gone")
 
     assert text(Followed(Endless().open, read, runs, whole=True)) == "one\n"
+    assert len(looks) == 2
+
+
+def test_the_looks_are_a_daemons() -> None:
+    """A program that ends while it follows a log is not held back by the thread."""
+    threads: list[threading.Thread] = []
+
+    def runs() -> bool:
+        threads.append(threading.current_thread())
+        return False
+
+    assert text(Followed(Endless().open, lambda: stream("one\n"), runs, whole=True)) == "one\n"
+    assert {(thread.name, thread.daemon) for thread in threads} == {("containerkit-follow", True)}
+
+
+@pytest.mark.parametrize(
+    ("moments", "runs", "looks"),
+    [
+        ([9.0, 9.0, 9.0], [False, False], 2),  # two looks in silence
+        ([9.0, 9.0, 9.0, 9.0], [False, True, False, False], 4),  # it runs again: count anew
+        ([9.0, 0.5, 9.0, 9.0], [False, False, False], 3),  # output between two looks: count anew
+        ([0.5, 0.5, 1.0, 9.0], [False, False], 2),  # a second of silence is enough
+    ],
+)
+def test_when_the_log_is_closed(
+    monkeypatch: pytest.MonkeyPatch, moments: list[float], runs: list[bool], looks: int
+) -> None:
+    """After two looks without a running container, each after a second of silence; `moments` are its lengths."""
+    answers, seen = iter(runs), []
+
+    def look() -> bool:
+        seen.append(1)
+        return next(answers)
+
+    log = stream()
+    followed = Followed(lambda: log, lambda: log, look, whole=True)
+    lengths = iter([*moments, 9.0])
+    monkeypatch.setattr(_follow, "_SILENCE", 1.0)
+    monkeypatch.setattr(_follow, "time", SimpleNamespace(monotonic=lambda: followed._last + next(lengths)))
+    monkeypatch.setattr(followed._ended, "wait", lambda seconds: log.closed)
+    followed._watch(log)
+    assert log.closed
+    assert len(seen) == looks
 
 
 def test_an_engine_that_does_not_answer_looks() -> None:
