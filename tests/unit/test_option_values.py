@@ -450,16 +450,16 @@ REFUSED: tuple[Any, ...] = ("", "\0", "=", ":", "/a:b:c:d", "x y", 1.5, -7, obje
 @pytest.mark.parametrize("name", sorted(CREATE))
 def test_the_message_of_a_refusal(name: str) -> None:
     """It names the option, shows the value, and says what was expected, in words."""
-    refusals = []
+    refusals: list[InvalidOption] = []
     for value in REFUSED:
         try:
             spec(**{name: value})
         except InvalidOption as exc:  # noqa: PERF203
             refusals.append(exc)
     assert refusals
-    for exc in refusals:
-        assert exc.name in CREATE
-        assert str(exc).startswith(f"{exc.name}=")
-        assert re.search(r"expected \S", str(exc))
-        assert "expected None" not in str(exc)
-        assert "XX" not in str(exc)
+    for error in refusals:
+        assert error.name in CREATE
+        assert str(error).startswith(f"{error.name}=")
+        assert re.search(r"expected \S", str(error))
+        assert "expected None" not in str(error)
+        assert "XX" not in str(error)
