@@ -92,7 +92,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "labs": ("labs",),
     "resources.networks": ("Network",),
     "resources.process": ("ExecResult", "RunResult"),
-    "resources.pruned": ("Pruned",),
+    "resources.pruned": ("Pruned", "RemovedImage"),
     "leftovers": ("Cleaned", "cleanup"),
     "spec": ("HealthCheck", "Mount", "NetworkAttachment", "PortBinding", "RegistryAuth", "Ulimit"),
     "streams": ("ByteStream", "Output", "OutputStream"),
@@ -179,7 +179,7 @@ if TYPE_CHECKING:
     from .resources.logs import Logs
     from .resources.networks import Network
     from .resources.process import ExecResult, RunResult
-    from .resources.pruned import Pruned
+    from .resources.pruned import Pruned, RemovedImage
     from .resources.terminal import Terminal
     from .resources.volumes import Volume
     from .spec import HealthCheck, Mount, NetworkAttachment, PortBinding, RegistryAuth, Ulimit
@@ -248,6 +248,7 @@ __all__ = [
     "Reclaim",
     "RegistryAuth",
     "RegistryImage",
+    "RemovedImage",
     "RuleResult",
     "RunResult",
     "RwLayer",

@@ -261,7 +261,7 @@ class ProcessBackend(Backend):
     def save_images(self, refs: Sequence[str]) -> ByteStream:
         self._not_implemented("saving an image")
 
-    def remove_image(self, ref: str, *, force: bool, prune: bool) -> None:
+    def remove_image(self, ref: str, *, force: bool, prune: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
         self._not_implemented("removing an image")
 
 

@@ -196,10 +196,10 @@ class ImageVerbs(RegistryVerbs):
         except EngineError as exc:
             raise self._missing(exc, ref, doing) from exc
 
-    def remove_image(self, ref: str, *, force: bool, prune: bool) -> None:
+    def remove_image(self, ref: str, *, force: bool, prune: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
         doing = f"removing image {ref}"
         try:
-            self._call(
+            answer = self._call(
                 "DELETE",
                 path("/images/{}", self._stored_name(ref)),
                 doing,
@@ -211,6 +211,10 @@ class ImageVerbs(RegistryVerbs):
             if error is exc and exc.status == 409:
                 error = recast(exc, InUse, f"{doing}: {exc.explanation}")
             raise error from exc
+        rows = _json.objects(_json.decode(answer.body))
+        untagged = [_json.text(row.get("Untagged")) for row in rows]
+        deleted = [_json.text(row.get("Deleted")) for row in rows]
+        return tuple(map(self._familiar, filter(None, untagged))), tuple(map(_parse.image_id, filter(None, deleted)))
 
     def prune_images(self, *, all: bool, filters: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], int]:
         doing = "pruning images"

@@ -347,8 +347,11 @@ class Backend(ABC):
         self._not_implemented(f"tagging {ref} as {target}")
 
     @abstractmethod
-    def remove_image(self, ref: str, *, force: bool, prune: bool) -> None:
-        """Remove a name, and the image with its last name; or remove an image by ID. Raise InUse, ImageNotFound."""
+    def remove_image(self, ref: str, *, force: bool, prune: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Remove a name, and the image with its last name; or remove an image by ID.
+
+        Return the names and the IDs that were removed. Raise InUse, ImageNotFound.
+        """
 
     def prune_build_cache(self, *, all: bool) -> tuple[tuple[str, ...], int]:
         """Remove unused build cache; return the IDs of its records, and the bytes that the engine reports as freed."""

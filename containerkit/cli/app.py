@@ -58,7 +58,7 @@ class App(click.Group):
     debug = False
 
     def main(self, args: Sequence[str] | None = None, *given: Any, **extra: Any) -> NoReturn:
-        """Run, and exit with 0, 1 for an error, 2 for wrong usage, or 130 after Ctrl-C."""
+        """Run, and exit with 0, 1 for an error, 125 for a wrong option, or 130 after Ctrl-C."""
         extra["standalone_mode"] = False
         extra.setdefault("prog_name", "containerkit")
         sys.exit(_ending(self, lambda: super(App, self).main(args, *given, **extra)))
@@ -77,11 +77,12 @@ def _ending(group: App, body: Callable[[], Any]) -> int:
             raise
         if not exc.format_message().strip() or isinstance(exc, getattr(click.exceptions, "NoArgsIsHelpError", ())):
             exc.show()  # no command: the help, as usual
-        elif isinstance(exc, click.UsageError):
+            return 0
+        if isinstance(exc, click.UsageError):
             say_error(f"{exc.format_message()} (see `{exc.ctx.command_path if exc.ctx else 'containerkit'} --help`)")
         else:
             say_error(exc.format_message())
-        return exc.exit_code
+        return _usage_code(exc) if isinstance(exc, click.UsageError) else exc.exit_code
     except BrokenPipeError:
         # The reader of our output closed it. Python would complain again when it flushes at exit.
         with contextlib.suppress(OSError, ValueError):
@@ -93,6 +94,12 @@ def _ending(group: App, body: Callable[[], Any]) -> int:
         say_error(_in_one_line(exc))
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _usage_code(exc: click.UsageError) -> int:
+    """Return docker's exit code for wrong usage: 125 for an option, 1 for arguments and unknown verbs."""
+    option = isinstance(exc, (click.NoSuchOption, click.BadOptionUsage, click.BadParameter))
+    return 125 if option and not isinstance(exc, click.MissingParameter) else 1
 
 
 def _prepare() -> None:
@@ -171,13 +178,14 @@ def engine_option(command: F) -> F:
 
 @contextlib.contextmanager
 def docker_exit_codes(other: int) -> Iterator[None]:
-    """Exit as docker does: 127 command not found, 126 not executable, ``other`` for any other error."""
+    """Exit as docker does: 127 command not found, 126 not executable, 125 a wrong option, ``other`` for the rest."""
     import containerkit as ck
 
     try:
         yield
     except (ck.ContainerKitError, OSError) as exc:
-        raise CommandError(exc, (isinstance(exc, ck.StartFailed) and exc.exit_code) or other) from exc
+        code = exc.exit_code if isinstance(exc, ck.StartFailed) else 125 if isinstance(exc, ck.InvalidOption) else None
+        raise CommandError(exc, code or other) from exc
 
 
 @contextlib.contextmanager

@@ -19,11 +19,18 @@ __all__ = ["COMMANDS", "each_name"]
 _CHANGES = {"added": "A", "modified": "C", "deleted": "D"}
 
 
-def each_name(names: tuple[str, ...], act: Callable[[Engine, str], object], *, missing_ok: bool = False) -> None:
+def each_name(
+    names: tuple[str, ...],
+    act: Callable[[Engine, str], object],
+    *,
+    missing_ok: bool = False,
+    print_missing: bool = False,
+) -> None:
     """Act on each name and print the name or the result. The exit code is 1 if any failed.
 
     Args:
         missing_ok: a missing name is reported and does not count as a failure.
+        print_missing: a missing name is printed like the others, and not reported.
     """
     import containerkit as ck
 
@@ -33,6 +40,9 @@ def each_name(names: tuple[str, ...], act: Callable[[Engine, str], object], *, m
             try:
                 result = act(engine, name)
             except ck.ContainerKitError as exc:  # noqa: PERF203  one name must not stop the others
+                if print_missing and isinstance(exc, ck.NotFound):
+                    click.echo(name)
+                    continue
                 check_failed(exc)
                 failed = failed or not (missing_ok and isinstance(exc, ck.NotFound))
             else:

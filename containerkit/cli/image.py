@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from .app import engine_option, open_engine
 from .container import each_name
 from .listing import ago, format_option, print_rows, size_text
 from .output import write_stream
+
+if TYPE_CHECKING:
+    from containerkit import RemovedImage
 
 __all__ = ["COMMANDS"]
 
@@ -113,8 +116,13 @@ def tag(source: str, target: str) -> None:
 @engine_option
 @click.argument("refs", nargs=-1, required=True, metavar="IMAGE...")
 def rmi(refs: tuple[str, ...], force: bool) -> None:
-    """Remove images."""
-    each_name(refs, lambda engine, ref: engine.images.remove(ref, force=force))
+    """Remove images, and print the names and IDs that were removed."""
+    each_name(refs, lambda engine, ref: _removed(engine.images.remove(ref, force=force)), missing_ok=force)
+
+
+def _removed(image: RemovedImage) -> str:
+    """Return what was removed, as docker prints it."""
+    return "\n".join([*(f"Untagged: {name}" for name in image.untagged), *(f"Deleted: {ID}" for ID in image.deleted)])
 
 
 _HISTORY = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}

@@ -98,7 +98,7 @@ def check(
     --no-probe), so that checks which need one are unknown, or the engine does not answer.
     """
     if everywhere and ctx.ensure_object(Settings).engine is not None:
-        raise click.UsageError("--all and --engine: one of them")
+        raise click.BadOptionUsage("--all", "--all and --engine: one of them")
     known = _baseline(baseline)
     skipped = {"skip": skip} if skip else {}
     reports, complete = _reports(ctx, everywhere=everywhere, only=only or None, probe=not no_probe, **skipped)

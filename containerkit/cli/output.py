@@ -15,7 +15,18 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-__all__ = ["cell", "columns_text", "form_options", "moment", "pass_on", "show", "table", "working", "write_stream"]
+__all__ = [
+    "cell",
+    "columns_text",
+    "duration",
+    "form_options",
+    "moment",
+    "pass_on",
+    "show",
+    "table",
+    "working",
+    "write_stream",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +52,7 @@ def form_options(command: F) -> F:
     @functools.wraps(command)
     def chosen(*args: Any, as_json: bool, as_markdown: bool, **rest: Any) -> Any:
         if as_json and as_markdown:
-            raise click.UsageError("--json and --markdown: one of them")
+            raise click.BadOptionUsage("--json", "--json and --markdown: one of them")
         return command(*args, form="json" if as_json else "markdown" if as_markdown else "text", **rest)
 
     options = (
@@ -90,15 +101,36 @@ def moment(option: str, text: str | None) -> float | None:
         return None
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
-    if re.fullmatch(r"(\d+(\.\d+)?[hms])+", text):
-        units = {"h": 3600.0, "m": 60.0, "s": 1.0}
-        found = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
-        return time.time() - sum(float(number) * units[unit] for number, unit in found)
+    if (span := _seconds(text)) is not None:
+        return time.time() - span
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
     except ValueError:
         expected = "not like 10m, 1700000000 or 2024-01-31T12:00:00Z"
         raise click.BadParameter(f"{text!r} is {expected}", param_hint=option) from None
+
+
+def _seconds(text: str) -> float | None:
+    """Return the seconds of 1h30m or 10s, or None."""
+    import re
+
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    found = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
+    whole = found and "".join(map("".join, found)) == text
+    return sum(float(number) * units[unit] for number, unit in found) if whole else None
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Return the seconds of 90 or 1h30m."""
+    if value is None:
+        return None
+    try:
+        found = _seconds(value) or float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 2_000_000:
+        raise click.BadParameter(f"{value!r} is not like 90 or 1h30m")
+    return found
 
 
 def pass_on(output: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ import click
 
 from .app import docker_exit_codes, engine_option, open_engine, say_error
 from .create_options import create_options
-from .output import pass_on
+from .output import duration
 
 if TYPE_CHECKING:
     from containerkit import Container, Engine, Terminal
@@ -51,7 +52,7 @@ def _ending(terminal: Terminal, **how: Any) -> int:
 
 @click.command(short_help="Run a command in a new container.", context_settings={"allow_interspersed_args": False})
 @create_options
-@click.option("--timeout", metavar="TIME", help="End and remove it after so long (90, 5m).")
+@click.option("--timeout", callback=duration, metavar="TIME", help="Kill and remove it after so long (90, 5m).")
 @_INTERACTIVE
 @_TTY
 @_DETACH
@@ -73,7 +74,7 @@ def run(
     detach: bool,
     rm: bool,
     cidfile: str | None,
-    timeout: str | None,
+    timeout: float | None,
     detach_keys: str,
     sig_proxy: bool,
     **given: Any,
@@ -83,40 +84,40 @@ def run(
     Exit code: that of the command; 125 for an error of the engine or of containerkit, 126 if the command cannot be
     executed, 127 if it is not found.
     """
-    if timeout and (detach or interactive or tty):
-        raise click.UsageError("--timeout runs a command to its end: no --detach, --interactive or --tty with it")
+    if timeout and detach:
+        raise click.BadOptionUsage("--timeout", "--timeout runs a command to its end: no --detach with it")
     if not detach:
         _need_terminal(interactive, tty)
+    rm = rm or timeout is not None
     options, arguments = _given(given), list(command) or None
     modes: dict[str, Any] = {
         name: True for name, used in (("interactive", interactive), ("tty", tty), ("rm", rm)) if used
     }
     with docker_exit_codes(125), open_engine() as engine:
-        if timeout:
-            result = engine.run(image, arguments, check=False, on_output=pass_on, timeout=timeout, **options)
-            for warning in result.warnings:
-                say_error(warning)
-            code = result.exit_code
-        elif detach:
+        if detach:
             container = engine.start(image, arguments, keep=True, **modes, **options)
             _write_id(cidfile, container)
             click.echo(container.id)
             code = 0
         else:
+            how = {"detach_keys": detach_keys, "sig_proxy": sig_proxy}
             with _created(engine, image, arguments, rm=rm, options={**modes, **options}) as container:
                 _write_id(cidfile, container)
-                code = _attached(engine, container, interactive, rm, detach_keys=detach_keys, sig_proxy=sig_proxy)
+                code = _attached(engine, container, interactive, rm, timeout, how)
     ctx.exit(code)
 
 
-def _attached(engine: Engine, container: Container, stdin: bool, rm: bool, **how: Any) -> int:
+def _attached(
+    engine: Engine, container: Container, stdin: bool, rm: bool, timeout: float | None, how: dict[str, Any]
+) -> int:
     """Start a container at this terminal, and return its exit code. With `rm`, it is gone afterwards."""
     import containerkit as ck
 
     with container.attach(stdin=stdin) as terminal:
         container.start()
         try:
-            code = _ending(terminal, **how)
+            with _limited(container, timeout):
+                code = _ending(terminal, **how)
         except ck.ContainerNotFound:  # with --rm, the engine can remove it before it tells the exit code
             if not rm:
                 raise
@@ -135,6 +136,33 @@ def _exit_code(engine: Engine, container: Container) -> int:
             if event.id == container.id and event.exit_code is not None:
                 return event.exit_code
     raise click.ClickException(f"container {container.short_id} was removed before its exit code was read")
+
+
+@contextmanager
+def _limited(container: Container, seconds: float | None) -> Iterator[None]:
+    """Kill a container after so many seconds, and raise EngineTimeout when the block ends."""
+    import containerkit as ck
+
+    if seconds is None:
+        yield
+        return
+    killed = threading.Event()
+
+    def kill() -> None:
+        with suppress(ck.ContainerKitError):  # it has just ended
+            container.kill("SIGKILL")
+            killed.set()
+
+    timer = threading.Timer(seconds, kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if killed.is_set():
+            text = f"running container {container.short_id}: it did not end within {seconds:g} seconds, and was removed"
+            raise ck.EngineTimeout(text, timeout=seconds)
 
 
 @contextmanager

@@ -88,7 +88,8 @@ def _group(
     @engine_option
     @click.argument("refs", nargs=-1, required=True, metavar="NAME...")
     def rm(refs: tuple[str, ...], force: bool) -> None:
-        each_name(refs, lambda engine, ref: getattr(engine, what).remove(ref), missing_ok=force)
+        printed = force and kind == "volume"  # as docker does
+        each_name(refs, lambda engine, ref: getattr(engine, what).remove(ref), missing_ok=force, print_missing=printed)
 
     commands = [ls, create, rm, inspect_command(kind), prune_command(kind)]
     group = click.Group(kind, commands=commands, help=f"Commands on {what}.")

@@ -111,7 +111,7 @@ class Probes:
         archive = build_image(self.ref, arch=arch, nonce=self.nonce.encode(), labels=self.labels)
         self.backend.load_images(iter((archive,)))
 
-    def _forget(self, remove: Callable[[], None]) -> None:
+    def _forget(self, remove: Callable[[], object]) -> None:
         with contextlib.suppress(ContainerKitError):
             remove()
 

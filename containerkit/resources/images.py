@@ -32,7 +32,7 @@ from .base_images import base_images, dockerfile_text
 from .context import build_context
 from .image import Image, is_for
 from .process import parse_callback
-from .pruned import Pruned
+from .pruned import Pruned, RemovedImage
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -298,9 +298,21 @@ class Images:
             self._core.backend.inspect_image(name)  # some engines report a missing image only inside the archive
         return self._core.backend.save_images(names)
 
-    def remove(self, ref: str, *, force: bool = False) -> None:
-        """Remove a name, and the image with its last name; an ID removes the image. Raises InUse, ImageNotFound."""
-        self._core.backend.remove_image(parse_image(ref), force=parse_flag("force", force), prune=True)
+    def remove(self, ref: str, *, force: bool = False) -> RemovedImage:
+        """Remove a name, and the image with its last name; an ID removes the image.
+
+        Args:
+            ref: a name or an ID.
+            force: remove an image that has several names or a stopped container.
+
+        Returns:
+            The names and the images that were removed.
+
+        Raises:
+            InUse, ImageNotFound.
+        """
+        removed = self._core.backend.remove_image(parse_image(ref), force=parse_flag("force", force), prune=True)
+        return RemovedImage(*removed)
 
     def prune(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> Pruned:
         """Remove images without a name.

@@ -1,4 +1,4 @@
-"""Pruned: what a prune removed."""
+"""Pruned and RemovedImage: what was removed."""
 
 from __future__ import annotations
 
@@ -32,3 +32,17 @@ class Pruned(Value):
     def __str__(self) -> str:
         freed = "" if self.bytes is None else f", {self.bytes:,} bytes freed"
         return f"{len(self.removed)} removed{freed}" + "".join(f"\n  {name}" for name in self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedImage(Value):
+    """Result of images.remove().
+
+    Attributes:
+        untagged: names that were removed.
+        deleted: IDs of what was deleted: the image, and images below it that nothing else needed. On Docker with the
+            graph driver store, also its layers.
+    """
+
+    untagged: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ class Labelled:
     name: str
     labels: Mapping[str, str]
     created: float
-    remove: Callable[[], None]
+    remove: Callable[[], object]
 
 
 def find_labelled(backend: Backend, session: str | None = None) -> Iterator[Labelled]:
@@ -47,7 +47,7 @@ def find_labelled(backend: Backend, session: str | None = None) -> Iterator[Labe
 
     for container in backend.list_containers(all=True, filters=filters):
         if matches(container.labels) and not _is_inherited(backend, container):
-            remove = partial(backend.remove_container, container.id, force=True, volumes=True)
+            remove: Callable[[], object] = partial(backend.remove_container, container.id, force=True, volumes=True)
             yield Labelled("containers", container.name, container.labels, container.created, remove)
     for network in backend.list_networks(filters=filters):
         if matches(network.labels):

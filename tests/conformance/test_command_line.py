@@ -53,16 +53,26 @@ def read_until(fd: int, word: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("option", ["--rm", "--timeout=1h"])
 def test_signals_reach_the_container_without_a_terminal(
-    number: signal.Signals, engine: ck.Engine, shell_image: str, name: str
+    number: signal.Signals, option: str, engine: ck.Engine, shell_image: str, name: str
 ) -> None:
-    """The exit code is the one that the process chose, and --rm removes the container."""
-    line = words(engine, "run", "--rm", "--name", name, shell_image, "sh", "-c", _TRAP)
+    """The exit code is the one that the process chose; --rm and --timeout remove the container."""
+    line = words(engine, "run", option, "--name", name, shell_image, "sh", "-c", _TRAP)
     with subprocess.Popen(line, stdout=subprocess.PIPE) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == b"ready\n"
         program.send_signal(number)
         assert program.wait(_PATIENCE) == 7
+    wait_gone(engine, name)
+
+
+def test_a_timeout_kills_and_removes_the_container(engine: ck.Engine, shell_image: str, name: str) -> None:
+    """Its output until then is printed; the exit code is 125."""
+    line = words(engine, "run", "--timeout", "3", "--name", name, shell_image, "sh", "-c", "echo first; sleep 3600")
+    done = subprocess.run(line, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (125, "first\n")
+    assert "within 3 seconds" in done.stderr
     wait_gone(engine, name)
 
 

@@ -84,9 +84,13 @@ def test_tag_and_rmi(engine: ck.Engine) -> None:
     """A tag is a second name; rmi removes one name."""
     assert call("tag", "app:1", "app:2").exit_code == 0
     assert engine.images.exists("app:2")
-    assert call("rmi", "app:2").stdout == "app:2\n"
+    assert call("rmi", "app:2").stdout == "Untagged: app:2\n"
     assert engine.images.exists("app:1")
     assert not engine.images.exists("app:2")
+    identity = engine.images.get("app:1").id
+    assert call("rmi", "app:1").stdout == f"Untagged: app:1\nDeleted: {identity}\n"
+    missing = call("rmi", "-f", "app:1")
+    assert (missing.exit_code, missing.stdout) == (0, "")
 
 
 def test_save_and_load(engine: ck.Engine, tmp_path: Path) -> None:
@@ -210,7 +214,7 @@ def test_a_path_in_a_container_has_a_name_and_a_colon(path: str, found: object) 
 @pytest.mark.parametrize("paths", [("a", "b"), ("x:/a", "y:/b")])
 def test_cp_needs_exactly_one_path_in_a_container(paths: tuple[str, str], engine: ck.Engine) -> None:
     """Two paths of this machine, or two of containers, are wrong usage."""
-    assert call("cp", *paths).exit_code == 2
+    assert call("cp", *paths).exit_code == 1
 
 
 def test_columns_are_aligned_and_free_of_control_characters() -> None:
@@ -241,7 +245,7 @@ def test_files_go_in_and_out(engine: ck.Engine, tmp_path: Path) -> None:
     assert call("cp", "web:/in", str(tmp_path / "out")).exit_code == 0
     assert (tmp_path / "out").read_bytes() == b"data"
     assert call("diff", "web").stdout == "A /in\n"
-    assert call("cp", str(tmp_path / "in"), str(tmp_path / "out")).exit_code == 2
+    assert call("cp", str(tmp_path / "in"), str(tmp_path / "out")).exit_code == 1
 
 
 def test_ports_are_listed(engine: ck.Engine) -> None:

@@ -181,7 +181,7 @@ class ImageVerbs(World):
         with self._changed:
             self._name_image(parse(target).qualified, self._image(ref, f"tagging {ref} as {target}"))
 
-    def remove_image(self, ref: str, *, force: bool, prune: bool) -> None:
+    def remove_image(self, ref: str, *, force: bool, prune: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
         doing = f"removing image {ref}"
         with self._changed:
             image = self._image(ref, doing)
@@ -189,7 +189,8 @@ class ImageVerbs(World):
             wanted = names if looks_like_id(ref) else [parse(ref).qualified]
             if len(wanted) > 1 and not force:
                 raise InUse(f"{doing}: it has several names ({', '.join(map(familiar, names))})", status=409)
-            if set(names) <= set(wanted):
+            last = set(names) <= set(wanted)
+            if last:
                 users = [c for c in self._users(image) if c.alive or not force]
                 if users:
                     raise InUse(f"{doing}: container {', '.join(c.name for c in users)} has it", status=409)
@@ -197,6 +198,7 @@ class ImageVerbs(World):
             for name in wanted:
                 self._names.pop(name, None)
                 self._told("image", "untag", image.id, familiar(name), {})
+        return tuple(map(familiar, wanted)), (image.id,) if last else ()
 
     def _forget_image(self, image: FakeImage) -> None:
         for name in self._refs(image):
