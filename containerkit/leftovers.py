@@ -49,9 +49,9 @@ class Cleaned(PrintedValue):
 def cleanup(engine: Engine | Backend | None = None, *, older_than: Any = None) -> Cleaned:
     """Remove what dead sessions left behind: containers, networks, volumes, and images of the isolation probe.
 
-    A session is dead if its process has ended. What may belong to a live session is kept, and reported in `unknown`:
-    a process on another machine, in a container, or of another user cannot always be judged from here. Things made
-    with ``keep=True``, and images that were built, committed, loaded or pulled, are never removed.
+    A session is dead if its process has ended. Resources that may belong to a live session are kept and reported in
+    `unknown`: a process on another machine, in a container, or of another user cannot always be judged from here.
+    Things made with ``keep=True``, and images that were built, committed, loaded or pulled, are never removed.
 
     Args:
         engine: the engine to clean; None for every engine that answers on this machine.

@@ -1,7 +1,7 @@
 """Files that Docker's archive endpoints do not see: those in memory mounted into a running container.
 
-The endpoints work on the container's file system from outside. What they write below a tmpfs is lost, and a read finds
-nothing there. So `tar` is executed in the container instead; a container without tar raises Unsupported.
+The endpoints work on the container's file system from outside. Their writes below a tmpfs are lost, and a read finds
+nothing there. Therefore `tar` is executed in the container instead; a container without tar raises Unsupported.
 """
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         self._logins[auth.registry] = auth
 
     def _refused_credentials(self, ref: str, auth: RegistryAuth | None, exc: EngineError) -> bool:
-        """Docker also answers 404 or 500 for missing credentials, so ask the registry once more through the engine."""
+        """Ask the registry once more through the engine: Docker also answers 404 or 500 for missing credentials."""
         if self._says_unauthorized(exc):
             return True
         try:

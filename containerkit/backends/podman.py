@@ -342,7 +342,7 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return "none"
 
     def check_health(self, ref: str) -> str | None:
-        """Podman leaves the timer to systemd. Run the check here if nothing ran it for a whole interval."""
+        """Run the check here if nothing ran it for a whole interval: Podman leaves the timer to systemd."""
         record = self.inspect_container(ref)
         if record.health is None or record.status != "running":
             return record.health

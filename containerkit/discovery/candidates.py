@@ -43,7 +43,7 @@ def own_variable(environment: Environment) -> str:
 
 
 def find_candidates(environment: Environment) -> tuple[Candidate, ...]:
-    """Return every candidate in the order in which connect() tries them; each socket appears once. Never raises."""
+    """Return every candidate in the order in which connect() tries them; each socket appears once. It never raises."""
     unique: dict[str, Candidate] = {}
     for candidate in _all_candidates(environment):
         unique.setdefault(_identity(candidate.endpoint), candidate)

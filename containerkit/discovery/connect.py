@@ -35,8 +35,8 @@ def discover() -> tuple[Endpoint, ...]:
     """Return every endpoint where an engine may answer, in the order in which connect() tries them.
 
     All are probed at once, with two seconds per request. An ssh address is probed only if connect() without a target
-    would use it. Podman is not started. Never raises: an endpoint that does not answer, or whose configuration is
-    broken, has ``reachable=False`` and a ``reason``.
+    would use it. Podman is not started. discover() raises nothing: an endpoint that does not answer, or whose
+    configuration is broken, has ``reachable=False`` and a ``reason``.
 
     Returns:
         The endpoints, with kind, version and rootless of those that answer.

@@ -225,7 +225,7 @@ class _Run:
         return "1 layer" if len(self.layers) == 1 else f"{len(self.layers)} layers"
 
     def depth(self) -> int:
-        """Number of runs above one another; an image has at most 127 layers."""
+        """Return the number of runs above one another; an image has at most 127 layers."""
         return 1 + max((child.depth() for child in self.by_id.values()), default=0)
 
     def join(self) -> None:

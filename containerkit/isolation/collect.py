@@ -30,7 +30,7 @@ def collect_for_host() -> Facts:
 
 
 def collect(backend: Backend, labels: Mapping[str, str], *, probe: bool, audit: bool = True) -> Facts:
-    """Return the facts of one engine. What cannot be found out is None, with the reason; only interrupts are raised.
+    """Return the facts of one engine. An unknown fact is None, with the reason. Only interrupts are raised.
 
     Args:
         labels: for everything that is created, so that cleanup can find it if this process dies.

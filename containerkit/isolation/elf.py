@@ -111,7 +111,7 @@ class _X8664:
 
 
 class _AArch64:
-    """Number in x8; arguments in x0 to x5; result in x0. x9 holds addresses."""
+    """System calls of AArch64: number in x8, arguments in x0 to x5, result in x0. x9 holds addresses."""
 
     machine, calls = 183, _AARCH64
     registers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)

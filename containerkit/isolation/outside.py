@@ -1,7 +1,7 @@
 """Look at running containers from this host: their processes, what their mounts are, who else can reach them.
 
-Only for an engine whose process this host shows. Its files and process numbers are read through its own root folder, so
-that an engine in namespaces of its own is seen as it sees itself.
+It needs an engine whose process this host shows. The engine's files and process numbers are read through its own root
+folder, so that an engine in namespaces of its own is seen as it sees itself.
 """
 
 from __future__ import annotations

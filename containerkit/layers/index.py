@@ -39,8 +39,8 @@ def steady(backend: Backend, refs: object, question: Callable[[Index], T]) -> T:
     """Return the answer to a question; start again if the question is about all images and one is removed meanwhile.
 
     Raises:
-        ImageNotFound: an image that was requested by name was removed meanwhile. What ``question`` raises about images
-            that exist is raised unchanged.
+        ImageNotFound: an image that was requested by name was removed meanwhile. Errors of ``question`` about images
+            that exist are raised unchanged.
     """
     for attempt in range(_ATTEMPTS):
         index = Index(backend)

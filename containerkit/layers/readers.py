@@ -227,8 +227,10 @@ class RecordReader(_Layerwise):
             yield from self._whole.files_data(index, rest)
 
     def verify(self) -> Verification:
-        """Every record, and every byte: of the files in the store, else of another way to them; without either no
-        digest is checked."""
+        """Check every record, and every byte of the files: in the store, else on another way to them.
+
+        Without either, no digest is checked.
+        """
         problems = [
             f"layer {index}: {violation}"
             for index, load in enumerate(self._records)

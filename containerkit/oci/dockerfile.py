@@ -54,7 +54,8 @@ _WORD = r'"(?:[^"\\]|\\.)*"'
 def dockerfile(history: Sequence[History]) -> str:
     """Return the text of a Dockerfile with the instructions of a history, oldest first.
 
-    What the image does not state stands in it as a comment. It documents an image; a build of it makes another one.
+    A comment replaces each fact that the image does not state. The text documents an image; a build of it makes
+    another one.
     """
     lines = [
         "# From the image's history. It does not state which base it was built from, nor other stages of its build.",

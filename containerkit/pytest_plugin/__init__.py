@@ -118,7 +118,7 @@ def _ids(targets: list[str]) -> list[str]:
 def container_engine(request: pytest.FixtureRequest) -> Engine:
     """Return an open Engine; skip the test, with the reason, if no engine answers.
 
-    What an earlier run left behind because it was killed is removed first.
+    Leftovers of an earlier run that was killed are removed first.
     """
     import containerkit as ck
 

@@ -119,7 +119,7 @@ def _shows(line: str, expected: str, **options: Any) -> Callable[[Engine, str], 
 
 
 def _keep_id(engine: Engine, image: str) -> bool:
-    """With keep-id the process is an ordinary user inside, as its owner is outside."""
+    """Return whether the process is an ordinary user inside, as its owner is outside."""
     return engine.run(image, ["sh", "-c", "id -u"], userns="keep-id").stdout.strip() not in ("", "0")
 
 
