@@ -15,12 +15,12 @@ from .resources.sweep import find_labelled, remove_labelled
 
 __all__ = ["reap"]
 
-_PAUSE = 1.0  # seconds; an engine may still finish a create of the process that ended
+_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds; a busy engine may still finish a create of the process that ended
 _PATIENCE = 120.0  # seconds for an engine that does not respond
 
 
 def reap(endpoint: Endpoint, session: str) -> bool:
-    """Remove everything that carries a session's label, until two passes in a row find nothing.
+    """Remove everything that carries a session's label, until the passes of 15 seconds find nothing.
 
     Args:
         endpoint: the engine.
@@ -30,7 +30,7 @@ def reap(endpoint: Endpoint, session: str) -> bool:
         True if nothing is left.
     """
     deadline, quiet = time.monotonic() + _PATIENCE, 0
-    while quiet < 2:
+    while quiet <= len(_PAUSES):
         try:
             with connect(endpoint) as engine:
                 found = [remove_labelled(item) for item in find_labelled(engine._core.backend, session)]
@@ -39,8 +39,8 @@ def reap(endpoint: Endpoint, session: str) -> bool:
             quiet = 0
         if time.monotonic() > deadline:
             return False
-        if quiet < 2:
-            time.sleep(_PAUSE)
+        if quiet <= len(_PAUSES):
+            time.sleep(_PAUSES[max(0, quiet - 1)])
     return True
 
 

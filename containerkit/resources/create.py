@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import Capability, Created
-from ..errors import ImageNotFound
+from ..errors import EngineError, ImageNotFound, StartFailed
 from ..options import parse_flag, required_capabilities
 from ..options.table import START
 from ..spec import ContainerSpec, ResourceLimits
@@ -14,6 +16,7 @@ from .addresses import check_addresses
 from .core import unenforced_message
 from .image import is_for
 from .images import Images
+from .programs import NOT_FOUND
 
 if TYPE_CHECKING:
     from .core import Core
@@ -60,7 +63,8 @@ def create(core: Core, spec: ContainerSpec, policy: Policy) -> Created:
         check_addresses(core.backend, attachment)
     with core.session.creating(keep=policy.keep) as labels:
         spec = replace(spec, labels={**spec.labels, **labels})
-        created = _create_with_image(core, images, spec, policy)
+        with _command_required(core, spec):
+            created = _create_with_image(core, images, spec, policy)
         if not policy.keep:
             remove = core.backend.remove_container
             core.session.own(created.id, lambda: remove(created.id, force=True, volumes=True))
@@ -78,6 +82,22 @@ def _create_with_image(core: Core, images: Images, spec: ContainerSpec, policy: 
     # outside the handler: an error of the pull is the error, not one that came while another was handled
     images.pull(spec.image, platform=spec.platform)
     return core.backend.create_container(spec)
+
+
+@contextlib.contextmanager
+def _command_required(core: Core, spec: ContainerSpec) -> Iterator[None]:
+    """Raise StartFailed if there is no command to run: Docker refuses to create the container, Podman to start it."""
+    try:
+        yield
+    except EngineError as exc:
+        if exc.status in (400, 500) and not spec.command and not spec.entrypoint:
+            config = core.backend.inspect_image(spec.image).config if spec.entrypoint is None else {}
+            if not config.get("Cmd") and not config.get("Entrypoint"):
+                text = f"creating container from {spec.image}: neither the image nor the call names a command"
+                error = StartFailed(text, status=exc.status, explanation=exc.explanation)
+                error.exit_code = NOT_FOUND
+                raise error from exc
+        raise
 
 
 def _check_platform(core: Core, spec: ContainerSpec) -> None:

@@ -113,7 +113,7 @@ class command(_Polling):  # noqa: N801
     def missing(self, container: Container) -> str:
         try:
             result = container.exec(self.argv, user=self.user, timeout=30.0)
-        except (StartFailed, EngineTimeout) as exc:
+        except (StartFailed, EngineTimeout, WrongState) as exc:
             return str(exc)
         return "" if result.exit_code == 0 else f"{self.argv} exited with code {result.exit_code}"
 
@@ -141,6 +141,8 @@ class port_open(_Polling):  # noqa: N801
             tables = container.exec(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).stdout
         except StartFailed as exc:
             raise InvalidOption("strategy", self, "a published port, or an image with `cat`") from exc
+        except WrongState as exc:  # a paused or restarting container may run later
+            return str(exc)
         listening = any(
             fields[3] == "0A" and fields[1].endswith(f":{self.port:04X}")
             for fields in (line.split() for line in tables.splitlines())

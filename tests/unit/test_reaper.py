@@ -124,7 +124,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> FakeBackend:
     """An engine at which connect() of the reaper arrives; it fails as often as `failures` says."""
     backend = FakeBackend()
     monkeypatch.setattr(reaper, "connect", lambda endpoint: ck.Engine(backend))
-    monkeypatch.setattr(reaper, "_PAUSE", 0.01)
+    monkeypatch.setattr(reaper, "_PAUSES", (0.01,) * 4)
     return backend
 
 
@@ -142,19 +142,19 @@ def test_the_reaper_looks_again(backend: FakeBackend, monkeypatch: pytest.Monkey
 
     def connect(endpoint: Endpoint) -> ck.Engine:
         passes.append(len(passes))
-        if len(passes) in (2, 3):
+        if len(passes) in (2, 6):
             backend.create_volume(VolumeSpec(f"late{len(passes)}", labels={SESSION_LABEL: "s1"}))
         return ck.Engine(backend)
 
     monkeypatch.setattr(reaper, "connect", connect)
     assert reaper.reap(ENDPOINT, "s1")
     assert backend.list_volumes(filters={}) == ()
-    assert len(passes) == 5
+    assert len(passes) == 11
 
 
 def test_the_reaper_waits_for_the_engine(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that does not respond is tried again, for a limited time."""
-    answers: list[ck.Engine | None] = [None, None, ck.Engine(backend), ck.Engine(backend)]
+    answers: list[ck.Engine | None] = [None, None, *(ck.Engine(backend) for _ in range(5))]
 
     def connect(endpoint: Endpoint) -> ck.Engine:
         answer = answers.pop(0)

@@ -13,6 +13,7 @@ from ...engine import Engine
 from ...errors import (
     BuildFailed,
     InvalidOption,
+    StartFailed,
     Unsupported,
 )
 from .base import (
@@ -117,6 +118,16 @@ class BuildScenarios(Scenarios):
             engine.images.build(context, tag=ref, dockerfile=given)
             copied = engine.run(ref, ["ls", "-A", "/ctx"]).stdout.split()
         assert copied == (["My.Dockerfile", "a.txt"] if spelling == "inside" else ["a.txt"])
+
+    @needs(Capability.BUILD)
+    def test_run_without_any_command(self, engine: Engine) -> None:
+        """An image without a command raises StartFailed, and no container is left."""
+        with image_name(engine) as ref:
+            engine.images.build({"Dockerfile": "FROM scratch\nCOPY a /a\n", "a": "1"}, tag=ref)
+            with pytest.raises(StartFailed) as caught:
+                engine.run(ref)
+            assert caught.value.exit_code == 127
+            assert engine.containers.list(all=True, filters={"ancestor": ref}) == []
 
     @needs(Capability.BUILD)
     def test_build_labels(self, engine: Engine, shell_image: str) -> None:

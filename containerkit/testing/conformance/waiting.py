@@ -78,13 +78,16 @@ class WaitScenarios(Scenarios):
             container.wait_until(strategy, timeout=20)
 
     @needs(Capability.PROCESSES)
-    def test_wait_until_it_died(self, engine: Engine, shell_image: str) -> None:
-        """A container that ends during the wait raises WrongState with the end of its log."""
+    @pytest.mark.parametrize(
+        "strategy", [wait.command("test -f /none"), wait.port_open(9)], ids=["command", "port"]
+    )  # fmt: skip
+    def test_wait_until_it_died(self, engine: Engine, shell_image: str, strategy: wait.Strategy) -> None:
+        """A container that ends during the wait raises WrongState with its exit code and the end of its log."""
         with (
-            engine.start(shell_image, ["sh", "-c", "echo broken; exit 1"]) as container,
-            pytest.raises(WrongState, match="broken"),
+            engine.start(shell_image, ["sh", "-c", "echo broken; exit 4"]) as container,
+            pytest.raises(WrongState, match=r"(?s)exit code 4.*broken"),
         ):
-            container.wait_until(wait.command("test -f /none"), timeout=20)
+            container.wait_until(strategy, timeout=20)
 
     def test_wait_until_timeout(self, box: Container) -> None:
         """A condition that never holds raises EngineTimeout."""
