@@ -179,6 +179,8 @@ class HttpBackend(Backend):
     def _send(self, request: Request, deliver: Callable[[Request, Deadline], T]) -> T:
         """Send a request by one of the transport's methods; repeat it if that is safe and the connection failed."""
         deadline = Deadline.current()
+        if request.method == "DELETE":  # a cancelled call still removes what it began to remove
+            deadline = deadline.cancelled_by(None)
         if isinstance(request.body, Iterator):
             return _deliver_generated(request, deadline, deliver)
         if request.method in ("GET", "HEAD"):
@@ -201,15 +203,19 @@ class HttpBackend(Backend):
         return response
 
     def _made(self, send: Callable[[], T], look: Callable[[], T | None]) -> T:
-        """Send a create. If the connection fails, `look` for what it may have made before it is sent once more."""
-        try:
-            return send()
-        except EngineUnavailable as exc:
-            if not is_transient(exc):
-                raise
-            log.debug("looking for what a lost request may have created: %s", exc)
-        found = look()
-        return send() if found is None else found
+        """Send a create. If the connection fails, `look` for what it may have made before it is sent once more.
+
+        A cancelled call completes it first: what it makes is known then, and can be removed.
+        """
+        with Deadline.current().cancelled_by(None):
+            try:
+                return send()
+            except EngineUnavailable as exc:
+                if not is_transient(exc):
+                    raise
+                log.debug("looking for what a lost request may have created: %s", exc)
+            found = look()
+            return send() if found is None else found
 
     # ---------------------------------------------------------------- reading
     def _invalid(self, doing: str, why: object) -> EngineUnavailable:

@@ -141,8 +141,7 @@ def _prompt(request: Request, deadline: Deadline) -> Deadline:
     """Return the deadline of a request that the engine has to answer promptly, also if it sends byte by byte."""
     if request.slow_answer or request.silence is None or isinstance(request.body, Iterator):
         return deadline
-    left = deadline.remaining()
-    return deadline if left is not None and left <= request.silence else Deadline.after(request.silence, shield=True)
+    return deadline.sooner(request.silence)
 
 
 def _headers(response: requests.Response) -> dict[str, str]:

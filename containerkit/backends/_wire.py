@@ -86,7 +86,8 @@ class GuardedReader(socket.SocketIO):
         while True:
             self.sock.settimeout(self.limits.seconds())
             try:
-                count: int = self.sock.recv_into(buffer)
+                with self.limits.deadline.waking(self.sock):
+                    count: int = self.sock.recv_into(buffer)
             except TimeoutError:
                 self.limits.wait_longer()
             else:
@@ -154,7 +155,10 @@ def _guarded_factory(new_connection: Callable[[], Any]) -> Callable[[], Any]:
                 if connection.sock is None:
                     connection.connect()
                 connection.sock.settimeout(limits.seconds())
-            send(data)
+                with limits.deadline.waking(connection.sock):
+                    send(data)
+            else:
+                send(data)
 
         connection.send = guarded_send
         return connection

@@ -93,8 +93,9 @@ def _execute(
 ) -> ExecResult:
     backend = container._core.backend
     mark = uuid.uuid4().hex
-    sent = spec if timeout is None else replace(spec, env={**spec.env, _MARK: mark})
-    with explained(container, spec.command, workdir=spec.workdir, env=spec.env):
+    marked = timeout is not None or deadline.cancellable
+    sent = replace(spec, env={**spec.env, _MARK: mark}) if marked else spec
+    with explained(container, spec.command, workdir=spec.workdir, env=spec.env), deadline.cancelled_by(None):
         exec_id, stream = backend.exec_container(container.id, sent)
     started = time.monotonic()
     ended = IdleCheck(lambda: backend.inspect_exec(exec_id).running)
@@ -102,7 +103,7 @@ def _execute(
         stdout, stderr = collect(stream, data, timeout=deadline.remaining(), on_output=on_output, ended=ended)
         exit_code = _exit_code(container, exec_id, spec, stderr or stdout, action)
     except BaseException as exc:
-        killed = timeout is not None and _kill_marked(container, mark)
+        killed = marked and _kill_marked(container, mark)
         if timeout is None or not deadline.expired or not isinstance(exc, EngineTimeout):
             raise
         outcome = "it was killed" if killed else "it could not be killed (no shell in the container) and still runs"

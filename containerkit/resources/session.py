@@ -123,6 +123,8 @@ class Session:
         try:
             yield labels
         except BaseException as exc:
+            if Deadline.current().cancelled:  # a create is completed all the same
+                raise
             unknown = not isinstance(exc, ContainerKitError) or isinstance(exc, (EngineUnavailable, EngineTimeout))
             if unknown and not keep:
                 self._interrupted.add(labels[REQUEST_LABEL])

@@ -7,13 +7,14 @@ early. This room imports only `errors` and `values`. Start reading in `stream.py
 from __future__ import annotations
 
 from .attachment import Attachment
-from .deadline import Deadline
+from .deadline import Cancellation, Deadline
 from .frames import Output, demultiplex, whole_characters
 from .stream import ByteStream, OutputStream, Stream
 
 __all__ = [
     "Attachment",
     "ByteStream",
+    "Cancellation",
     "Deadline",
     "Output",
     "OutputStream",

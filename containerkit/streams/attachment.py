@@ -103,7 +103,10 @@ class Attachment(Closeable):
                 left = deadline.remaining()
                 if left is not None:
                     wait = min(wait, left)
-                ready = poll.poll(wait * 1000)
+                with deadline.waking(sock):
+                    ready = poll.poll(wait * 1000)
+            except TimeoutError:  # cancelled
+                ready = []
             except (OSError, ValueError):
                 return  # closed from another thread
             if deadline.expired:

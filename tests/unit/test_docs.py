@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import containerkit as ck
-from containerkit import layers
+from containerkit import aio, layers
 from containerkit.cli import app
 from containerkit.options import table
 from containerkit.resources import containers, images, networks, volumes
@@ -120,7 +120,7 @@ class Reader(ast.NodeVisitor):
         owner = self.kind_of(node.value)
         if owner is None or not (inspect.ismodule(owner) or owner.__module__.startswith("containerkit")):
             return None
-        if owner is ck.Engine and node.attr in ATTRIBUTES:
+        if owner in (ck.Engine, aio.Engine) and node.attr in ATTRIBUTES:
             return ATTRIBUTES[node.attr]
         if not hasattr(owner, node.attr) and node.attr not in getattr(owner, "__dataclass_fields__", {}):
             if complain:
@@ -153,6 +153,8 @@ def allowed_keywords(function: Any) -> set[str] | None:
 def test_the_names_in_a_page_s_python_exist(page: Path) -> None:
     """Every block is Python, and its names and keyword arguments exist."""
     reader = Reader()
+    if page.name == "asyncio.md":
+        reader.names |= {"engine": aio.Engine, "container": aio.Container, "network": aio.Network}
     for block in blocks(page):
         if block.language == "python":
             tree = ast.parse(block.text, filename=block.where)
