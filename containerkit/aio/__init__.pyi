@@ -26,13 +26,13 @@ from ..backends.base import (
 )
 from ..discovery.connect import Endpoint
 from ..isolation import AuditReport, ContainerAudit, IsolationReport
-from ..layers import DiskUsage, Duplicates, LayerStack, Reclaim, RwLayer, Savings, Sharing, Waste
+from ..layers import DiskUsage, Duplicates, LayerStack, PullCost, Reclaim, RwLayer, Savings, Sharing, Waste
 from ..leftovers import Cleaned
 from ..options import BuildOptions, ExecOptions, LimitOptions, NetworkOptions, RunOptions, StartOptions, VolumeOptions
 from ..resources.images import OnProgress
 from ..resources.logs import Logs
 from ..resources.process import ExecResult, RunResult
-from ..resources.pruned import Pruned
+from ..resources.pruned import Pruned, RemovedImage
 from ..resources.strategy import Strategy
 from ..spec import RegistryAuth
 from ..streams import Output
@@ -289,6 +289,14 @@ class Images:
         auth: tuple[str, str] | RegistryAuth | None = None,
         on_progress: OnProgress | None = None,
     ) -> Image: ...
+    async def pull_cost(
+        self,
+        ref: str,
+        *,
+        platform: str | None = None,
+        auth: tuple[str, str] | RegistryAuth | None = None,
+        tls_verify: bool = True,
+    ) -> PullCost: ...
     async def push(
         self, ref: str, *, auth: tuple[str, str] | RegistryAuth | None = None, on_progress: OnProgress | None = None
     ) -> None: ...
@@ -311,7 +319,7 @@ class Images:
     async def prune_build_cache(self, *, all: bool = False) -> Pruned: ...
     async def save(self, refs: str | Image | Iterable[str | Image], path: str | os.PathLike[str]) -> Path: ...
     def stream_save(self, refs: str | Image | Iterable[str | Image]) -> Streaming[ByteStream, bytes]: ...
-    async def remove(self, ref: str, *, force: bool = False) -> None: ...
+    async def remove(self, ref: str, *, force: bool = False) -> RemovedImage: ...
     async def prune(self, *, all: bool = False, filters: Mapping[str, Any] | None = None) -> Pruned: ...
 
 class Network:
