@@ -7,17 +7,17 @@ import json
 import os
 import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 
 import click
 
 from .app import Settings, engine_option, open_engine
-from .output import cell, form_options, show, table, working
+from .output import cell, form_options, page, show, table, working
+from .rules import RuleCommand, enforce, write_junit
 
 if TYPE_CHECKING:
-    from containerkit import LayerStack, RuleResult
+    from containerkit import LayerStack, RuleResult, Waste
 
 __all__ = ["COMMANDS"]
 
@@ -65,7 +65,7 @@ def _source_options(command: F) -> F:
     return command
 
 
-@click.command(short_help="List the layers of an image.")
+@click.command(cls=RuleCommand, short_help="List the layers of an image.")
 @click.option("--files", is_flag=True, help="The files instead: of the whole image, or of one layer.")
 @click.option("--max-size", type=click.IntRange(min=0), metavar="BYTES", help="Exit with 1 if the files have more.")
 @click.option(
@@ -87,7 +87,7 @@ def layers(
     """List the layers of image REF, base first; or of an archive or OCI layout, if REF is a path, or `-` for stdin.
 
     A path begins with /, ./, ../ or ~, or is a file whose name ends as a tar's does (image.tar, image.tar.gz).
-    docker://NAME is the image of a registry, which is not pulled.
+    docker://NAME is the image of a registry, which is not pulled. Limits may stand in .containerkit.toml: see waste.
     """
     if layer is not None and not files:
         raise click.UsageError("--layer goes with --files")
@@ -99,13 +99,14 @@ def layers(
         else:
             show(stack, form, tables=() if form == "json" else [_layers_table(stack)])
         size = stack.sizes.content if max_size is not None else None
-        broken = []
-        if max_size is not None and size is not None and size > max_size:
-            broken.append(f"the files have {size} bytes, {max_size} are allowed")
-        if max_layers is not None and len(stack) > max_layers:
-            broken.append(f"there are {len(stack)} layers, {max_layers} are allowed")
-        if broken:
-            raise click.ClickException(f"{ref}: " + "; ".join(broken))
+        verdicts = []
+        if max_size is not None and size is not None:
+            text = f"the files have {size} bytes, {max_size} are allowed"
+            verdicts.append(_verdict("max-size", size <= max_size, text))
+        if max_layers is not None:
+            text = f"there are {len(stack)} layers, {max_layers} are allowed"
+            verdicts.append(_verdict("max-layers", len(stack) <= max_layers, text))
+        enforce("layers", ref, verdicts)
 
 
 def _layers_table(stack: LayerStack) -> Any:
@@ -251,7 +252,10 @@ def dockerfile(ref: str) -> None:
 @click.command("compare-images", short_help="List the files that differ between two images.")
 @click.option("--times/--no-times", default=True, help="Whether another modification time is a difference.")
 @click.option("--config", is_flag=True, help="The settings that differ, instead of the files.")
+@click.option("--layers", "by_layer", is_flag=True, help="The layers instead: shared, added, removed, stored twice.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if a file, or with --config a setting, differs.")
+@click.option("--html", type=click.File("w", encoding="utf-8", lazy=True), metavar="FILE",
+              help="Write layers, settings and files as a page.")  # fmt: skip
 @_source_options
 @engine_option
 @form_options
@@ -259,34 +263,71 @@ def dockerfile(ref: str) -> None:
 @click.argument("new")
 @click.pass_context
 def compare_images(
-    ctx: click.Context, old: str, new: str, times: bool, config: bool, exit_code: bool, form: str
+    ctx: click.Context,
+    old: str,
+    new: str,
+    times: bool,
+    config: bool,
+    by_layer: bool,
+    exit_code: bool,
+    html: TextIO | None,
+    form: str,
 ) -> None:
     """List the files that image NEW adds, modifies and removes compared with OLD. Either may be an archive."""
+    if config and by_layer:
+        raise click.UsageError("--config and --layers: one of them")
     with _stack(old) as before, _stack(new) as after:
+        if html is not None:
+            tables = [_layer_changes(before, after), _files_changed(before, after, times)]
+            if before.config is not None and after.config is not None:
+                tables.insert(1, _settings_changed(before, after))
+            html.write(page(f"From {old} to {new}", tables))
         if config:
             settings = before.compare_config(after)
-            cells = [(one.setting, _said(one.before), _said(one.after)) for one in settings]
-            title = f"Settings of {old} and {new}"
-            show(settings, form, tables=[table(title, ("setting", "before", "after"), cells)])
+            show(settings, form, tables=[_settings_changed(before, after)])
             ctx.exit(1 if exit_code and settings else 0)
+        if by_layer:
+            show(before.compare_layers(after), form, tables=[_layer_changes(before, after)])
+            return
         with working(f"comparing {old} and {new}"):
             found = before.compare(after, times=times)
-        rows = [
-            (change.kind, cell("bytes", None if change.before is None else change.before.size),
-             cell("bytes", None if change.after is None else change.after.size), change.path)
-            for change in found
-        ]  # fmt: skip
-        note = f"{len(found.added)} added, {len(found.modified)} modified, {len(found.removed)} removed."
-        columns = ("change", "size before", "size after", "path")
-        show(found, form, tables=[table(f"From {old} to {new}", columns, rows, [note])])
+        show(found, form, tables=[_files_changed(before, after, times)])
     ctx.exit(1 if exit_code and len(found) else 0)
+
+
+def _files_changed(before: LayerStack, after: LayerStack, times: bool) -> Any:
+    found = before.compare(after, times=times)
+    rows = [
+        (change.kind, cell("bytes", None if change.before is None else change.before.size),
+         cell("bytes", None if change.after is None else change.after.size), change.path)
+        for change in found
+    ]  # fmt: skip
+    note = f"{len(found.added)} added, {len(found.modified)} modified, {len(found.removed)} removed."
+    columns = ("change", "size before", "size after", "path")
+    return table(f"From {before.ref} to {after.ref}", columns, rows, [note])
+
+
+def _settings_changed(before: LayerStack, after: LayerStack) -> Any:
+    cells = [(one.setting, _said(one.before), _said(one.after)) for one in before.compare_config(after)]
+    return table(f"Settings of {before.ref} and {after.ref}", ("setting", "before", "after"), cells)
+
+
+def _layer_changes(before: LayerStack, after: LayerStack) -> Any:
+    rows = [
+        (one.kind, one.before, one.after, cell("bytes", one.content), one.created_by)
+        for one in before.compare_layers(after)
+    ]
+    total = [(name, cell("bytes", stack.sizes.content)) for name, stack in (("before", before), ("after", after))]
+    notes = [f"Content {name}: {size.text}." for name, size in total]
+    columns = ("layer", "# before", "# after", "content", "instruction")
+    return table(f"Layers of {before.ref} and {after.ref}", columns, rows, notes)
 
 
 def _said(value: object) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-@click.command(short_help="List bytes that an image holds and hides.")
+@click.command(cls=RuleCommand, short_help="List bytes that an image holds and hides.")
 @click.option("--max-bytes", type=click.IntRange(min=0), metavar="BYTES", help="Exit with 1 if more is wasted.")
 @click.option("--max-percent", type=click.FloatRange(0, 100), metavar="PERCENT",
               help="Exit with 1 if a larger part of all bytes is wasted.")  # fmt: skip
@@ -295,7 +336,9 @@ def _said(value: object) -> str:
 @click.option("--dive-ci", type=click.File("r", encoding="utf-8"), metavar="FILE",
               help="Exit with 1 if a rule of this .dive-ci file is broken, by dive's own figures.")  # fmt: skip
 @click.option("--junit", type=click.File("wb", lazy=True), metavar="FILE",
-              help="With --dive-ci: write the verdict of each rule for CI.")  # fmt: skip
+              help="Write the verdict of each rule for CI.")  # fmt: skip
+@click.option("--ignore", multiple=True, metavar="PATTERN",
+              help="Do not count these paths and what is below: /var/cache, '*.pyc'.")  # fmt: skip
 @click.option("--most", "-n", type=click.IntRange(min=0), default=30, show_default=True, metavar="NUMBER",
               help="How many files to list, largest first; 0: all.")  # fmt: skip
 @_source_options
@@ -305,6 +348,7 @@ def _said(value: object) -> str:
 def waste(
     ref: str,
     most: int,
+    ignore: tuple[str, ...],
     max_bytes: int | None,
     max_percent: float | None,
     min_efficiency: float | None,
@@ -314,14 +358,14 @@ def waste(
 ) -> None:
     """List the bytes that REF carries and no container sees, each with its cause, and dive's two numbers.
 
-    With a limit, exit with 1 if the image breaks it: a rule for CI.
+    With a limit, exit with 1 if the image breaks it: a rule for CI. Limits and --ignore may stand in a section [waste]
+    of .containerkit.toml, or in [tool.containerkit.waste] of pyproject.toml, in the current folder.
     """
-    if junit is not None and dive_ci is None:
-        raise click.UsageError("--junit goes with --dive-ci")
     with _stack(ref) as stack:
         with working(f"reading {ref}"):
-            found = stack.waste()
-            verdicts = stack.judge(dive_ci.read()) if dive_ci is not None else ()
+            found = stack.waste().ignoring(ignore)
+            verdicts = [*_verdicts(found, max_bytes, max_percent, min_efficiency)]
+            verdicts += stack.judge(dive_ci.read()) if dive_ci is not None else ()
         facts = [
             ("in all layers", cell("bytes", found.total_bytes)),
             ("visible in a container", cell("bytes", found.visible_bytes)),
@@ -343,33 +387,30 @@ def waste(
             tables.append(table("Files", columns, rows, rest))
         show(found, form, tables=tables)
     if junit is not None:
-        _write_junit(junit, ref, verdicts)
+        write_junit(junit, ref, verdicts)
+    enforce("waste", ref, verdicts)
+
+
+def _verdicts(
+    found: Waste, max_bytes: int | None, max_percent: float | None, min_efficiency: float | None
+) -> Iterator[RuleResult]:
+    """Yield the verdict of each limit that was given."""
     percent = 100 * found.wasted_bytes / found.total_bytes if found.total_bytes else 0.0
-    broken = []
-    if max_bytes is not None and found.wasted_bytes > max_bytes:
-        broken.append(f"{found.wasted_bytes} bytes are wasted, {max_bytes} are allowed")
-    if max_percent is not None and percent > max_percent:
-        broken.append(f"{percent:.2f} % of the bytes are wasted, {max_percent:g} % are allowed")
-    if min_efficiency is not None and found.efficiency < min_efficiency:
-        broken.append(f"the efficiency is {found.efficiency:.4f}, at least {min_efficiency:g} is wanted")
-    broken += [f"{one.rule}: {one.message}" for one in verdicts if one.status == "fail"]
-    if broken:
-        raise click.ClickException(f"{ref}: " + "; ".join(broken))
+    if max_bytes is not None:
+        text = f"{found.wasted_bytes} bytes are wasted, {max_bytes} are allowed"
+        yield _verdict("max-bytes", found.wasted_bytes <= max_bytes, text)
+    if max_percent is not None:
+        text = f"{percent:.2f} % of the bytes are wasted, {max_percent:g} % are allowed"
+        yield _verdict("max-percent", percent <= max_percent, text)
+    if min_efficiency is not None:
+        text = f"the efficiency is {found.efficiency:.4f}, at least {min_efficiency:g} is wanted"
+        yield _verdict("min-efficiency", found.efficiency >= min_efficiency, text)
 
 
-def _write_junit(file: BinaryIO, ref: str, verdicts: Sequence[RuleResult]) -> None:
-    """Write one test case per rule in JUnit's XML."""
-    from xml.etree import ElementTree
+def _verdict(rule: str, kept: bool, message: str) -> RuleResult:
+    import containerkit as ck
 
-    count = Counter(one.status for one in verdicts)
-    facts = {"tests": str(len(verdicts)), "failures": str(count["fail"]), "skipped": str(count["skip"])}
-    suite = ElementTree.Element("testsuite", {"name": ref, **facts})
-    for one in verdicts:
-        case = ElementTree.SubElement(suite, "testcase", {"classname": ref, "name": one.rule})
-        if one.status != "pass":
-            kind = "failure" if one.status == "fail" else "skipped"
-            ElementTree.SubElement(case, kind, {"message": one.message})
-    file.write(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+    return ck.RuleResult(rule, "pass" if kept else "fail", message)
 
 
 @click.command(short_help="Show the space that shared layers save.")

@@ -21,6 +21,7 @@ __all__ = [
     "duration",
     "form_options",
     "moment",
+    "page",
     "pass_on",
     "show",
     "table",
@@ -44,6 +45,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
 def cell(kind: str, value: object) -> Any:
     """Return a cell of "bytes", "percent" or "seconds"."""
     return getattr(_display(), f"{kind}_cell")(value)
+
+
+def page(title: str, tables: Sequence[Any]) -> str:
+    """Return a complete HTML page of tables."""
+    return str(_display().page_html(title, [each.to_html() for each in tables]))
 
 
 def form_options(command: F) -> F:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from .._json import json_ready
 from .bars import Bar, BarChart
 from .cells import Cell, bytes_cell, percent_cell, seconds_cell
+from .layer_drawing import LayerDrawing, Sheet
 from .network_graph import GraphBox, NetworkGraph
 from .output import output_html
+from .page import page_html
 from .plot import Plot
 from .sharing_graph import ChainLayer, SharingGraph
 from .table import Table, Tabular
@@ -20,9 +22,11 @@ __all__ = [
     "Cell",
     "ChainLayer",
     "GraphBox",
+    "LayerDrawing",
     "NetworkGraph",
     "Plot",
     "SharingGraph",
+    "Sheet",
     "Table",
     "Tabular",
     "Treemap",
@@ -32,6 +36,7 @@ __all__ = [
     "human_seconds",
     "json_ready",
     "output_html",
+    "page_html",
     "percent_cell",
     "seconds_cell",
     "tables_of",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .cells import Grid
 from .escape import html_text
 
@@ -30,6 +32,19 @@ font-variant-numeric:tabular-nums}
 .containerkit table.ck span.bad{background:#c4232f;color:#fff}
 .containerkit table.ck span.dim{opacity:.72;font-weight:400;padding:0}
 .containerkit p.ck{margin:.2em 0;font-size:.86em;opacity:.85;max-width:60em}"""
+
+
+def page_html(title: str, fragments: Iterable[str]) -> str:
+    """Return a complete page, light or dark as the reader's system is; it loads nothing from anywhere."""
+    style = "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:75em;padding:0 1em}"
+    style += "@media(prefers-color-scheme:dark){body{background:#16181b;color:#e8e8e8}}"
+    body = "\n".join(fragments)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html_text(title)}</title><style>{style}</style></head>\n"
+        f"<body><h1>{html_text(title)}</h1>\n{body}\n</body></html>\n"
+    )
 
 
 def grid_html(grid: Grid) -> str:

@@ -14,6 +14,7 @@ from .._lazy import loading
 from ..errors import InvalidOption
 
 if TYPE_CHECKING:
+    from .comparing import FileDiff, LayerChange
     from .configs import ConfigChange
     from .contents import Sizes, Verification
     from .duplicates import Duplicate, Duplicates, image_duplicates
@@ -35,8 +36,10 @@ __all__ = [
     "DiskUsage",
     "Duplicate",
     "Duplicates",
+    "FileDiff",
     "ImageCost",
     "Layer",
+    "LayerChange",
     "LayerPackages",
     "LayerStack",
     "Package",
@@ -72,6 +75,7 @@ __all__ = [
 __getattr__, __dir__ = loading(
     __name__,
     {
+        "comparing": ("FileDiff", "LayerChange"),
         "configs": ("ConfigChange",),
         "contents": ("Sizes", "Verification"),
         "duplicates": ("Duplicate", "Duplicates", "image_duplicates"),

@@ -14,16 +14,18 @@ from ..errors import InvalidOption
 from ..oci.archive import open_image
 from ..oci.config import History, ImageConfig, Mapped, map_history
 from ..oci.digest import chain_ids, sha256
-from ..oci.dockerfile import dockerfile
+from ..oci.dockerfile import dockerfile, instruction
 from ..oci.layer import FileEntry
 from ..oci.problems import Limits
 from ..oci.tree import Diff, Tree, compare, stack
 from ..options import parse_platform
+from ..values import ValueTuple
 from .contents import Contents, Reader, Sizes, Verification
 from .readers import BlobReader
 
 if TYPE_CHECKING:
-    from ..display import Table
+    from ..display import LayerDrawing, Table
+    from .comparing import FileDiff, LayerChange
     from .configs import ConfigChange
     from .packages import Packages
     from .rules import RuleResult
@@ -140,13 +142,30 @@ class LayerStack(Sequence[Layer]):
         from ..display import Table, bytes_cell
 
         rows = [
-            (layer.index, layer.created_by or "unknown", layer.diff_id[:19], bytes_cell(layer.sizes.content))
+            (layer.index, self._written(layer), layer.diff_id[:19], bytes_cell(layer.sizes.content))
             for layer in self.layers
         ]
         return Table(f"Layers of {self.ref}", ("layer", "instruction", "diff_id", "file bytes"), rows)
 
+    def picture(self, *, container: bool = True) -> LayerDrawing:
+        """Return the layers as a stack of sheets; with a container's read-write layer on top, unless it is False.
+
+        Raises:
+            InvalidImage: the sizes must be read from a layer that cannot be read.
+        """
+        from ..display import LayerDrawing, Sheet
+
+        sheets = [Sheet(self._written(layer), layer.sizes.content) for layer in self.layers]
+        sheets += [Sheet("a container's own layer", writable=True)] if container else []
+        return LayerDrawing(f"Layers of {self.ref}", sheets)
+
+    @staticmethod
+    def _written(layer: Layer) -> str:
+        """Return a layer's instruction as one would write it."""
+        return " ".join((instruction(layer.created_by or "")[0] or layer.created_by or "unknown").split())
+
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return self.picture().to_html() + self.table().to_html()
 
     @property
     def sizes(self) -> Sizes:
@@ -246,15 +265,16 @@ class LayerStack(Sequence[Layer]):
         except KeyError:
             raise InvalidOption("path", path, f"a path that exists in {self.ref}") from None
 
-    def diff(self, index: int) -> Diff:
+    def diff(self, index: int) -> FileDiff:
         """Return what layer ``index`` adds, modifies and removes in the tree below it."""
         if not isinstance(index, int) or isinstance(index, bool):
             raise InvalidOption("index", index, "the index of a layer")
         number = range(len(self.layers))[index]
         below = stack([layer.files() for layer in self.layers[:number]])
-        return compare(below, self.tree(number), None if self._contents is None else self._contents.content_ids)
+        ids = None if self._contents is None else self._contents.content_ids
+        return _shown(compare(below, self.tree(number), ids))
 
-    def compare(self, other: LayerStack, *, times: bool = True) -> Diff:
+    def compare(self, other: LayerStack, *, times: bool = True) -> FileDiff:
         """Return what differs in the files of another image, seen from this image.
 
         Either image may be of an engine or of an archive. The file contents are compared where both images name them
@@ -288,7 +308,19 @@ class LayerStack(Sequence[Layer]):
 
         before = stack([_entries(layer, times) for layer in self.layers])
         after = stack([_entries(layer, times) for layer in other.layers], numbers)
-        return compare(before, after, content_ids)
+        return _shown(compare(before, after, content_ids))
+
+    def compare_layers(self, other: LayerStack) -> tuple[LayerChange, ...]:
+        """Return the layers of both images: shared, of the same content on other layers, removed and added.
+
+        Raises:
+            InvalidImage: the sizes must be read from a layer that cannot be read.
+        """
+        from .comparing import compare_layers
+
+        if not isinstance(other, LayerStack):
+            raise InvalidOption("other", other, "a LayerStack")
+        return ValueTuple(compare_layers(self.layers, other.layers))
 
     def compare_config(self, other: LayerStack) -> tuple[ConfigChange, ...]:
         """Return the settings in which another image differs: environment, command, user, labels, ports, platform.
@@ -414,6 +446,12 @@ def build_stack(
         for index, (diff_id, chain_id) in enumerate(zip(diff_ids, chain_ids(diff_ids), strict=True))
     )
     return LayerStack(ref, image_id, config_digest, layers, tuple(history), config, contents)
+
+
+def _shown(diff: Diff) -> FileDiff:
+    from .comparing import FileDiff
+
+    return FileDiff(diff.added, diff.modified, diff.removed)
 
 
 def _entries(layer: Layer, times: bool) -> Sequence[FileEntry]:

@@ -7,11 +7,14 @@ name is the cause. Linear in files and whiteouts.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..errors import InvalidOption
 from ..oci.layer import FileEntry, printable
 from ..oci.tree import Cause, ContentIds, Node, Stack, visible_bytes
 from .dive import dive_numbers
@@ -105,6 +108,26 @@ class Waste:
         for item in self.items:
             sums[item.layer] = sums.get(item.layer, 0) + item.bytes
         return sums
+
+    def ignoring(self, patterns: Iterable[str]) -> Waste:
+        """Return the waste without the files of some paths, which then do not count in any of our figures.
+
+        Args:
+            patterns: paths such as "/var/cache/apt" with everything below; `*`, `?` and `[…]` as in a shell, where `*`
+                matches slashes, too.
+
+        Raises:
+            InvalidOption: a pattern does not begin with a slash.
+        """
+        given = [patterns] if isinstance(patterns, str) else list(patterns)
+        for pattern in given:
+            if not isinstance(pattern, str) or not pattern.startswith(("/", "*")):
+                raise InvalidOption("ignore", pattern, "a path that begins with / or *")
+        bare = [pattern.rstrip("/") for pattern in given]
+        wanted = [re.compile(translate(pattern + end)) for pattern in bare for end in ("", "/*")]
+        kept = tuple(item for item in self.items if not any(one.match(item.path) for one in wanted))
+        total = self.visible_bytes + sum(item.bytes for item in kept)
+        return replace(self, items=kept, total_bytes=total)
 
     def table(self) -> Table:
         """Return the largest files, each with its cause, and the sums."""
