@@ -102,7 +102,7 @@ def test_duplicates_are_verified_by_their_bytes(engine: ck.Engine) -> None:
     """The same file in two layers counts once too often."""
     found = engine.duplicates(verify=True)
     (group,) = found.groups
-    assert {path for _, path in group.files} == {"base", "copy"}
+    assert {path for _, path in group.files} == {"/base", "/copy"}
     assert (group.size, group.bytes, group.content_id[:7]) == (1000, 1000, "sha256:")
     assert found.to_dict()["bytes"] == 1000
 
