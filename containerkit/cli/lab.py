@@ -114,6 +114,48 @@ def execute(
 
 
 @lab.command()
+@engine_option
+@_files
+@click.argument("host")
+@click.pass_context
+def shell(ctx: click.Context, folder: str, images: dict[str, str], lenient: bool, host: str) -> int:
+    """Open a shell in HOST at this terminal; the exit code is the shell's."""
+    with _lab(ctx, _topology(folder, images, lenient)) as made:
+        code = made.shell(host)
+        return code or 0
+
+
+@lab.command()
+@engine_option
+@_files
+@click.option("--host", metavar="HOST", help="Only at the cable of this host.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of stdout.")
+@click.argument("domain")
+@click.pass_context
+def capture(
+    ctx: click.Context,
+    folder: str,
+    images: dict[str, str],
+    lenient: bool,
+    host: str | None,
+    output: Path | None,
+    domain: str,
+) -> None:
+    """Write the packets of a collision DOMAIN as pcap until Ctrl-C, for a file or `| wireshark -k -i -`."""
+    if output is None and sys.stdout.isatty():
+        raise click.UsageError("pcap is no text: give --output FILE, or a pipe to another program")
+    with (
+        _lab(ctx, _topology(folder, images, lenient)) as made,
+        output.open("wb") if output else contextlib.nullcontext(sys.stdout.buffer) as file,
+        contextlib.closing(made.stream_capture(domain, host)) as packets,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        for data in packets:
+            file.write(data)
+            file.flush()
+
+
+@lab.command()
 @click.option("--form", "language", type=click.Choice(["text", "svg", "mermaid", "graphviz"]), default="text",
               show_default=True)  # fmt: skip
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of the terminal.")

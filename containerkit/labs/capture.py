@@ -1,8 +1,9 @@
-"""Capture: packets of a collision domain, as pcap."""
+"""Capture: packets of a collision domain or of one cable, as pcap: into a file, or as a stream."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,21 +26,47 @@ cat "$2.log" >&2; exit 1
 _STOP = 'kill -INT "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.05; done'
 
 
+_STREAM = """\
+command -v tcpdump >/dev/null || exit 127
+mkdir -p /tmp; echo $$ >"$2"
+exec tcpdump -Z root -i "$1" -U -w - 2>/dev/null
+"""
+_END = 'kill "$(cat "$1")"'
+
+
+def _missing(text: str = "") -> Unsupported:
+    return Unsupported(
+        f"no capture: the image of the container for the cables has no tcpdump (helper_image=) {text}".rstrip()
+    )
+
+
+def stream_packets(helper: Container, device: str) -> Generator[bytes, None, None]:
+    """Yield a pcap file piece by piece, as packets come. Closing the iterator ends the capture."""
+    number = f"/tmp/capture-{next(_numbers)}.pid"
+    with helper.open_exec(["sh", "-c", _STREAM, "sh", device, number], user="0") as terminal:
+        try:
+            for output in terminal:
+                if output.stream == "stdout":
+                    yield output.data
+            if terminal.wait() == 127:
+                raise _missing()
+        finally:  # tcpdump that nobody reads would live until the next packet
+            helper.exec(["sh", "-c", _END, "sh", number], user="0", timeout=10)
+
+
 class Capture:
-    """A running capture of a collision domain. Leaving its `with` block stops it.
+    """A running capture. Leaving its `with` block stops it.
 
     Attributes:
         data: the pcap file so far; complete after stop().
     """
 
-    def __init__(self, helper: Container, bridge: str) -> None:
+    def __init__(self, helper: Container, device: str) -> None:
         self._helper = helper
         self._path = f"/tmp/capture-{next(_numbers)}.pcap"
-        result = helper.exec(["sh", "-c", f"mkdir -p /tmp\n{_START}", "sh", bridge, self._path], user="0")
+        result = helper.exec(["sh", "-c", f"mkdir -p /tmp\n{_START}", "sh", device, self._path], user="0")
         if result.exit_code:
-            raise Unsupported(
-                f"no capture: the image of the container for the cables has no tcpdump (helper_image=) {result.stderr}"
-            )
+            raise _missing(result.stderr)
         self._pid: str | None = result.stdout.strip()
 
     @property

@@ -26,29 +26,14 @@ __all__ = ["BASE_IMAGE", "KATHARA_IMAGES", "ROUTER_IMAGE", "build_images"]
 BASE_IMAGE = "localhost/containerkit/lab-base:1"
 ROUTER_IMAGE = "localhost/containerkit/lab-router:1"
 
-#: Images of Kathará and Netkit -> the image that has their programs.
-KATHARA_IMAGES = {
-    "kathara/base": BASE_IMAGE,
-    "kathara/bind": BASE_IMAGE,
-    "kathara/frr": ROUTER_IMAGE,
-    "kathara/quagga": ROUTER_IMAGE,
-}
+#: Images of Kathará -> the image that has their programs. Labs that name no image may run routers as well.
+KATHARA_IMAGES = dict.fromkeys(("kathara/base", "kathara/bind", "kathara/frr", "kathara/quagga"), ROUTER_IMAGE)
 
 _ESSENTIAL = ["?essential", "usr-is-merged"]
 _BASE = [
     *("iproute2", "iputils-ping", "iputils-arping", "tcpdump", "traceroute", "bridge-utils", "net-tools", "ethtool"),
-    *(
-        "nftables",
-        "iptables",
-        "dnsmasq",
-        "bind9",
-        "bind9-dnsutils",
-        "radvd",
-        "isc-dhcp-client",
-        "apache2",
-        "nginx-light",
-    ),
-    *("python3-minimal", "curl", "wget", "lynx", "netcat-openbsd", "telnet", "iperf3", "procps", "isc-dhcp-client"),
+    *("nftables", "iptables", "dnsmasq", "bind9", "bind9-dnsutils", "radvd", "isc-dhcp-client", "iperf3", "telnet"),
+    *("apache2", "nginx-light", "curl", "wget", "lynx", "netcat-openbsd", "python3-minimal", "procps", "less", "nano"),
 ]
 _ROUTER = ["frr"]
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # links into /usr since Debian 12
@@ -67,7 +52,8 @@ fi
 dpkg $options --unpack *.deb
 dpkg $options --configure -a
 dpkg --audit >/tmp/audit; cat /tmp/audit; test ! -s /tmp/audit
-rm -rf /tmp/audit /usr/sbin/policy-rc.d /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*
+rm -f /tmp/audit /usr/sbin/policy-rc.d /var/cache/debconf/*-old /var/lib/dpkg/*-old
+find /var/log -type f -delete
 """
 _DOCKERFILE = """\
 FROM {first} AS made

@@ -17,6 +17,8 @@ _META = re.compile(r"LAB_[A-Z]+\s*=.*", re.DOTALL)
 _LINE = re.compile(r"(?P<host>[\w.-]+)\[(?P<key>\w+)\]\s*=\s*(?P<value>\"[^\"]*\"|'[^']*'|[^\s#\"']+)\s*(#.*)?")
 _IGNORED = frozenset({"num_terms", "shell"})  # windows, of the program that shows the lab
 _OUTSIDE = frozenset({"bridged", "port"})
+#: Folders of FRR and Quagga, whose daemons end without CAP_SYS_ADMIN; Kathará gives it to every host.
+_ROUTING = ("frr", "quagga", "zebra")
 #: What Kathará sets on every host.
 _SYSCTLS = {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"}
 _IPV6 = {f"net.ipv6.conf.{which}.{key}": value for which in ("all", "default")
@@ -108,6 +110,8 @@ def _host(name: str, found: _Found, folder: Path, after: tuple[str, ...]) -> Hos
     if (folder / "shared").is_dir():
         options["volumes"] = {str(folder / "shared"): "/shared"}
     own = folder / name
+    if any((own / "etc" / each).is_dir() for each in _ROUTING):
+        options["cap_add"] = ["SYS_ADMIN"]
     interfaces = tuple(found.interfaces[number] for number in sorted(found.interfaces))
     return Host(
         name,

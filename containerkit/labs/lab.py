@@ -11,7 +11,7 @@ import contextlib
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from ..errors import (
 from ..options import container_spec, parse_integer
 from ..values import Value, ValueTuple
 from . import plan
-from .capture import Capture
+from .capture import Capture, stream_packets
 from .reachability import Reachability, ping_script
 from .topology import DEFAULT_IMAGE, Host, Topology, make_host
 
@@ -309,6 +309,19 @@ class Lab:
         self.topology.host(host)
         return self._container(host)
 
+    def shell(self, host: str) -> int | None:
+        """Connect this terminal to a shell in a host: bash, or sh if the host has no bash.
+
+        Returns:
+            The exit code of the shell; None after the detach keys (Ctrl-P Ctrl-Q).
+
+        Raises:
+            InvalidLab: the lab has no such host.
+            NotFound: the lab is not up.
+        """
+        with self[host].open_exec(["sh", "-c", plan.SHELL], user="0", interactive=True, tty=True) as terminal:
+            return terminal.interact()
+
     def _container(self, host: str) -> Container:
         try:
             return self._containers()[host]
@@ -444,16 +457,40 @@ class Lab:
                     "an image with iproute2 (helper_image=)"
                 )
 
-    def capture(self, domain: str) -> Capture:
-        """Capture every packet of a collision domain until stop(), by tcpdump in the helper.
+    def capture(self, domain: str, host: str | None = None) -> Capture:
+        """Capture packets until stop(), by tcpdump in the helper.
+
+        Args:
+            domain: collision domain; with `host`, also the name of an interface.
+            host: capture at the cable of this host; None captures every packet of the domain.
 
         Raises:
             Unsupported: the helper's image has no tcpdump.
-            InvalidLab: the lab has no such collision domain.
+            InvalidLab: the lab has no such collision domain or cable.
         """
+        return Capture(self._helper(), self._device(domain, host))
+
+    def stream_capture(self, domain: str, host: str | None = None) -> Generator[bytes, None, None]:
+        """Return a pcap file piece by piece, as packets come, for a pipe to Wireshark or tshark.
+
+        Args:
+            domain, host: as in :meth:`capture`.
+
+        Returns:
+            An iterator; closing it ends the capture.
+
+        Raises:
+            Unsupported, InvalidLab: as in :meth:`capture`.
+        """
+        return stream_packets(self._helper(), self._device(domain, host))
+
+    def _device(self, domain: str, host: str | None) -> str:
+        """Return the name in the helper of a collision domain's bridge, or of a host's cable in it."""
+        if host is not None:
+            return self._cables(host, domain)[0].end
         if domain not in self.topology.domains:
             raise InvalidLab(f"lab {self.name} has no collision domain {domain!r}: {', '.join(self.topology.domains)}")
-        return Capture(self._helper(), self._cables(None, domain)[0].bridge)
+        return self._cables(None, domain)[0].bridge
 
     # ---------------------------------------------------------------- pictures and copies
     def draw(self) -> NetworkGraph:
@@ -463,25 +500,30 @@ class Lab:
     def _repr_html_(self) -> str:
         return self.draw().to_html()
 
-    def copies(self, number: int) -> tuple[Lab, ...]:
+    def copies(self, number: int, *, memory: int | str | None = None) -> tuple[Lab, ...]:
         """Return copies of this lab, isolated from one another, named NAME-1, NAME-2, …; none of them is up.
 
         Args:
             number: how many.
+            memory: what the memory limits of all hosts of all copies may be together, as "8g"; every host needs a limit
+                then. None takes the memory of the engine's machine, and hosts without a limit count nothing.
 
         Raises:
-            InvalidOption: the memory limits of all hosts are together more than the engine's machine has.
+            InvalidOption: the memory does not suffice.
+            InvalidLab: a budget is given, and a host has no memory limit.
         """
         number = parse_integer("number", number, low=1, high=1000)
-        limits = [
-            container_spec(h.image or self.topology.image, None, h.options).limits.memory or 0
-            for h in self.topology.hosts
-        ]
-        have = self._engine.info().memory
-        if have and sum(limits) * number > have:
-            raise InvalidOption(
-                "number", number, f"at most {have // sum(limits)}: the engine has {have >> 20} MiB of memory"
-            )
+
+        def limit(image: str | None, options: Mapping[str, Any]) -> int:
+            return container_spec(image or self.topology.image, None, options).limits.memory or 0
+
+        limits = {host.name: limit(host.image, host.options) for host in self.topology.hosts}
+        if memory is not None and (without := [name for name, value in limits.items() if not value]):
+            raise InvalidLab(f"host {without[0]}: memory= is missing; copies() with a budget counts the limits")
+        need = sum(limits.values())
+        have = self._engine.info().memory if memory is None else limit(None, {"memory": memory})
+        if have and need * number > have:
+            raise InvalidOption("number", number, f"at most {have // need}: {have >> 20} MiB for {need >> 20} MiB each")
         return tuple(
             Lab(
                 self._engine,

@@ -13,6 +13,9 @@ from .topology import Host, Interface, Topology
 #: Main process of a host without a command: reaps orphans and ends at SIGTERM.
 KEEP_ALIVE = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
 
+#: A shell for a person.
+SHELL = "command -v bash >/dev/null && exec bash; exec sh"
+
 #: Main process of the helper.
 HELPER = "exec sleep 2147483647"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import containerkit as ck
-from containerkit.labs import Lab
+from containerkit.labs import BASE_IMAGE, Lab
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,36 @@ def test_no_process_outlives_a_lab(engine: ck.Engine, shell_image: str) -> None:
     lab.down()
     left = engine.run(shell_image, "ps -o pid", pid="host", check=True).stdout.split()
     assert family & set(left) == set()
+
+
+@pytest.fixture(scope="module")
+def with_tcpdump(engine: ck.Engine) -> str:
+    """Image with tcpdump, where `containerkit lab images` was run."""
+    if not engine.images.exists(BASE_IMAGE):
+        pytest.skip("no image with tcpdump here; `containerkit lab images` builds one")
+    return BASE_IMAGE
+
+
+def test_packets_are_captured_in_a_file_and_as_a_stream(engine: ck.Engine, with_tcpdump: str) -> None:
+    """A domain's bridge sees what others say to one another; a cable sees its host only; the stream ends at once."""
+    with Lab(engine, image=with_tcpdump) as lab:
+        for number in (1, 2, 3):
+            lab.add(f"pc{number}", {"A": f"10.0.0.{number}/24"})
+        lab.up()
+        with lab.capture("A") as packets, lab.capture("A", "pc3") as cable:
+            lab["pc1"].exec("ping -c 3 -p 6c6162 10.0.0.2", user="0", check=True)
+        assert packets.data[:4] == b"\xd4\xc3\xb2\xa1"
+        assert b"lablab" in packets.data
+        assert b"lablab" not in cable.data
+        lab["pc1"].start_exec("ping -c 60 -p 6c6162 10.0.0.2", user="0")
+        stream = lab.stream_capture("A")
+        found = b""
+        for data in stream:
+            found += data
+            if b"lablab" in found:
+                break
+        stream.close()
+        deadline = time.monotonic() + 30
+        while "tcpdump" in (seen := lab._helper().exec("ps -e -o args", check=True).stdout):
+            assert time.monotonic() < deadline, seen
+            time.sleep(0.2)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import containerkit as ck
 from containerkit.cli import app
-from containerkit.labs import BASE_IMAGE, KATHARA_IMAGES, load
+from containerkit.labs import KATHARA_IMAGES, ROUTER_IMAGE, load
 from containerkit.labs.images import _make_root
 from containerkit.labs.plan import start_options
 
@@ -100,7 +100,7 @@ def test_an_image_without_a_tag_stands_for_every_tag(tmp_path: Path) -> None:
     """KATHARA_IMAGES names images without tags, and hosts without an image have Kathará's base image."""
     (tmp_path / "lab.conf").write_text("a[0]=A\nb[0]=A\nb[image]=kathara/bind:9.11\nc[image]=other\n")
     hosts = load(tmp_path, images=KATHARA_IMAGES).hosts
-    assert [host.image for host in hosts] == [BASE_IMAGE, BASE_IMAGE, "other"]
+    assert [host.image for host in hosts] == [ROUTER_IMAGE, ROUTER_IMAGE, "other"]
 
 
 def test_a_sysctl_of_an_interface_becomes_the_default(tmp_path: Path) -> None:
@@ -131,3 +131,13 @@ def test_a_root_of_debian_has_its_programs_in_usr(tmp_path: Path) -> None:
         assert "bin/tool" not in names
         assert not any("doc/tool" in name for name in names)
         assert len(names) == len(set(names))
+
+
+def test_only_hosts_with_routing_daemons_get_sys_admin(tmp_path: Path) -> None:
+    """FRR's daemons end without the capability."""
+    (tmp_path / "lab.conf").write_text("pc[0]=A\nr1[0]=A\n")
+    (tmp_path / "r1/etc/frr").mkdir(parents=True)
+    (tmp_path / "pc/etc").mkdir(parents=True)
+    topology = load(tmp_path)
+    assert start_options(topology.host("r1"))["cap_add"] == ["SYS_ADMIN", "NET_ADMIN", "NET_RAW"]
+    assert start_options(topology.host("pc"))["cap_add"] == ["NET_ADMIN", "NET_RAW"]

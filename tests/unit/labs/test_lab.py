@@ -182,3 +182,47 @@ def test_copies_of_a_lab(lab: Lab, engine: ck.Engine) -> None:
             big.copies(3)
     with pytest.raises(ck.InvalidOption):
         lab.copies(0)
+
+
+def test_a_copy_budget_counts_the_limits(engine: ck.Engine) -> None:
+    """With a budget every host needs a limit, and the copies have to fit."""
+    lab = Lab(engine, name="two", image="app:1")
+    lab.add("pc1", memory="64m")
+    assert len(lab.copies(4, memory="256m")) == 4
+    with pytest.raises(ck.InvalidOption, match="at most 4"):
+        lab.copies(5, memory="256m")
+    lab.add("pc2")
+    with pytest.raises(ck.InvalidLab, match="host pc2: memory= is missing"):
+        lab.copies(1, memory="256m")
+
+
+def test_a_capture_streams_packets_of_a_bridge_or_a_cable(lab: Lab, shell: Shell) -> None:
+    """A domain is captured at its bridge, a host at its end of the cable; both are names in the helper."""
+    shell.answers["tcpdump"] = Reply(stdout=b"pcap")
+    with lab.up():
+        assert b"".join(lab.stream_capture("A")) == b"pcap"
+        assert b"".join(lab.stream_capture("eth0", "pc2")) == b"pcap"
+        assert [argv[-2] for argv in shell.given if "tcpdump" in argv[2]] == ["ckb0", "ckw1"]
+        with pytest.raises(ck.InvalidLab, match="no collision domain 'B'"):
+            lab.stream_capture("B")
+        shell.answers["tcpdump"] = Reply(exit_code=127)
+        with pytest.raises(ck.Unsupported, match="has no tcpdump"):
+            list(lab.stream_capture("A"))
+
+
+def test_a_shell_is_a_terminal_in_a_host(lab: Lab, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is the shell's."""
+    shell.answers["exec bash"] = Reply(exit_code=7)
+    asked: list[ck.Terminal] = []
+
+    def interact(terminal: ck.Terminal) -> int:
+        asked.append(terminal)
+        terminal.close_stdin()
+        return terminal.wait()
+
+    monkeypatch.setattr(ck.Terminal, "interact", interact)
+    with lab.up():
+        assert lab.shell("pc1") == 7
+        assert asked[0].tty
+        with pytest.raises(ck.InvalidLab, match="no host 'pc3'"):
+            lab.shell("pc3")
