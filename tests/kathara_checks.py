@@ -61,8 +61,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "r1: ip neigh => 100\\.0\\.0\\.10 .*lladdr 00:00:00:00:00:b2",
     ),
     "main-labs/basic-topics/basic-ipv6/kathara-lab_basic-ipv6": (
-        "pc1: ip -6 address show dev eth0 => 2001:0:0:1:200:ff:fe00:1/64",
-        "pc2: ip -6 address show dev eth0 => 2001:0:0:3:200:ff:fe00:2/64",
+        "pc1: ip -6 address show dev eth0 => 2001::1:200:ff:fe00:1/64",
+        "pc2: ip -6 address show dev eth0 => 2001::3:200:ff:fe00:2/64",
         "pc1: ping -6 -c 1 -W 2 2001:0:0:3:200:ff:fe00:2",
     ),
     "main-labs/basic-topics/static-routing/kathara-lab_static-routing": (

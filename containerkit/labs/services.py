@@ -49,6 +49,7 @@ for folder in /etc/quagga /etc/zebra; do
     done
   fi
 done
+rm -f /etc/frr/frr.conf  # else FRR ignores a file for each daemon
 exec /etc/init.d/frr "$@"
 """
 
