@@ -52,6 +52,7 @@ fi
 dpkg $options --unpack *.deb
 dpkg $options --configure -a
 dpkg --audit >/tmp/audit; cat /tmp/audit; test ! -s /tmp/audit
+rm -f /etc/frr/frr.conf  # else FRR ignores a file for each daemon
 rm -f /tmp/audit /usr/sbin/policy-rc.d /var/cache/debconf/*-old /var/lib/dpkg/*-old
 find /var/log -type f -delete
 """

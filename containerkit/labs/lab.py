@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import (
@@ -30,6 +29,7 @@ from ..errors import (
 from ..options import container_spec, parse_integer
 from ..values import Value, ValueTuple
 from . import plan
+from .archive import write_archive
 from .capture import Capture, stream_packets
 from .reachability import Reachability, ping_script
 from .topology import DEFAULT_IMAGE, Host, Topology, make_host
@@ -239,17 +239,13 @@ class Lab:
     def _start_host(self, host: Host) -> int:
         """Start a host and copy its files. Return the ID of its main process."""
         container = self._start(host.name, host.image or self.topology.image, host.command, plan.start_options(host))
-        if host.folder is not None:
-            container.copy_to(f"{host.folder}/.", "/", uid=0, gid=0)
-        if host.files:
-            with tempfile.TemporaryDirectory() as folder:
-                for path, data in host.files.items():
-                    target = Path(folder, path.lstrip("/"))
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.parent.chmod(0o755)
-                    target.write_bytes(data.encode() if isinstance(data, str) else data)
-                    target.chmod(0o755 if data[:2] in ("#!", b"#!") else 0o644)
-                container.copy_to(f"{folder}/.", "/", uid=0, gid=0)
+        with tempfile.TemporaryFile() as file:
+            mounted = write_archive(host, file)
+            if file.tell():
+                file.seek(0)
+                container.put_archive("/", file)
+        for path, data in mounted.items():
+            container.exec(["sh", "-c", f"cat >/{path}"], user="0", input=data, check=True)
         return _pid(container)
 
     def _boot(self, host: Host) -> None:

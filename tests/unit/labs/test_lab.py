@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import containerkit as ck
-from containerkit.labs import Lab, plan
+from containerkit.labs import Host, Lab, Topology, plan
 from containerkit.labs.lab import HOST_LABEL, LAB_LABEL
 from containerkit.testing import FakeBackend, Reply
 
@@ -226,3 +226,16 @@ def test_a_shell_is_a_terminal_in_a_host(lab: Lab, shell: Shell, monkeypatch: py
         assert asked[0].tty
         with pytest.raises(ck.InvalidLab, match="no host 'pc3'"):
             lab.shell("pc3")
+
+
+def test_files_that_the_engine_mounts_are_written_in_place(engine: ck.Engine, shell: Shell, tmp_path: Path) -> None:
+    """Docker refuses a tar with /etc/resolv.conf; the other files come from the folder and from `files`."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/resolv.conf").write_text("nameserver 10.0.0.1\n")
+    (tmp_path / "etc/motd").write_text("hello\n")
+    host = Host("pc1", image="app:1", folder=tmp_path, files={"/etc/hosts": "10.0.0.1 r1\n", "/run.sh": "#!/bin/sh\n"})
+    with Lab(engine, Topology("one", (host,), "app:1")).up() as lab:
+        assert lab["pc1"].read_file("/etc/motd") == b"hello\n"
+        assert lab["pc1"].read_file("/run.sh") == b"#!/bin/sh\n"
+    written = [argv[2] for argv in shell.given if argv[2].startswith("cat >")]
+    assert written == ["cat >/etc/resolv.conf", "cat >/etc/hosts"]
