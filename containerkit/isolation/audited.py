@@ -49,6 +49,7 @@ class KernelView:
         writable: files below /proc and /sys that a default container cannot write, and this one can.
         exposed: files below /proc and /sys that a default container cannot see, and this one can.
         device_rules: lines of the control group's list of devices (cgroup v1); None if unknown.
+        submounts: paths in the container of writable mounts below a mount that is read-only.
     """
 
     root_uid: int | None = None
@@ -57,6 +58,7 @@ class KernelView:
     writable: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     device_rules: tuple[str, ...] | None = None
+    submounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

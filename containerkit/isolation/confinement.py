@@ -95,7 +95,8 @@ def allowed_calls(profile: str | None) -> tuple[str, ...]:
 
 
 def devices(container: ContainerFacts, setting: Setting, root: bool) -> Iterator[Exposure]:
-    """Yield the devices of the host that a container can open."""
+    """Yield the devices of the host that a container can open. The memory of the host opens only with SYS_RAWIO."""
+    raw = bool({"SYS_RAWIO", "ALL"} & set(container.cap_add))
     for device in container.devices:
         if container.privileged:
             break
@@ -103,7 +104,7 @@ def devices(container: ContainerFacts, setting: Setting, root: bool) -> Iterator
         if device.node == "block" or is_disk(device.path):
             severity, what = _CRITICAL, "a disk of the host"
         elif found and found[0].severity is _CRITICAL:
-            severity, what = _CRITICAL, found[0].what
+            severity, what = (_CRITICAL, found[0].what) if raw else (_MEDIUM, f"{found[0].what}, for SYS_RAWIO alone")
         else:
             severity, what = (_MEDIUM, "a device of the host") if found else (_LOW, "a device that guards itself")
         yield Exposure(
@@ -116,17 +117,20 @@ def devices(container: ContainerFacts, setting: Setting, root: bool) -> Iterator
     rules = list(container.device_rules)
     source = [engine_says("HostConfig.DeviceCgroupRules", rules)]
     if root and not rules and not container.privileged and container.kernel and container.kernel.device_rules:
-        rules = [r for r in container.kernel.device_rules if _wide(r) or _open(r)]
+        rules = [r for r in container.kernel.device_rules if _wide(r, raw=True) or _open(r)]
         source = [kernel_says("devices.list of its control group", rules)]
     for rule in rules:
-        wide = _wide(rule)
+        wide = _wide(rule, raw=raw)
         yield Exposure(
             "device-rule",
             (_CRITICAL if wide else _MEDIUM) if root else _LOW,
-            f"device rule {rule!r}: " + ("disks or memory of the host can be opened" if wide else "a kind of device"),
+            f"device rule {rule!r}: " + ("disks or the memory of the host can be opened" if wide else "a kind of device"),
             tuple(source),
             advise(setting, "Name one device instead of a rule.", "--device PATH"),
         )
+
+
+_MEMORY = ("1:*", "1:1", "1:2", "1:4")  # mem, kmem, port
 
 
 def _open(rule: str) -> bool:
@@ -135,9 +139,9 @@ def _open(rule: str) -> bool:
     return kind == "c" and "*" in numbers and numbers != "136:*" and bool({"r", "w"} & set(access))
 
 
-def _wide(rule: str) -> bool:
-    """Return whether a rule lets a container open a disk, or the memory of the host."""
+def _wide(rule: str, *, raw: bool) -> bool:
+    """Return whether a rule lets a container open a disk, every device, or (with SYS_RAWIO) the host's memory."""
     kind, numbers, access = [*rule.split(), "", "", ""][:3]
     if not {"r", "w"} & set(access):
         return False  # making a node alone opens nothing
-    return kind in ("a", "b") or (kind == "c" and numbers in ("*:*", "1:*", "1:1", "1:2", "1:4"))
+    return kind in ("a", "b") or (kind == "c" and (numbers == "*:*" or (raw and numbers in _MEMORY)))

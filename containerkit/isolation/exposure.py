@@ -64,6 +64,9 @@ def unknowns(container: ContainerFacts, setting: Setting) -> tuple[str, ...]:
     if kernel is None and container.masked is None and not container.privileged:
         missing.append(f"whether /proc is masked: {unseen}")
     ruled = container.privileged or container.device_rules or (kernel is not None and kernel.device_rules is not None)
+    read_only = [m.source for m in container.mounts if not m.writable and not m.volume]
+    if kernel is None and any(_through(s, True, setting, True) != _through(s, False, setting, True) for s in read_only):
+        missing.append(f"whether mounts below a read-only one are writable: {unseen}")
     if setting.command == "podman" and _is_root(container, setting) and not ruled:
         missing.append(f"device rules: {unseen}")
     return tuple(missing)
@@ -98,6 +101,8 @@ def _mounts(container: ContainerFacts, setting: Setting, root: bool) -> Iterator
         evidence = (engine_says("Mounts[]", _shown(mount)),)
         through = () if own else tuple(_reach(mount, path, setting, root, evidence))
         yield from through
+        if not mount.writable and not own:
+            yield from _submounts(container, mount, path, setting, root, evidence)
         if mount.propagation in ("shared", "rshared"):
             able = container.privileged or "SYS_ADMIN" in container.cap_add or "ALL" in container.cap_add
             yield Exposure(
@@ -159,6 +164,38 @@ def _reach(
         f"{path} {mode}: reaches {shown}",
         evidence,
         fix or advise(setting, "Mount only the files that are needed, or use a volume.", f"-v NAME:{mount.target}"),
+    )
+
+
+def _submounts(
+    container: ContainerFacts, mount: MountFacts, path: str, setting: Setting, root: bool, evidence: tuple[Evidence, ...]
+) -> Iterator[Exposure]:
+    """Yield what a read-only mount leaves writable: read-only counts for the folder, not for mounts below it."""
+    below = f"{mount.target.rstrip('/')}/"
+    targets = [t for t in (container.kernel.submounts if container.kernel else ()) if t.startswith(below)]
+    found: dict[str, Reach] = {}
+    for target in targets:
+        for reach in _through(f"{path.rstrip('/')}/{target[len(below) :]}", True, setting, root):
+            found.setdefault(reach.path, reach)
+    worst = max(found.values(), key=lambda reach: RANK[reach.severity], default=None)
+    if worst is None:
+        return
+    still = _through(path, False, setting, root)
+    if still and RANK[still[0].severity] >= RANK[worst.severity]:
+        return
+    given = f"{mount.source}:{mount.target}:ro"
+    option = (
+        f"-v {given},bind"
+        if setting.command == "podman"
+        else f"--mount type=bind,source={mount.source},target={mount.target},readonly,bind-nonrecursive"
+    )
+    yield Exposure(
+        "submount",
+        worst.severity,
+        f"{path} is read-only, but mounts below it are writable: {worst.path} ({worst.what})"
+        + (f" and {len(targets) - 1} more" if targets[1:] else ""),
+        (*evidence, kernel_says("mountinfo: writable below it", targets)),
+        advise(setting, "Leave out what is mounted below the folder.", option),
     )
 
 

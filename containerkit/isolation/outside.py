@@ -23,6 +23,7 @@ __all__ = ["Outside", "group_folder"]
 _NAMESPACES = ("pid", "net", "ipc", "uts", "user")
 _READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
 _MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware")
+_OF_THE_ENGINE = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")  # files that every container gets
 _LINKS = 40  # links in one path, as the kernel allows
 
 
@@ -155,6 +156,7 @@ class Outside:
             writable=tuple(p for p in _READ_ONLY if (m := top.get(p)) is not None and "rw" in m.options),
             exposed=tuple(p for p in _MASKED if (m := top.get(p)) is not None and m.target != p),
             device_rules=self._device_rules(groups),
+            submounts=writable_below(container.mounts, mountinfo),
         )
 
     def _shares(self, proc: str, name: str) -> bool:
@@ -170,6 +172,18 @@ class Outside:
                 content = _text(f"{self.root}{folder}/devices.list")
                 return tuple(content.splitlines()) if content else None
         return None
+
+
+def writable_below(given: Iterable[MountFacts], mountinfo: str) -> tuple[str, ...]:
+    """Return the writable mounts below read-only ones: what was mounted there on the host came with the folder."""
+    given = tuple(given)
+    above = tuple(f"{mount.target.rstrip('/')}/" for mount in given if not mount.writable and not mount.volume)
+    if not above:
+        return ()
+    own = {mount.target for mount in given} | set(_OF_THE_ENGINE)
+    lines = parse_mountinfo("\n".join(line for line in mountinfo.splitlines() if any(path in line for path in above)))
+    top = {line.target: line for line in lines if line.target.startswith(above) and line.target not in own}
+    return tuple(target for target, line in top.items() if {"rw"} <= line.options & line.super_options)
 
 
 def group_folder(mountinfo: str, controller: str, path: str) -> str | None:

@@ -16,7 +16,7 @@ from containerkit.isolation.confinement import allowed_calls
 from containerkit.isolation.exposure import exposures, host_namespaces, unknowns
 from containerkit.isolation.facts import PeerFacts
 from containerkit.isolation.mounts import is_disk, reached, sockets_in
-from containerkit.isolation.outside import Outside, group_folder
+from containerkit.isolation.outside import Outside, group_folder, writable_below
 from containerkit.isolation.setting import Setting
 
 from . import world
@@ -124,7 +124,8 @@ def test_disks(path: str, disk: bool) -> None:
         ({"masked": True}, {}),
         ({"devices": (DeviceFacts("/dev/sda"),)}, {"device": "critical"}),
         ({"devices": (DeviceFacts("/dev/disk-of-mine", "block"),)}, {"device": "critical"}),
-        ({"devices": (DeviceFacts("/dev/mem"),)}, {"device": "critical"}),
+        ({"devices": (DeviceFacts("/dev/mem"),)}, {"device": "medium"}),
+        ({"devices": (DeviceFacts("/dev/mem"),), "cap_add": ("SYS_RAWIO",)}, {"device": "critical", "capability": "critical"}),
         ({"devices": (DeviceFacts("/dev/ttyUSB0"),)}, {"device": "medium"}),
         ({"devices": (DeviceFacts("/dev/fuse"),)}, {"device": "low"}),
         ({"device_rules": ("b 8:* rwm",)}, {"device-rule": "critical"}),
@@ -292,3 +293,24 @@ def test_links_stay_inside_the_engines_root(tmp_path: Path) -> None:
     assert [m.real for m in found[:2]] == ["/etc", "/etc"]
     assert [m.node for m in found] == ["folder", "folder", None, None]
     assert outside.present(["/etc", "/s*v", "/home"]) == frozenset({"/etc", "/s*v"})
+
+
+MOUNTINFO = """
+20 1 0:5 / /x ro - overlay overlay rw
+21 20 0:6 / /x/fs/cgroup/pids rw - cgroup cgroup rw,pids
+22 20 0:6 / /x/fs/cgroup/cpu ro - cgroup cgroup rw,cpu
+23 20 0:7 / /x/own rw - ext4 /dev/vda rw
+24 20 0:7 / /xyz rw - ext4 /dev/vda rw
+"""
+
+
+def test_what_is_mounted_below_a_read_only_folder() -> None:
+    """Read-only counts for the folder itself; what the host has mounted below it stays writable."""
+    mounts = (MountFacts("/sys", "/x", writable=False), MountFacts("/srv", "/x/own"), MountFacts("/srv", "/xyz"))
+    assert writable_below(mounts, MOUNTINFO) == ("/x/fs/cgroup/pids",)
+    assert writable_below((MountFacts("/sys", "/x"),), MOUNTINFO) == ()
+    seen = KernelView(root_uid=0, submounts=("/x/fs/cgroup/pids",))
+    assert findings(mounts=mounts[:1], kernel=seen) == {"mount": "low", "submount": "critical"}
+    assert findings(mounts=mounts[:1], kernel=KernelView(root_uid=0)) == {"mount": "low"}
+    unseen = unknowns(ContainerFacts("1", "a", masked=True, mounts=mounts[:1]), ROOT)
+    assert [line for line in unseen if "read-only" in line]
