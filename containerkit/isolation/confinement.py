@@ -124,7 +124,7 @@ def devices(container: ContainerFacts, setting: Setting, root: bool) -> Iterator
         yield Exposure(
             "device-rule",
             (_CRITICAL if wide else _MEDIUM) if root else _LOW,
-            f"device rule {rule!r}: " + ("disks or the memory of the host can be opened" if wide else "a kind of device"),
+            f"device rule {rule!r}: " + ("the host's disks or memory can be opened" if wide else "a kind of device"),
             tuple(source),
             advise(setting, "Name one device instead of a rule.", "--device PATH"),
         )

@@ -168,7 +168,12 @@ def _reach(
 
 
 def _submounts(
-    container: ContainerFacts, mount: MountFacts, path: str, setting: Setting, root: bool, evidence: tuple[Evidence, ...]
+    container: ContainerFacts,
+    mount: MountFacts,
+    path: str,
+    setting: Setting,
+    root: bool,
+    evidence: tuple[Evidence, ...],
 ) -> Iterator[Exposure]:
     """Yield what a read-only mount leaves writable: read-only counts for the folder, not for mounts below it."""
     below = f"{mount.target.rstrip('/')}/"

@@ -125,7 +125,10 @@ def test_disks(path: str, disk: bool) -> None:
         ({"devices": (DeviceFacts("/dev/sda"),)}, {"device": "critical"}),
         ({"devices": (DeviceFacts("/dev/disk-of-mine", "block"),)}, {"device": "critical"}),
         ({"devices": (DeviceFacts("/dev/mem"),)}, {"device": "medium"}),
-        ({"devices": (DeviceFacts("/dev/mem"),), "cap_add": ("SYS_RAWIO",)}, {"device": "critical", "capability": "critical"}),
+        (
+            {"devices": (DeviceFacts("/dev/mem"),), "cap_add": ("SYS_RAWIO",)},
+            {"device": "critical", "capability": "critical"},
+        ),
         ({"devices": (DeviceFacts("/dev/ttyUSB0"),)}, {"device": "medium"}),
         ({"devices": (DeviceFacts("/dev/fuse"),)}, {"device": "low"}),
         ({"device_rules": ("b 8:* rwm",)}, {"device-rule": "critical"}),
