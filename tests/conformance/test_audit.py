@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import containerkit as ck
-from containerkit.backends import _containers
+from containerkit.backends._render import container_body
 
 SLEEP = ["sleep", "300"]
 #: Makes nodes of disks, of the host's memory and of numbers without a driver, and opens them without reading. The
@@ -87,14 +87,14 @@ def test_device_rules(
     severity: str,
 ) -> None:
     """A rule of `--device-cgroup-rule` is found, also where the engine's answer leaves it out."""
-    body = _containers.container_body
+    body = container_body
 
     def with_rule(*args: Any, **options: Any) -> dict[str, Any]:
         made = body(*args, **options)
         made["HostConfig"]["DeviceCgroupRules"] = [rule]
         return made
 
-    monkeypatch.setattr(_containers, "container_body", with_rule)
+    monkeypatch.setattr("containerkit.backends._containers.container_body", with_rule)
     with running(engine, shell_image, cap_add=["MKNOD", *capabilities]) as container:
         answers = container.exec(["sh", "-c", PROBE.format(kind=rule.split()[0])], check=False).stdout.splitlines()
         assert answers
