@@ -108,15 +108,27 @@ def check(
 
 
 @click.command("check-host", short_help="Check whether rootless engines can run here.")
+@click.option("--user", metavar="NAME", help="Check for this account. Without it: for the one that runs the command.")
+@click.option(
+    "--fix-script", is_flag=True, help="Print the commands that would mend what is missing; run none of them."
+)
 @_threshold
 @form_options
 @click.pass_context
-def check_host(ctx: click.Context, fail_on: str, min_severity: str, form: str) -> None:
-    """Check whether this user could run rootless engines on this host. Needs no engine. Exit codes as in `check`."""
+def check_host(
+    ctx: click.Context, user: str | None, fix_script: bool, fail_on: str, min_severity: str, form: str
+) -> None:
+    """Check whether an account could run rootless engines on this host. Needs no engine. Exit codes as in `check`."""
     import containerkit as ck
 
-    report = ck.check_host()
-    _show([report], form, many=False)
+    try:
+        report = ck.check_host(user)
+    except ck.InvalidOption as exc:
+        raise click.UsageError(str(exc)) from None
+    if fix_script:
+        click.echo(report.to_script())
+    else:
+        _show([report], form, many=False)
     ctx.exit(_exit_code([report], fail_on, min_severity, _baseline(None)))
 
 

@@ -68,6 +68,24 @@ class Accounts:
             return None
         return next((name for name, (number, _) in self._users.items() if number == uid), None)
 
+    def uid(self, name: str) -> int | None:
+        """Return an account's number, or None; a name service may know accounts that it does not list."""
+        if self.by_service:
+            with contextlib.suppress(KeyError):
+                return pwd.getpwnam(name).pw_uid
+            return None
+        found = self._users.get(name)
+        return found[0] if found else None
+
+    def home(self, uid: int) -> str | None:
+        """Return an account's home folder, or None."""
+        if self.by_service:
+            with contextlib.suppress(KeyError, OverflowError):
+                return pwd.getpwuid(uid).pw_dir
+            return None
+        rows = (line.split(":") for line in (_text(self.etc / "passwd") or "").splitlines())
+        return next((r[5] for r in rows if len(r) >= 6 and r[2] == str(uid)), None)
+
     def group(self, gid: int) -> tuple[str | None, tuple[str, ...]]:
         """Return a group's name and its listed members; (None, ()) without such a group."""
         if self.by_service:

@@ -16,7 +16,9 @@ __all__ = [
     "DELEGATE",
     "ENOUGH",
     "SEPARATE_DISK",
+    "UNIFIED",
     "add_ranges",
+    "allow_by_profile",
     "better_network",
     "command",
     "free_start",
@@ -24,6 +26,7 @@ __all__ = [
     "go_rootless",
     "leave_group",
     "make_limits_hold",
+    "move_range",
     "run_with",
     "separate_users",
     "set_sysctl",
@@ -38,6 +41,14 @@ DELEGATE = Remediation(
         "mkdir -p /etc/systemd/system/user@.service.d",
         r"printf '[Service]\nDelegate=cpu cpuset io memory pids\n' > /etc/systemd/system/user@.service.d/ck.conf",
         "systemctl daemon-reload",
+    ),
+    needs_root=True,
+)
+UNIFIED = Remediation(
+    "Boot with cgroup version 2: put systemd.unified_cgroup_hierarchy=1 into GRUB_CMDLINE_LINUX of /etc/default/grub.",
+    (
+        """sed -i 's/^GRUB_CMDLINE_LINUX="/&systemd.unified_cgroup_hierarchy=1 /' /etc/default/grub""",
+        "update-grub   # or: grub2-mkconfig -o /boot/grub2/grub.cfg; then reboot",
     ),
     needs_root=True,
 )
@@ -153,6 +164,30 @@ def add_ranges(host: HostFacts, account: AccountFacts, *, engine: EngineFacts | 
     if engine is not None and engine.libpod:
         lines.append(f"su - {account.name} -c 'podman system migrate'")
     return Remediation(text, tuple(lines), needs_root=True)
+
+
+def move_range(owner: SubordinateRange, host: HostFacts, file: str) -> Remediation:
+    """Return how to give one range of /etc/subuid or /etc/subgid numbers that nobody else has."""
+    ranges = (host.subuid if file == "subuid" else host.subgid) or ()
+    start = free_start((r for r in ranges if r != owner), host.users, owner.size)
+    old, new = f"{owner.owner}:{owner.start}:{owner.size}", f"{owner.owner}:{start}:{owner.size}"
+    text = (
+        f"Move the range of {owner.owner} to numbers that nobody has, while its engine is stopped. Images and volumes "
+        "keep the old numbers: save them first, and load them again after a reset of the store."
+    )
+    return Remediation(text, (f"sed -i 's/^{old}$/{new}/' /etc/{file}",), needs_root=True)
+
+
+def allow_by_profile(host: HostFacts) -> Remediation:
+    """Return an AppArmor profile for each program that starts user namespaces for an engine."""
+    lines = []
+    for name, path in (("podman", "/usr/bin/podman"), ("rootlesskit", host.rootlesskit or "/usr/bin/rootlesskit")):
+        if name not in (host.apparmor_profiles or ()):
+            head = r"abi <abi/4.0>,\ninclude <tunables/global>\n"
+            body = rf"profile {name} {path} flags=(unconfined) {{\n  userns,\n}}\n"
+            lines.append(f"printf '{head}{body}' > /etc/apparmor.d/{name}")
+    text = "Give the programs that make them a profile; AppArmor then allows these and no others."
+    return Remediation(text, (*lines, "systemctl reload apparmor"), needs_root=True)
 
 
 def separate_users(facts: Facts) -> Remediation:

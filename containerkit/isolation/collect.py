@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ContainerKitError
+from ..errors import ContainerKitError, InvalidOption
 from .answers import parse_engine
 from .audit import collect_containers
 from .client import collect_client, collect_peer, collect_socket, socket_path
 from .facts import Facts, HostFacts, PeerFacts
-from .host import account_of, collect_host, engine_root
+from .host import account_named, account_of, collect_host, engine_root
 from .probes import Probes, first_line
 
 if TYPE_CHECKING:
@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["collect", "collect_for_host"]
 
 
-def collect_for_host() -> Facts:
-    """Return the facts of this host alone, for the account that runs this process."""
-    host = collect_host(account_of(os.getuid()), environ=os.environ, arch=platform.machine())
+def collect_for_host(user: str | None = None) -> Facts:
+    """Return the facts of this host alone, for an account; None: the one that runs this process.
+
+    Raises:
+        InvalidOption: there is no such account.
+    """
+    account = account_of(os.getuid()) if user is None else account_named(str(user))
+    if account is None:
+        raise InvalidOption("user", user, "an account of this host")
+    environ = os.environ if account.uid == os.getuid() else None
+    host = collect_host(account, environ=environ, arch=platform.machine())
     return Facts(client=collect_client(None), host=host)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Facts",
     "FolderFacts",
     "HelperFacts",
+    "HomeFacts",
     "HostFacts",
     "IdRange",
     "LimitFacts",
@@ -222,6 +223,23 @@ class AccountFacts:
 
     name: str
     uid: int
+    home: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFacts:
+    """The account's home folder, where a rootless engine keeps its images.
+
+    Attributes:
+        flags: those of "ro", "nosuid", "nodev" and "noexec" that its file system is mounted with.
+        kind: type of its file system ("ext4", "nfs4"); None if unknown.
+    """
+
+    path: str
+    mode: int
+    uid: int
+    flags: tuple[str, ...] = ()
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +253,13 @@ class HostFacts:
         from_getsubids: the source that answered for the account, if the program `getsubids` did.
         userns: 0 if a child could create a user namespace with a map, else the errno.
         controllers_delegated: controllers of the account's session (cgroup v2); None without such a session.
+        kernel: its release ("6.1.0-13-amd64").
+        overlay: whether the kernel has or can load the overlay file system; None if unknown.
+        device_modes: "/dev/fuse", "/dev/net/tun" -> permission bits; None for a device that is missing.
+        firewall: those of "iptables" and "nft" that are installed.
+        rootlesskit: its path, if it is installed.
+        apparmor_profiles: names of the files in /etc/apparmor.d; None if unknown.
+        session: whether the account's own service manager runs; None if unknown.
         listeners: (address, port) of TCP sockets that engines hold, as far as visible.
     """
 
@@ -249,6 +274,14 @@ class HostFacts:
     helpers: tuple[HelperFacts, ...] = ()
     network_helpers: tuple[str, ...] = ()
     fuse_overlayfs: str | None = None
+    kernel: str | None = None
+    overlay: bool | None = None
+    device_modes: Mapping[str, int | None] = field(default_factory=dict)
+    firewall: tuple[str, ...] | None = None
+    rootlesskit: str | None = None
+    apparmor_profiles: tuple[str, ...] | None = None
+    session: bool | None = None
+    home: HomeFacts | None = None
     userns: int | None = None
     sysctls: Mapping[str, str | None] = field(default_factory=dict)
     runtime_dir: str | None = None

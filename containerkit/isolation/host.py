@@ -15,10 +15,11 @@ from pathlib import Path
 
 from .accounts import Accounts, parse_passwd
 from .elf import Address, Call, Child, Data, Slot, assemble, machine_of
-from .facts import AccountFacts, HelperFacts, HostFacts, SubordinateRange
-from .procfs import WHOLE, parse_id_map
+from .facts import AccountFacts, HelperFacts, HomeFacts, HostFacts, SubordinateRange
+from .procfs import WHOLE, parse_id_map, parse_mountinfo
 
 __all__ = [
+    "account_named",
     "account_of",
     "collect_host",
     "engine_root",
@@ -34,6 +35,7 @@ _SYSCTLS = (
     "net.ipv4.ping_group_range",
 )
 _PROGRAMS = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+_DEVICES = ("/dev/fuse", "/dev/net/tun")
 _CAP_SETGID, _CAP_SETUID = 6, 7
 
 
@@ -59,7 +61,17 @@ def parse_subordinate(content: str | None) -> tuple[SubordinateRange, ...] | Non
 
 def account_of(uid: int, root: Path = Path("/")) -> AccountFacts:
     """Return an account by number; without a name, its name is the number."""
-    return AccountFacts(Accounts(root).user(uid) or str(uid), uid)
+    accounts = Accounts(root)
+    return AccountFacts(accounts.user(uid) or str(uid), uid, accounts.home(uid))
+
+
+def account_named(name: str, root: Path = Path("/")) -> AccountFacts | None:
+    """Return an account by name or number; None if there is none of that name."""
+    accounts = Accounts(root)
+    uid = accounts.uid(name)
+    if uid is None and name.isdecimal() and accounts.user(int(name)) is not None:
+        uid = int(name)
+    return None if uid is None else account_of(uid, root)
 
 
 def engine_root(pid: int, *, nested: bool | None) -> Path | None:
@@ -108,6 +120,15 @@ def collect_host(
         missing=tuple(f"/etc/{name}" for name in ("subuid", "subgid") if _is_missing(files / "etc" / name)),
         helpers=(_helper("newuidmap", files, search, _CAP_SETUID), _helper("newgidmap", files, search, _CAP_SETGID)),
         network_helpers=tuple(name for name in ("pasta", "slirp4netns") if _find(name, files, search)),
+        fuse_overlayfs=_shown(_find("fuse-overlayfs", files, search), files),
+        kernel=read(proc / "sys/kernel/osrelease"),
+        overlay=_has_overlay(proc, files),
+        device_modes={path: _folder(files, path)[0] for path in _DEVICES} if (files / "dev").is_dir() else {},
+        firewall=tuple(name for name in ("iptables", "nft") if _find(name, files, f"{search}:{_PROGRAMS}")),
+        rootlesskit=_shown(_find("rootlesskit", files, f"{search}:{account.home}/bin"), files),
+        apparmor_profiles=_names(files / "etc/apparmor.d"),
+        session=_session(files, account.uid) if systemd else None,
+        home=_home(account.home, files, read(proc / "self/mountinfo") if files == root else None),
         userns=try_userns(account.uid, arch=arch) if arch else None,
         sysctls={name: read(proc / "sys" / name.replace(".", "/")) for name in _SYSCTLS},
         runtime_dir=runtime,
@@ -148,6 +169,54 @@ def _folder(root: Path, path: str | None) -> tuple[int | None, int | None]:
     return None, None
 
 
+def _names(folder: Path) -> tuple[str, ...] | None:
+    try:
+        return tuple(sorted(entry.name for entry in folder.iterdir()))
+    except OSError:
+        return None
+
+
+def _shown(path: Path | None, root: Path) -> str | None:
+    return None if path is None else "/" + str(path.relative_to(root))
+
+
+def _has_overlay(proc: Path, files: Path) -> bool | None:
+    """Return whether the kernel has the overlay file system, or its module to load."""
+    known = read(proc / "filesystems")
+    if known is None:
+        return None
+    if "overlay" in known.split():
+        return True
+    folder = files / "lib/modules" / (read(proc / "sys/kernel/osrelease") or "-")
+    return "/overlay.ko" in (read(folder / "modules.dep") or "") or "/overlay.ko" in (
+        read(folder / "modules.builtin") or ""
+    )
+
+
+def _session(files: Path, uid: int) -> bool | None:
+    """Return whether an account's own service manager listens; None if its folder is closed to this process."""
+    try:
+        (files / f"run/user/{uid}/systemd/private").lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _home(path: str | None, files: Path, mountinfo: str | None) -> HomeFacts | None:
+    """Return an account's home folder and how its file system is mounted; None without such a folder."""
+    mode, uid = _folder(files, path)
+    if path is None or mode is None or uid is None:
+        return None
+    flags = os.statvfs(files / path.lstrip("/")).f_flag
+    bits = (("ro", os.ST_RDONLY), ("nosuid", os.ST_NOSUID), ("nodev", os.ST_NODEV), ("noexec", os.ST_NOEXEC))
+    real = os.path.realpath(path) if files == Path("/") else path
+    around = [m for m in parse_mountinfo(mountinfo) if f"{real}/".startswith(f"{m.target.rstrip('/')}/")]
+    kind = max(around, key=lambda m: len(m.target)).kind if around else None
+    return HomeFacts(path, mode, uid, tuple(name for name, bit in bits if flags & bit), kind)
+
+
 def _find(name: str, root: Path, search: str) -> Path | None:
     for folder in search.split(":"):
         path = root / folder.lstrip("/") / name
@@ -166,8 +235,7 @@ def _helper(name: str, root: Path, search: str, capability: int) -> HelperFacts:
     except OSError:
         return HelperFacts(name)
     setuid = bool(found.st_mode & 0o4000) and found.st_uid == 0
-    shown = "/" + str(path.relative_to(root))
-    return HelperFacts(name, shown, setuid, _file_capability(path, capability), bool(flags & os.ST_NOSUID))
+    return HelperFacts(name, _shown(path, root), setuid, _file_capability(path, capability), bool(flags & os.ST_NOSUID))
 
 
 def _file_capability(path: Path, capability: int) -> bool:

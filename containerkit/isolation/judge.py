@@ -27,6 +27,7 @@ _HOST_CHECKS = frozenset(
     (
         *("docker-command", "subid-ranges", "subid-overlap", "idmap-helpers", "userns-allowed", "userns-sysctls"),
         *("runtime-dir", "linger", "network-helper", "unprivileged-ports", "ping-range", "cgroup-delegation"),
+        *("rootless-overlay", "rootless-devices", "firewall-tools", "user-session", "home-folder"),
     )
 )
 #: Checks that need no container.
@@ -103,12 +104,22 @@ def check_engine(
     return evaluate(facts, ids, started=started)
 
 
-def check_host() -> IsolationReport:
-    """Check whether the account that runs this process could run rootless engines here. Creates nothing.
+def check_host(user: str | None = None) -> IsolationReport:
+    """Check whether an account could run rootless engines here. Creates nothing.
+
+    Args:
+        user: name or number of the account; None: the one that runs this process. Whether another account can make a
+            user namespace is tried only if this process is root.
+
+    Returns:
+        The checks that need no engine. `report.to_script()` has the commands that would mend what is missing.
+
+    Raises:
+        InvalidOption: there is no such account.
 
     Example:
         >>> check_host().engine
         'host'
     """
     started = time.time()
-    return evaluate(collect_for_host(), _HOST_CHECKS, started=started)
+    return evaluate(collect_for_host(user), _HOST_CHECKS, started=started)

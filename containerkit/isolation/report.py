@@ -17,6 +17,11 @@ __all__ = ["SCHEMA", "IsolationReport"]
 
 SCHEMA = "containerkit.isolation/1"
 _COLUMNS = ("", "check", "status", "severity", "what was found")
+#: Checks whose remedies come first in a script: programs, then the kernel, then the account.
+_ORDER = (
+    *("idmap-helpers", "firewall-tools", "network-helper", "rootless-overlay", "rootless-devices", "userns-sysctls"),
+    *("userns-allowed", "subid-overlap", "subid-ranges", "cgroup-delegation", "home-folder", "user-session", "linger"),
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,7 +105,7 @@ class IsolationReport:
                     "|---|---|---|---|",
                 ]
                 lines += [f"| {_cell(r.id)} | {r.status} | {r.severity} | {_cell(_in_full(r))} |" for r in rows]
-        advice = [r for r in self.results if r.remediation and r.status in (Status.FAIL, Status.WARN)]
+        advice = self._to_mend()
         if advice:
             lines += ["", "## What could be done", ""]
         for result in advice:
@@ -116,6 +121,26 @@ class IsolationReport:
             if rows:
                 lines += ["", f"{group}. {title}", *(f"  {r.status!s:8}{r.id:{width}}  {_in_full(r)}" for r in rows)]
         return "\n".join(lines) + "\n"
+
+    def to_script(self) -> str:
+        """Return a shell script of the commands that would mend what fails, in order. It is to be read, then run.
+
+        containerkit never runs any of it. Commands that do not need root are comments: they are for another session.
+        """
+        lines = ["#!/bin/sh", f"# {self._title()}: commands for root, to be read before they are run.", "set -eu", ""]
+        written: set[str] = set()
+        for result in sorted(self._to_mend(), key=lambda r: _ORDER.index(r.id) if r.id in _ORDER else len(_ORDER)):
+            fix = result.remediation
+            new = [c for c in fix.commands if c not in written] if fix else []
+            if fix is None or (fix.commands and not new):
+                continue
+            lines += [f"# {result.id}: {_line(result.summary)}", f"# {_line(fix.text)}"]
+            lines += [*(c if fix.needs_root else f"# not as root: {c}" for c in new), ""]
+            written |= set(new)
+        return "\n".join(lines)
+
+    def _to_mend(self) -> list[CheckResult]:
+        return [r for r in self.results if r.remediation and r.status in (Status.FAIL, Status.WARN)]
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -145,6 +170,10 @@ def _advice(result: CheckResult) -> list[str]:
     commands = (" ".join(command.replace("`", "'").split()) for command in fix.commands)
     as_root = " (as root)" if fix.needs_root else ""
     return [f"- **{_cell(result.id)}**: {_cell(fix.text)}{as_root}", *(f"  - `{command}`" for command in commands)]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _in_full(result: CheckResult) -> str:

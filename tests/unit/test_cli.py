@@ -434,7 +434,7 @@ def test_the_exit_code_of_a_check(statuses: list[Status], args: list[str], code:
                                   monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """1 at the threshold, 2 where nothing could be judged; the same for the host."""
     stub.report = report(*statuses)
-    monkeypatch.setattr(ck, "check_host", lambda: stub.report)
+    monkeypatch.setattr(ck, "check_host", lambda user: stub.report)
     assert call("check", *args).exit_code == code
     assert call("check-host", *args).exit_code == code
 

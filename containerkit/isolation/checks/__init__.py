@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..check import Check
-from . import access, confinement, containers, host, identity, kernel, limits, users
+from . import access, account, confinement, containers, host, identity, kernel, limits, users
 
 __all__ = ["CATALOGUE", "GROUPS"]
 
@@ -25,6 +25,7 @@ _ALL: tuple[Check, ...] = (
     *access.CHECKS,
     *users.CHECKS,
     *host.CHECKS,
+    *account.CHECKS,
     *limits.CHECKS,
     *confinement.CHECKS,
     *kernel.CHECKS,

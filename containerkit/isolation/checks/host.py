@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
-from ..advice import DELEGATE, ENOUGH, add_ranges, better_network, set_sysctl
+from ..advice import (
+    DELEGATE,
+    ENOUGH,
+    UNIFIED,
+    add_ranges,
+    allow_by_profile,
+    better_network,
+    move_range,
+    set_sysctl,
+)
 from ..check import (
     Check,
     Finding,
@@ -21,7 +31,7 @@ from ..check import (
     unknown,
     warned,
 )
-from ..facts import AccountFacts, Facts, HelperFacts, SubordinateRange
+from ..facts import AccountFacts, Facts, HelperFacts, HostFacts, SubordinateRange
 from ..gates import host_files, host_view, reported_rootless
 from ..procfs import text
 from ..values import Json, Remediation, Severity
@@ -90,12 +100,14 @@ def _subid_overlap(facts: Facts) -> Finding:
         ordered = sorted(ranges, key=lambda r: r.start)
         for low, high in pairwise(ordered):
             if low.owner != high.owner and high.start < low.start + low.size:
-                return failed(f"{low.owner} and {high.owner} share subordinate {what} from {high.start}", *evidence)
+                text = f"{low.owner} and {high.owner} share subordinate {what} from {high.start}"
+                return failed(text, *evidence, fix=move_range(high, host, f"sub{what[:-1]}"))
     names = {uid: name for uid, name in host.users.items() if uid != 0}
     for r in host.subuid:
         for uid, name in names.items():
             if r.start <= uid < r.start + r.size:
-                return failed(f"the subordinate uids of {r.owner} contain {name}'s own uid {uid}", *evidence)
+                text = f"the subordinate uids of {r.owner} contain {name}'s own uid {uid}"
+                return failed(text, *evidence, fix=move_range(r, host, "subuid"))
     return passed(f"{len(host.subuid)} ranges, none shared", *evidence)
 
 
@@ -123,7 +135,12 @@ def _idmap_helpers(facts: Facts) -> Finding:
         return failed(f"not installed: {', '.join(missing)}", *evidence, fix=fix)
     names = ", ".join(h.name for h in broken)
     if any(h.nosuid for h in broken):
-        return failed(f"{names}: on a file system mounted nosuid", *evidence)
+        fix = Remediation(
+            "Mount that file system without nosuid, also in its line of /etc/fstab.",
+            tuple(f"mount -o remount,suid $(findmnt -no TARGET --target {h.path})" for h in broken[:1]),
+            needs_root=True,
+        )
+        return failed(f"{names}: on a file system mounted nosuid", *evidence, fix=fix)
     fix = Remediation("Give the privilege back.", tuple(f"chmod u+s {h.path}" for h in broken), needs_root=True)
     return failed(f"{names}: neither setuid root nor with the capability", *evidence, fix=fix)
 
@@ -135,7 +152,25 @@ def _userns_allowed(facts: Facts) -> Finding:
         return unknown(f"it could not be tried as {host.account.name}", evidence)
     if host.userns == 0:
         return passed(f"{host.account.name} can make user namespaces", evidence)
-    return failed(f"{host.account.name} cannot make a user namespace (errno {host.userns})", evidence)
+    why = _REFUSED.get(host.userns, "")
+    text = f"{host.account.name} cannot make a user namespace: {os.strerror(host.userns)}{why} (errno {host.userns})"
+    fix = allow_by_profile(host) if _restricted(host) else None
+    return failed(text, evidence, fix=fix or Remediation("See userns-sysctls for the setting that forbids it."))
+
+
+#: What an errno of unshare(CLONE_NEWUSER), or of writing the map, means.
+_REFUSED = {
+    1: ", by a setting, by AppArmor, or by the seccomp filter of a container around this process",
+    13: ", by AppArmor or SELinux",
+    22: ", as this kernel has no user namespaces",
+    28: ", as user.max_user_namespaces is reached or 0",
+    38: ", as this kernel has no such call",
+    87: ", as too many are nested",
+}
+
+
+def _restricted(host: HostFacts) -> bool:
+    return host.sysctls.get("kernel.apparmor_restrict_unprivileged_userns") == "1"
 
 
 def _userns_sysctls(facts: Facts) -> Finding:
@@ -147,8 +182,9 @@ def _userns_sysctls(facts: Facts) -> Finding:
     if values.get("kernel.unprivileged_userns_clone") == "0":
         fix = set_sysctl("Allow them.", "kernel.unprivileged_userns_clone", "1")
         return failed("kernel.unprivileged_userns_clone is 0", *evidence, fix=fix)
-    if values.get("kernel.apparmor_restrict_unprivileged_userns") == "1":
-        return warned("only programs with an AppArmor profile for it may use user namespaces", *evidence)
+    if _restricted(host_of(facts)):
+        text = "only programs with an AppArmor profile for it may use user namespaces"
+        return warned(text, *evidence, fix=allow_by_profile(host_of(facts)))
     return informed(f"user.max_user_namespaces is {values.get('user.max_user_namespaces') or 'not known'}", *evidence)
 
 
@@ -184,7 +220,7 @@ def _linger(facts: Facts) -> Finding:
         return unknown("systemd does not run here: what keeps containers alive after logout is not known", evidence)
     if host.linger:
         return passed("containers outlive the account's last session", evidence)
-    fix = Remediation("Keep the account's services running.", (f"loginctl enable-linger {host.account.name}",))
+    fix = Remediation("Keep the account's services running.", (f"loginctl enable-linger {host.account.name}",), True)
     return warned("containers end with the account's last session", evidence, fix=fix)
 
 
@@ -265,7 +301,10 @@ def _delegation(facts: Facts) -> Finding:
         return inapplicable(_ROOT)
     version = facts.engine.cgroup_version if facts.engine else None
     if version == 1 or (version is None and host.unified_cgroups is False):
-        return inapplicable("cgroup version 1 delegates nothing: no limits without root")
+        if facts.engine is not None:
+            return inapplicable("cgroup version 1 delegates nothing: no limits without root")
+        seen = host_says("/sys/fs/cgroup/cgroup.controllers exists", False)
+        return warned("cgroup version 1: no limit holds for an engine without root", seen, fix=UNIFIED)
     delegated = host.controllers_delegated
     evidence = host_says(
         f"cgroup.controllers of user@{host.account.uid}.service", list(delegated) if delegated is not None else None

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
+import pwd
 import socket
 import struct
+import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from containerkit.errors import InvalidOption
 from containerkit.isolation import check_host, evaluate
 from containerkit.isolation.accounts import parse_group
 from containerkit.isolation.client import collect_client, collect_peer, collect_socket, docker_command, socket_path
-from containerkit.isolation.facts import AccountFacts, ClientFacts, Facts
+from containerkit.isolation.facts import AccountFacts, ClientFacts, Facts, HomeFacts, HostFacts, SubordinateRange
 from containerkit.isolation.host import account_of, collect_host, parse_subordinate, try_userns
 from containerkit.isolation.procfs import capability_names, parse_id_map, parse_mountinfo
 
@@ -94,7 +98,7 @@ def test_subordinate_files_are_read_with_care() -> None:
 def test_groups_and_accounts(tmp_path: Path) -> None:
     """An account without a name goes by its number."""
     tree(tmp_path, etc__passwd="lab:x:1001:1001::/:/bin/sh\nbroken\n")
-    assert account_of(1001, tmp_path) == LAB
+    assert account_of(1001, tmp_path) == AccountFacts("lab", 1001, "/")
     assert account_of(7, tmp_path) == AccountFacts("7", 7)
     assert parse_group("docker:x:106:a,b\nx\n") == {106: ("docker", ("a", "b"))}
 
@@ -272,3 +276,101 @@ def test_a_tcp_address_is_asked_in_the_clear(says: bytes, transport: str) -> Non
         assert collect_client(url, environ={"PATH": ""}, sockets=False).transport == transport
         thread.join()
     assert collect_client(url, environ={"PATH": ""}, sockets=False).transport == "unclear"
+
+
+# ---------------------------------------------------------------- what an account's engine uses
+READY = {
+    "etc__passwd": "root:x:0:0::/root:/bin/sh\nlab:x:1001:1001::/home/lab:/bin/sh\n",
+    "proc__filesystems": "nodev\toverlay\n",
+    "proc__sys__kernel__osrelease": "6.1.0-13-amd64\n",
+    "run__systemd__system__x": "",
+    "home__lab__x": "",
+}
+ACCOUNT = ("rootless-overlay", "rootless-devices", "firewall-tools", "user-session", "home-folder")
+
+
+def of_account(root: Path, **changes: object) -> dict[str, str]:
+    """Status of each check of the account, for a tree with some of its facts changed."""
+    host = collect_host(account_of(1001, root), root=root)
+    host = replace(host, **{"device_modes": {"/dev/fuse": 0o666, "/dev/net/tun": 0o666}, **changes})  # type: ignore[arg-type]
+    facts = Facts(client=ClientFacts(None, "none"), host=host)
+    return {result.id: str(result.status) for result in evaluate(facts, ACCOUNT)}
+
+
+def test_what_the_account_s_engine_uses(tmp_path: Path) -> None:
+    """A host with everything passes, and each thing that is taken away is found."""
+    tree(tmp_path, **READY)
+    program(tmp_path / "usr/sbin", "iptables", "")
+    private = tmp_path / "run/user/1001/systemd/private"
+    private.parent.mkdir(parents=True)
+    private.touch()
+    home = HomeFacts("/home/lab", 0o700, 1001, (), "ext4")
+    assert of_account(tmp_path, home=home) == dict.fromkeys(ACCOUNT, "pass")
+    for changes, check, status in (
+        ({"kernel": "5.10.0"}, "rootless-overlay", "fail"),
+        ({"kernel": "5.10.0", "fuse_overlayfs": "/usr/bin/fuse-overlayfs"}, "rootless-overlay", "warn"),
+        ({"overlay": False}, "rootless-overlay", "fail"),
+        ({"kernel": None}, "rootless-overlay", "unknown"),
+        ({"device_modes": {"/dev/net/tun": None}}, "rootless-devices", "fail"),
+        ({"device_modes": {"/dev/fuse": 0o660}}, "rootless-devices", "warn"),
+        ({"device_modes": {}}, "rootless-devices", "unknown"),
+        ({"firewall": ("nft",)}, "firewall-tools", "warn"),
+        ({"firewall": ()}, "firewall-tools", "fail"),
+        ({"session": False}, "user-session", "fail"),
+        ({"session": None}, "user-session", "unknown"),
+        ({"systemd": False}, "user-session", "unknown"),
+        ({"home": None}, "home-folder", "fail"),
+        ({"home": replace(home, uid=0)}, "home-folder", "fail"),
+        ({"home": replace(home, flags=("ro",))}, "home-folder", "fail"),
+        ({"home": replace(home, kind="nfs4")}, "home-folder", "fail"),
+        ({"home": replace(home, flags=("nosuid",))}, "home-folder", "warn"),
+    ):
+        assert of_account(tmp_path, **{"home": home, **changes})[check] == status, changes
+
+
+@pytest.mark.parametrize("errno", [1, 13, 22, 28, 38, 87])
+def test_an_errno_is_told_in_words(errno: int) -> None:
+    """What the kernel's number means stands beside it."""
+    facts = Facts(client=ClientFacts(None, "none"), host=HostFacts(LAB, userns=errno))
+    summary = evaluate(facts, "userns-allowed").get("userns-allowed").summary
+    assert os.strerror(errno) in summary
+    assert ", " in summary.partition(":")[2]
+
+
+def test_an_overlap_is_advised_to_move() -> None:
+    """The command gives the second range numbers that nobody has; afterwards the check passes."""
+    ranges = (SubordinateRange("lab", 100000, 65536), SubordinateRange("eve", 120000, 65536))
+    host = HostFacts(LAB, subuid=ranges, subgid=(), users={0: "root", 1001: "lab"})
+    result = evaluate(Facts(client=ClientFacts(None, "none"), host=host), "subid-overlap").get("subid-overlap")
+    assert result.status == "fail"
+    assert result.remediation is not None
+    assert result.remediation.commands == ("sed -i 's/^eve:120000:65536$/eve:165536:65536/' /etc/subuid",)
+    moved = replace(host, subuid=(ranges[0], SubordinateRange("eve", 165536, 65536)))
+    after = evaluate(Facts(client=ClientFacts(None, "none"), host=moved), "subid-overlap").get("subid-overlap")
+    assert after.status == "pass"
+
+
+def test_the_script_is_valid_shell_and_in_order(tmp_path: Path) -> None:
+    """Programs first, then ids; a command stands once; what is not for root is a comment; sh accepts it."""
+    tree(tmp_path, **READY, etc__subuid="", etc__subgid="")
+    host = collect_host(account_of(1001, tmp_path), root=tmp_path)
+    host = replace(host, sysctls={"kernel.apparmor_restrict_unprivileged_userns": "1"}, userns=1, unified_cgroups=False)
+    script = evaluate(Facts(client=ClientFacts(None, "none"), host=host)).to_script()
+    commands = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert script.index("# idmap-helpers") < script.index("# userns-sysctls") < script.index("# subid-ranges")
+    assert len(commands) == len(set(commands))
+    assert any("/etc/apparmor.d/podman" in line for line in commands)
+    assert not [line for line in commands if "machinectl" in line]
+    subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+    printed = next(line for line in commands if "/etc/apparmor.d/podman" in line).partition(" > ")[0]
+    profile = subprocess.run(["sh", "-c", printed], capture_output=True, text=True, check=True).stdout
+    assert profile.splitlines()[2:] == ["profile podman /usr/bin/podman flags=(unconfined) {", "  userns,", "}"]
+
+
+def test_another_account() -> None:
+    """By name or number; an account that does not exist is refused."""
+    own = pwd.getpwuid(os.getuid()).pw_name
+    assert check_host(own).engine == check_host(str(os.getuid())).engine == "host"
+    assert "nobody" in repr([r.evidence for r in check_host("nobody")])
+    with pytest.raises(InvalidOption):
+        check_host("no-such-account")
