@@ -108,8 +108,8 @@ def check_host(user: str | None = None) -> IsolationReport:
     """Check whether an account could run rootless engines here. Creates nothing.
 
     Args:
-        user: name or number of the account; None: the one that runs this process. Whether another account can make a
-            user namespace is tried only if this process is root.
+        user: name or number of the account; None: the one that runs this process. Only root can try
+            whether another account can make a user namespace.
 
     Returns:
         The checks that need no engine. `report.to_script()` has the commands that would mend what is missing.
