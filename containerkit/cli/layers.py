@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
 from .app import Settings, engine_option, open_engine
+from .explore import explore
 from .output import cell, form_options, page, show, table, working
 from .rules import RuleCommand, enforce, write_junit
+from .sources import image_stack, source_options
 
 if TYPE_CHECKING:
     from containerkit import LayerStack, RuleResult, Waste
 
 __all__ = ["COMMANDS"]
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_ARCHIVE = re.compile(r"\.(tar(\.(gz|zst|xz|bz2))?|tgz|tzst|txz|tbz2?)$")
-
-
-@contextlib.contextmanager
-def _stack(ref: str) -> Iterator[LayerStack]:
-    """Return the layers of an image; without an engine of an archive, if REF is a path or `-`, or of a registry."""
-    import containerkit as ck
-
-    settings = click.get_current_context().ensure_object(Settings)
-    if ref.startswith("docker://"):
-        yield ck.open_registry(
-            ref, platform=settings.platform, tls_verify=settings.tls_verify, timeout=settings.timeout
-        )
-        return
-    if ref == "-":
-        yield ck.open_archive(sys.stdin.buffer, platform=settings.platform)
-        return
-    if ref.startswith(("/", "./", "../", "~")) or (_ARCHIVE.search(ref) and os.path.isfile(ref)):
-        yield ck.open_archive(ref, platform=settings.platform)
-        return
-    if settings.platform is not None:
-        raise click.UsageError("--platform goes with an archive or with docker://; an engine has one image of a name")
-    with open_engine() as engine:
-        yield engine.layers(ref)
-
-
-def _set(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    setattr(ctx.ensure_object(Settings), str(param.name), value)
-
-
-def _source_options(command: F) -> F:
-    """Add the options of commands that read an image of an archive or of a registry."""
-    for option in (
-        click.option("--platform", metavar="OS/ARCH", expose_value=False, callback=_set,
-                     help="Of an archive or a registry that has the image for several."),
-        click.option("--tls-verify/--no-tls-verify", default=True, expose_value=False, callback=_set,
-                     help="Whether a registry needs a good certificate; without, plain http will do, too."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
 
 
 @click.command(cls=RuleCommand, short_help="List the layers of an image.")
@@ -72,7 +27,7 @@ def _source_options(command: F) -> F:
     "--max-layers", type=click.IntRange(min=0), metavar="NUMBER", help="Exit with 1 if there are more layers."
 )
 @click.option("--layer", type=int, metavar="NUMBER", help="With --files: what this layer holds, whiteouts too.")
-@_source_options
+@source_options
 @engine_option
 @form_options
 @click.argument("ref")
@@ -91,7 +46,7 @@ def layers(
     """
     if layer is not None and not files:
         raise click.UsageError("--layer goes with --files")
-    with _stack(ref) as stack, working(f"reading {ref}"):
+    with image_stack(ref) as stack, working(f"reading {ref}"):
         _check_layer(stack, ref, "--layer", layer)
         if files:
             found = stack.files() if layer is None else stack[layer].files()
@@ -142,14 +97,14 @@ def _files_table(ref: str, layer: int | None, found: Any) -> Any:
 @click.command("read-file", short_help="Print a file of an image.")
 @click.option("--at", type=int, metavar="NUMBER", help="The file as it was after this layer.")
 @click.option("--blame", is_flag=True, help="The layer that wrote it, and its instruction, instead of the content.")
-@_source_options
+@source_options
 @engine_option
 @form_options
 @click.argument("ref")
 @click.argument("path")
 def read_file(ref: str, path: str, at: int | None, blame: bool, form: str) -> None:
     """Print the file PATH of image REF as a container would see it. REF may be an archive."""
-    with _stack(ref) as stack:
+    with image_stack(ref) as stack:
         _check_layer(stack, ref, "--at", at)
         if not blame:
             click.echo(stack.read_file(path, at=at), nl=False)
@@ -162,7 +117,7 @@ def read_file(ref: str, path: str, at: int | None, blame: bool, form: str) -> No
 @click.command(short_help="Write a file or folder of an image here.")
 @click.option("--at", type=int, metavar="NUMBER", help="The tree as it was after this layer.")
 @click.option("--layer", type=int, metavar="NUMBER", help="Only what this layer itself holds.")
-@_source_options
+@source_options
 @engine_option
 @click.argument("ref")
 @click.argument("path")
@@ -171,7 +126,7 @@ def extract(ref: str, path: str, dst: str, at: int | None, layer: int | None) ->
     """Write PATH of image REF to DST (default: this folder), placed as `cp` places it. REF may be an archive."""
     if at is not None and layer is not None:
         raise click.UsageError("--at and --layer: one of them")
-    with _stack(ref) as stack, working(f"reading {ref}"):
+    with image_stack(ref) as stack, working(f"reading {ref}"):
         _check_layer(stack, ref, "--at", at)
         _check_layer(stack, ref, "--layer", layer)
         found = stack.extract(path, dst, at=at) if layer is None else stack[layer].extract(path, dst)
@@ -186,7 +141,7 @@ def _check_layer(stack: LayerStack, ref: str, option: str, number: int | None) -
 @click.command(short_help="List the packages that each layer installs.")
 @click.option("--layer", type=int, metavar="NUMBER", help="The packages that this layer adds and removes.")
 @click.option("--all", "everything", is_flag=True, help="The packages of the whole image.")
-@_source_options
+@source_options
 @engine_option
 @form_options
 @click.argument("ref")
@@ -194,7 +149,7 @@ def packages(ref: str, layer: int | None, everything: bool, form: str) -> None:
     """Count the packages of dpkg, apk and Python that each layer of image REF adds and removes, and their bytes."""
     if everything and layer is not None:
         raise click.UsageError("--all and --layer: one of them")
-    with _stack(ref) as stack, working(f"reading {ref}"):
+    with image_stack(ref) as stack, working(f"reading {ref}"):
         _check_layer(stack, ref, "--layer", layer)
         found = stack.packages()
     if not everything and layer is None:
@@ -211,7 +166,7 @@ def packages(ref: str, layer: int | None, everything: bool, form: str) -> None:
 
 
 @click.command(short_help="List the tags of a repository.")
-@_source_options
+@source_options
 @click.argument("ref")
 @form_options
 def tags(ref: str, form: str) -> None:
@@ -227,7 +182,7 @@ def tags(ref: str, form: str) -> None:
 
 
 @click.command("pull-cost", short_help="Show what a pull would move.")
-@_source_options
+@source_options
 @engine_option
 @form_options
 @click.argument("ref")
@@ -240,12 +195,12 @@ def pull_cost(ref: str, form: str) -> None:
 
 
 @click.command(short_help="Print the instructions of an image.")
-@_source_options
+@source_options
 @engine_option
 @click.argument("ref")
 def dockerfile(ref: str) -> None:
     """Print the history of image REF as a Dockerfile; what the image does not state is a comment."""
-    with _stack(ref) as stack:
+    with image_stack(ref) as stack:
         click.echo(stack.dockerfile(), nl=False)
 
 
@@ -256,7 +211,7 @@ def dockerfile(ref: str) -> None:
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if a file, or with --config a setting, differs.")
 @click.option("--html", type=click.File("w", encoding="utf-8", lazy=True), metavar="FILE",
               help="Write layers, settings and files as a page.")  # fmt: skip
-@_source_options
+@source_options
 @engine_option
 @form_options
 @click.argument("old")
@@ -276,7 +231,7 @@ def compare_images(
     """List the files that image NEW adds, modifies and removes compared with OLD. Either may be an archive."""
     if config and by_layer:
         raise click.UsageError("--config and --layers: one of them")
-    with _stack(old) as before, _stack(new) as after:
+    with image_stack(old) as before, image_stack(new) as after:
         if html is not None:
             tables = [_layer_changes(before, after), _files_changed(before, after, times)]
             if before.config is not None and after.config is not None:
@@ -341,7 +296,7 @@ def _said(value: object) -> str:
               help="Do not count these paths and what is below: /var/cache, '*.pyc'.")  # fmt: skip
 @click.option("--most", "-n", type=click.IntRange(min=0), default=30, show_default=True, metavar="NUMBER",
               help="How many files to list, largest first; 0: all.")  # fmt: skip
-@_source_options
+@source_options
 @engine_option
 @form_options
 @click.argument("ref")
@@ -361,7 +316,7 @@ def waste(
     With a limit, exit with 1 if the image breaks it: a rule for CI. Limits and --ignore may stand in a section [waste]
     of .containerkit.toml, or in [tool.containerkit.waste] of pyproject.toml, in the current folder.
     """
-    with _stack(ref) as stack:
+    with image_stack(ref) as stack:
         with working(f"reading {ref}"):
             found = stack.waste().ignoring(ignore)
             verdicts = [*_verdicts(found, max_bytes, max_percent, min_efficiency)]
@@ -471,6 +426,6 @@ def df(form: str) -> None:
 
 
 COMMANDS = (
-    *(layers, tags, pull_cost, read_file, extract, packages, dockerfile, compare_images, waste),
+    *(layers, explore, tags, pull_cost, read_file, extract, packages, dockerfile, compare_images, waste),
     *(savings, sharing, reclaimable, duplicates, df),
 )

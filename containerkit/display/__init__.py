@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._json import json_ready
 from .bars import Bar, BarChart
 from .cells import Cell, bytes_cell, percent_cell, seconds_cell
+from .explorer import explorer_page
 from .layer_drawing import LayerDrawing, Sheet
 from .network_graph import GraphBox, NetworkGraph
 from .output import output_html
@@ -31,6 +32,7 @@ __all__ = [
     "Tabular",
     "Treemap",
     "bytes_cell",
+    "explorer_page",
     "html_of",
     "human_bytes",
     "human_seconds",

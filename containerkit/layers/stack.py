@@ -164,6 +164,25 @@ class LayerStack(Sequence[Layer]):
         """Return a layer's instruction as one would write it."""
         return " ".join((instruction(layer.created_by or "")[0] or layer.created_by or "unknown").split())
 
+    def to_page(self) -> str:
+        """Return a complete HTML page on which layers, files, sizes and waste are browsed. It needs no network.
+
+        Raises:
+            InvalidImage: a layer cannot be read.
+        """
+        from ..display import explorer_page
+        from .browsing import browsing_data
+
+        return explorer_page(
+            browsing_data(
+                self.ref,
+                [self._written(layer) for layer in self.layers],
+                [layer.sizes for layer in self.layers],
+                [self.diff(layer.index) for layer in self.layers],
+                self.waste(),
+            )
+        )
+
     def _repr_html_(self) -> str:
         return self.picture().to_html() + self.table().to_html()
 

