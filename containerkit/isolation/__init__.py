@@ -13,7 +13,7 @@ from .baseline import Baseline, Known, load_baseline
 from .compare import Statement, compare_reports, statements
 from .formats import to_junit, to_sarif
 from .judge import check_engine, check_host, evaluate
-from .report import IsolationReport
+from .report import IsolationReport, report_schema
 from .setting import Exposure
 from .values import CheckResult, Evidence, Remediation, Severity, Source, Status
 
@@ -37,6 +37,7 @@ __all__ = [
     "compare_reports",
     "evaluate",
     "load_baseline",
+    "report_schema",
     "statements",
     "to_junit",
     "to_sarif",

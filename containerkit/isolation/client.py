@@ -44,6 +44,7 @@ def collect_client(url: str | None, *, environ: Mapping[str, str] | None = None,
         uid=os.getuid(),
         user=Accounts().user(os.getuid()),
         groups=tuple(sorted({os.getegid(), *os.getgroups()})),
+        machine=os.uname().nodename,
     )
 
 

@@ -307,6 +307,7 @@ class ClientFacts:
         docker_how: evidence for docker_is ("symlink", "script", "version").
         uid, user: account of this process, by number and name.
         groups: numbers of the groups that this process has now.
+        machine: name of the host that this process runs on.
     """
 
     url: str | None
@@ -319,6 +320,7 @@ class ClientFacts:
     uid: int = -1
     user: str | None = None
     groups: tuple[int, ...] = ()
+    machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

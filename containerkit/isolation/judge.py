@@ -68,7 +68,23 @@ def evaluate(facts: Facts, only: str | Iterable[str] | None = None, *, started: 
         "probe": _unprobed(facts, results),
     }
     duration = time.time() - started if started else 0.0
-    return IsolationReport(name, facts.client.url, results, gates, started, duration, limits_known(facts))
+    about = _about(facts, started)
+    return IsolationReport(name, facts.client.url, results, gates, started, duration, limits_known(facts), about)
+
+
+def _about(facts: Facts, started: float) -> dict[str, str]:
+    """Return where, when and by whom a report is made, as far as known."""
+    engine, host, client = facts.engine, facts.host, facts.client
+    about = {
+        "date": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(started)) if started else None,
+        "machine": client.machine,
+        "user": client.user,
+        "account": host.account.name if engine is None and host is not None else None,
+        "kernel": engine.kernel if engine is not None else host.kernel if host is not None else None,
+        "storage": engine.storage_driver if engine is not None else None,
+        "cgroups": f"version {engine.cgroup_version}" if engine is not None and engine.cgroup_version else None,
+    }
+    return {name: value for name, value in about.items() if value}
 
 
 def _unprobed(facts: Facts, results: Iterable[CheckResult]) -> str | None:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import html
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checks import GROUPS
+from .meanings import MEANINGS
 from .values import CheckResult, Status
 
 if TYPE_CHECKING:
     from ..display import Table
 
-__all__ = ["SCHEMA", "IsolationReport"]
+__all__ = ["SCHEMA", "IsolationReport", "report_schema"]
 
 SCHEMA = "containerkit.isolation/1"
 _COLUMNS = ("", "check", "status", "severity", "what was found")
+_WRONG = (Status.FAIL, Status.WARN)
 #: Checks whose remedies come first in a script: programs, then the kernel, then the account.
 _ORDER = (
     *("idmap-helpers", "firewall-tools", "network-helper", "rootless-overlay", "rootless-devices", "userns-sysctls"),
     *("userns-allowed", "subid-overlap", "subid-ranges", "cgroup-delegation", "home-folder", "user-session", "linger"),
 )
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of `IsolationReport.to_dict()`."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "report.schema.json").read_text("utf-8"))
+    return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,6 +47,7 @@ class IsolationReport:
         started: seconds since the epoch.
         limits: controller ("memory", "cpu", "cpuset", "pids") -> whether the kernel enforces such a limit; None if
             unknown; empty without a probe.
+        about: "date", "machine", "user", "kernel" -> where, when and by whom the report was made.
     """
 
     engine: str
@@ -47,6 +57,7 @@ class IsolationReport:
     started: float = 0.0
     duration: float = 0.0
     limits: Mapping[str, bool | None] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -75,7 +86,7 @@ class IsolationReport:
         from ..display import Table
 
         rows = [(r.group, r.id, str(r.status), str(r.severity), r.summary) for r in self.results]
-        return Table(self._title(), _COLUMNS, rows)
+        return Table(self.title, _COLUMNS, rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready types with stable keys; `schema` names the format and its version."""
@@ -83,6 +94,7 @@ class IsolationReport:
             "schema": SCHEMA,
             "engine": self.engine,
             "endpoint": self.endpoint,
+            "about": dict(self.about),
             "started": self.started,
             "duration": self.duration,
             "gates": dict(self.gates),
@@ -92,8 +104,8 @@ class IsolationReport:
         }
 
     def to_markdown(self) -> str:
-        """Return the report as Markdown: a table for each group, then the remediations."""
-        lines = [f"# {_cell(self._title())}", "", *self._preface()]
+        """Return the report as Markdown: a table for each group, then what is wrong, explained."""
+        lines = [f"# {_cell(self.title)}", "", *self._preface()]
         for group, title in GROUPS.items():
             rows = [r for r in self.results if r.group == group]
             if rows:
@@ -105,21 +117,25 @@ class IsolationReport:
                     "|---|---|---|---|",
                 ]
                 lines += [f"| {_cell(r.id)} | {r.status} | {r.severity} | {_cell(_in_full(r))} |" for r in rows]
-        advice = self._to_mend()
-        if advice:
-            lines += ["", "## What could be done", ""]
-        for result in advice:
+        wrong = [r for r in self.results if r.status in _WRONG]
+        if wrong:
+            lines += ["", "## What it means, and what could be done", ""]
+        for result in wrong:
             lines += _advice(result)
         return "\n".join(lines) + "\n"
 
     def to_text(self) -> str:
         """Return the report as text for a terminal."""
         width = max((len(r.id) for r in self.results), default=0)
-        lines = [self._title(), *self._preface()]
+        lines = [self.title, *self._preface()]
         for group, title in GROUPS.items():
             rows = [r for r in self.results if r.group == group]
             if rows:
-                lines += ["", f"{group}. {title}", *(f"  {r.status!s:8}{r.id:{width}}  {_in_full(r)}" for r in rows)]
+                lines += ["", f"{group}. {title}"]
+            for r in rows:
+                lines.append(f"  {r.status!s:8}{r.id:{width}}  {_in_full(r)}")
+                if r.status in _WRONG:
+                    lines += [f"          {word:9} {_line(text)}" for word, text in _explained(r)]
         return "\n".join(lines) + "\n"
 
     def to_script(self) -> str:
@@ -127,7 +143,7 @@ class IsolationReport:
 
         containerkit never runs any of it. Commands that do not need root are comments: they are for another session.
         """
-        lines = ["#!/bin/sh", f"# {self._title()}: commands for root, to be read before they are run.", "set -eu", ""]
+        lines = ["#!/bin/sh", f"# {self.title}: commands for root, to be read before they are run.", "set -eu", ""]
         written: set[str] = set()
         for result in sorted(self._to_mend(), key=lambda r: _ORDER.index(r.id) if r.id in _ORDER else len(_ORDER)):
             fix = result.remediation
@@ -140,36 +156,53 @@ class IsolationReport:
         return "\n".join(lines)
 
     def _to_mend(self) -> list[CheckResult]:
-        return [r for r in self.results if r.remediation and r.status in (Status.FAIL, Status.WARN)]
+        return [r for r in self.results if r.remediation and r.status in _WRONG]
+
+    def to_html(self) -> str:
+        """Return a complete page, light or dark as the reader's system is; it loads nothing from anywhere."""
+        from ..display import page_html
+
+        return page_html(self.title, [self._repr_html_()])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{r.group}</td><td>{html.escape(r.id)}</td><td><b>{r.status}</b></td><td>{r.severity}</td>"
-            f"<td>{html.escape(_in_full(r))}</td></tr>"
-            for r in self.results
-        )
-        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-        caption = html.escape(" · ".join((self._title(), *self._preface())))
-        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        from .page import report_html
 
-    def _title(self) -> str:
+        return report_html(self.title, self._preface(), self.results)
+
+    @property
+    def title(self) -> str:
+        """Title of the report: what was examined, and its address."""
         return f"Isolation: {self.engine}" + (f" at {self.endpoint}" if self.endpoint else "")
 
     def _preface(self) -> list[str]:
         counts = ", ".join(f"{number} {status}" for status, number in self.counts.items() if number)
         closed = sorted({reason for gate, reason in self.gates.items() if reason and gate != "probe"})
-        return [f"{counts or 'nothing asked'}; {self.duration:.1f} s"] + [
+        about = [f"{name} {value}" for name, value in self.about.items()]
+        return [*([", ".join(about)] if about else []), f"{counts or 'nothing asked'}; {self.duration:.1f} s"] + [
             f"Facts of this host do not count: {r}." for r in closed
         ]
 
 
-def _advice(result: CheckResult) -> list[str]:
+def _explained(result: CheckResult) -> Iterator[tuple[str, str]]:
+    """Yield (word, text) for what a result means, what was seen by whom, and what mends it."""
+    if result.id in MEANINGS:
+        yield "means", MEANINGS[result.id]
+    for item in result.evidence:
+        yield "evidence", str(item)
     fix = result.remediation
-    if fix is None:
-        return []
-    commands = (" ".join(command.replace("`", "'").split()) for command in fix.commands)
-    as_root = " (as root)" if fix.needs_root else ""
-    return [f"- **{_cell(result.id)}**: {_cell(fix.text)}{as_root}", *(f"  - `{command}`" for command in commands)]
+    if fix is not None:
+        yield "fix", fix.text + (" (as root)" if fix.needs_root else "")
+        for command in fix.commands:
+            yield "command", command
+
+
+def _advice(result: CheckResult) -> list[str]:
+    lines = [f"- **{_cell(result.id)}** ({result.status})"]
+    for word, text in _explained(result):
+        code = word in ("evidence", "command")
+        shown = f"`{_line(text.replace('`', chr(39)))}`" if code else _cell(text)
+        lines.append(f"  - {shown}" if code else f"  - {word}: {shown}")
+    return lines
 
 
 def _line(text: str) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import json
 import pickle
+import re
 from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from containerkit.isolation import IsolationReport, compare_reports, statements
+from containerkit.isolation import IsolationReport, compare_reports, evaluate, report_schema, statements
+from containerkit.isolation.checks import CATALOGUE
+from containerkit.isolation.meanings import MEANINGS
 from containerkit.isolation.values import CheckResult, Evidence, Remediation, Severity, Source, Status
 
 from . import world
@@ -26,7 +32,18 @@ def test_to_dict_is_json_with_a_schema(report: IsolationReport) -> None:
     told = report.to_dict()
     assert told["schema"] == "containerkit.isolation/1"
     assert json.loads(json.dumps(told)) == told
-    assert set(told) == {"schema", "engine", "endpoint", "started", "duration", "gates", "limits", "counts", "results"}
+    assert set(told) == {
+        "schema",
+        "engine",
+        "endpoint",
+        "about",
+        "started",
+        "duration",
+        "gates",
+        "limits",
+        "counts",
+        "results",
+    }
     assert set(told["results"][0]) == {
         *("id", "title", "group", "status", "severity", "summary", "reason", "evidence", "conflicts", "remediation"),
     }
@@ -134,3 +151,82 @@ def test_remediation_is_given_only_where_something_is_wrong(report: IsolationRep
 def test_a_report_is_a_table_too(report: IsolationReport) -> None:
     """One row a check, for whoever shows tables."""
     assert len(report.table().rows) == len(report)
+
+
+def fits(value: Any, schema: Any, whole: Any) -> bool:
+    """Whether a value fits a schema; only the words that the shipped schema uses."""
+    if "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int}
+    names = schema.get("type", [])
+    names = [names] if isinstance(names, str) else names
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if names and not any(number if n in ("number", "integer") else isinstance(value, kinds[n]) for n in names):
+        return False
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        return False
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        return False
+    if isinstance(value, list):
+        return all(fits(item, schema.get("items", {}), whole) for item in value)
+    if isinstance(value, dict) and "object" in names:
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        if not set(schema.get("required", ())) <= set(value) or (others is False and not set(value) <= set(known)):
+            return False
+        return all(fits(item, known.get(key, others or {}), whole) for key, item in value.items())
+    return True
+
+
+@pytest.mark.parametrize("engine", world.ENGINES)
+def test_reports_fit_the_shipped_schema(engine: str) -> None:
+    """Every report fits; a missing key, a new key and a status that does not exist do not."""
+    schema, told = report_schema(), world.report(world.facts(engine)).to_dict()
+    assert fits(told, schema, schema)
+    assert not fits({key: value for key, value in told.items() if key != "results"}, schema, schema)
+    assert not fits({**told, "more": 1}, schema, schema)
+    assert not fits({**told, "results": [{**told["results"][0], "status": "maybe"}]}, schema, schema)
+
+
+def test_what_is_wrong_is_explained_in_every_form() -> None:
+    """For each fail and warn, text, Markdown and HTML have the meaning, the evidence and the fix."""
+    found = world.report(world.facts("docker-rootful"))
+    forms = [" ".join(html.unescape(form).split()) for form in (found.to_text(), found.to_markdown(), found.to_html())]
+    wrong = [r for r in found if r.status in (Status.FAIL, Status.WARN)]
+    assert wrong
+    for result in wrong:
+        for form in forms:
+            assert MEANINGS[result.id].replace("`", "") in form.replace("`", ""), result.id
+            assert all(item.what in form for item in result.evidence), result.id
+            assert result.remediation is None or result.remediation.text.split('"')[0] in form, result.id
+
+
+def test_every_check_has_a_meaning() -> None:
+    """The table of meanings has each check of the catalogue and no other."""
+    assert set(MEANINGS) == {check.id for check in CATALOGUE}
+    assert all(text.endswith(".") for text in MEANINGS.values())
+
+
+def test_the_header_says_when_where_and_who() -> None:
+    """Date, machine, user and versions stand above the results."""
+    facts = world.change(world.facts("docker-rootful"), "client", user="ana", machine="lab7")
+    found = evaluate(facts, started=1_700_000_000.0)
+    for form in (found.to_text(), found.to_markdown(), found.to_html()):
+        assert all(word in form for word in ("2023-11-14", "lab7", "ana", "20.10.24", "overlay2")), form[:400]
+
+
+def test_the_page_is_whole_and_has_the_drawing() -> None:
+    """Well-formed markup, a picture with a text for screen readers, no address to load anything from."""
+    page = world.report(world.facts("podman-rootless")).to_html()
+    root = ElementTree.fromstring(re.sub(r"<meta[^>]*>|<br>|<!doctype html>", "", page))
+    (drawing,) = [element for element in root.iter() if element.tag.endswith("svg")]
+    assert "uid 1001" in (drawing.findtext("title") or "")
+    assert not re.search("(src|href)=", page)
+
+
+def test_four_engines_fit_a_terminal() -> None:
+    """100 columns hold the comparison of four engines, and no word is lost."""
+    compared = compare_reports(*(world.report(world.facts(name)) for name in world.ENGINES[:4]))
+    text = compared.to_text(width=100)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "root-equivalence" in text
+    assert len(text.splitlines()) < 400
