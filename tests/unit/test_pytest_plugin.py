@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import containerkit as ck
+from containerkit.pytest_plugin.summary import Summary
 from tests.pages import blocks
 
 pytest_plugins = ["pytester"]
@@ -329,7 +330,8 @@ def test_what_a_killed_run_left_is_removed_and_told(pytester: pytest.Pytester) -
 def test_an_error_of_the_package_shows_the_line_of_the_test_only(pytester: pytest.Pytester) -> None:
     """--full-trace shows the package's own lines as well."""
     code = """
-    from containerkit.testing import FakeBackend
+    from containerkit.pytest_plugin.summary import Summary
+from containerkit.testing import FakeBackend
     from containerkit import Engine
 
     def test_it():
@@ -347,3 +349,20 @@ def test_a_strategy_is_waited_for(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
     assert "start one None {}" in noted
     assert "wait one ready 5" in noted
+
+
+def test_the_lines_of_a_summary() -> None:
+    """Images are counted, names are sorted, reasons appear once, and several processes add up."""
+    first, second = Summary(started=["b:1", "a:1", "b:1"], missing=["no engine"]), Summary(missing=["no engine"])
+    assert list(Summary().lines()) == []
+    second.reused, second.kept, second.cleaned = ["a:1"], ["y", "x"], ["old"]
+    total = Summary()
+    for each in (first, second):
+        total.add(each.to_dict())
+    assert list(total.lines()) == [
+        "containers started: 3 (a:1, b:1 ×2); shared or reused: 1 (a:1)",
+        "left running (--containers-keep): x y",
+        "removed, left by a run that was killed: old",
+        "no engine",
+    ]
+    assert list(Summary(reused=["a:1"]).lines()) == ["containers started: 0; shared or reused: 1 (a:1)"]
