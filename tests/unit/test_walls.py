@@ -180,3 +180,10 @@ def test_a_module_never_hides_a_public_function(first: str) -> None:
     code = f"import {first}, containerkit; print(callable(containerkit.connect), callable(containerkit.cleanup))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["True", "True"]
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """pytest refuses to collect two files of one name from folders that are no packages."""
+    folder = Path(__file__).parent
+    names = [path.name for path in folder.rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
