@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,18 +15,7 @@ from containerkit import aio
 from containerkit.aio.face import Face, Kind, kind_of
 from containerkit.testing import FakeBackend
 
-ROOT = Path(__file__).parents[2]
 FACES = [each for name in aio.__all__ if inspect.isclass(each := getattr(aio, name))]
-
-
-def maker() -> ModuleType:
-    """Return docs/make_aio.py."""
-    spec = importlib.util.spec_from_file_location("make_aio", ROOT / "docs" / "make_aio.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def on_fake(test: Callable[[Any, FakeBackend], Coroutine[Any, Any, None]]) -> None:
@@ -41,12 +27,6 @@ def on_fake(test: Callable[[Any, FakeBackend], Coroutine[Any, Any, None]]) -> No
             await asyncio.wait_for(test(engine, backend), 60)
 
     asyncio.run(work())
-
-
-def test_the_types_are_those_of_the_synchronous_classes() -> None:
-    """`__init__.pyi` is what `python docs/make_aio.py` writes."""
-    module = maker()
-    assert module.PAGE.read_text() == module.formatted(module.stub()), f"run `{module.COMMAND}`"
 
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.__name__)
