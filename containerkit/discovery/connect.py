@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EngineUnavailable, InvalidOption
 from ..userconfig.environment import Environment
+from ..values import ValueTuple
 from .candidates import Candidate, candidate_named, endpoint_of_url, find_candidates, own_variable
 from .endpoints import EMBEDDED, TLS, Endpoint, Unreachable, parse_url
 from .routes import Route, open_route
@@ -45,7 +46,7 @@ def discover() -> tuple[Endpoint, ...]:
         >>> all(endpoint.reachable or endpoint.reason for endpoint in discover())
         True
     """
-    return _discover(Environment.current())
+    return ValueTuple(_discover(Environment.current()))
 
 
 def _discover(environment: Environment) -> tuple[Endpoint, ...]:

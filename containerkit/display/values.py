@@ -64,8 +64,8 @@ def _title(value: object) -> str:
     if not value:
         return "empty list"
     word = _class_words(value[0]).lower()
-    plural = "es" if word.endswith("s") else "s"
-    return f"{len(value)} {word}{plural if len(value) != 1 else ''}"
+    plural = f"{word[:-1]}ies" if re.search(r"[^aeiou]y$", word) else f"{word}{'es' if word.endswith('s') else 's'}"
+    return f"{len(value)} {word if len(value) == 1 else plural}"
 
 
 def _class_words(value: object) -> str:

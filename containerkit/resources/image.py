@@ -9,7 +9,7 @@ from ..backends.base import HistoryEntry, ImageRecord
 from ..errors import InUse, InvalidOption
 from ..options import parse_flag
 from ..reference import parse
-from ..values import Shown
+from ..values import Shown, ValueTuple
 from .archives import save_images
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Image(Shown):
 
     def history(self) -> tuple[HistoryEntry, ...]:
         """Return the instructions that built the image, oldest first."""
-        return self._core.backend.image_history(self._id)
+        return ValueTuple(self._core.backend.image_history(self._id))
 
     def tag(self, ref: str) -> None:
         """Add a name to the image. Raises InvalidReference, or InvalidOption for a name with a digest."""

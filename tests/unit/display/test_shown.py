@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from containerkit import EngineInfo, Logs, RunResult, Savings, Sharing, Waste
+from containerkit import EngineInfo, Logs, RunResult, Savings, Sharing, Waste, connect, discover
 from containerkit.backends.records import Change, Processes, Stats
 from containerkit.labs import HostStatus
 from containerkit.layers.sharing import SharedLayer
 from containerkit.layers.waste import WasteItem
 from containerkit.resources.pruned import Pruned
+from containerkit.testing import FakeBackend
 from containerkit.values import ValueList, ValueTuple
 
 EVIL = "<script>\x1b[2J"
@@ -68,6 +69,16 @@ def test_a_tuple_of_changes_is_a_table_and_stays_a_tuple() -> None:
     assert "1 change" in str(changes)
     assert "1 changes" not in str(changes)
     assert "/etc/hosts" in changes._repr_html_()
+
+
+def test_a_history_and_the_endpoints_are_tables() -> None:
+    """history() and discover() return tuples with a title that counts."""
+    with connect(FakeBackend(images=["app:1"])) as engine:
+        history = engine.images.get("app:1").history()
+    assert isinstance(history, tuple)
+    assert str(history).startswith("1 history entry\n")
+    assert str(ValueTuple((*history, *history))).startswith("2 history entries\n")
+    assert "endpoint" in str(discover()) or discover() == ()
 
 
 def test_an_empty_list_says_so() -> None:
