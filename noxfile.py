@@ -10,6 +10,7 @@ Sessions and what they need:
     package       build, install bare, type-check a script        nothing
     conformance   the suite that every engine passes              engines
     kill          programs killed at random moments, by hand      engines
+    fuzz          20,000 mutations of image archives, by hand     nothing
     faults        recorded answers with a fault each, by hand     engines
     examples      scripts, notebooks, blocks of the pages         engines
     demo          ten images on real input                        engines; starts some if none runs
@@ -257,6 +258,14 @@ def tests(session: nox.Session) -> None:
         low = [name for name, found in files.items() if found["summary"]["percent_covered"] < COVERED_PER_FILE]
         if low:
             session.error(f"below {COVERED_PER_FILE} % of the branches: {', '.join(low)}")
+
+
+@nox.session
+@recorded
+def fuzz(session: nox.Session) -> None:
+    """Read mutated image archives; `nox -s fuzz -- 20000 0` chooses their number and the first seed."""
+    session.install("-e", ".", *groups("tests"))
+    session.run("python", "-m", "tests.faults.fuzz_archives", *(session.posargs or ["20000", "0"]))
 
 
 @nox.session

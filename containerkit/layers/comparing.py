@@ -31,7 +31,7 @@ class Layer(Protocol):
     def sizes(self) -> Sizes: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FileDiff(Diff, PrintedValue):
     """A Diff that print() and a notebook show as a table."""
 

@@ -31,7 +31,7 @@ __all__ = ["RegistryImage", "list_tags", "open_registry"]
 _SCHEME = "docker://"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RegistryImage(LayerStack):
     """An image of a registry: its layers, as for any other image, and what only a registry knows.
 

@@ -76,6 +76,8 @@ def outcome(path: Path) -> str:
         json.dumps(stack.to_dict())
         stack.files()
         stack.waste()
+        stack.packages()
+        stack.to_page()
         if len(stack):
             stack.diff(-1)
         stack.verify()

@@ -44,6 +44,7 @@ def test_it_is_the_value_of_the_archive(registry: ServedRegistry, compression: s
     (tmp_path / "x.tar").write_bytes(IMAGE.to_docker_archive())
     archive = ck.open_archive(tmp_path / "x.tar")
     assert (image.ref, image.image_id) == (ref, IMAGE.image_id)
+    assert repr(image) == f"<LayerStack {ref} {IMAGE.image_id[:19]} 2 layers>"
     assert [layer.chain_id for layer in image] == [layer.chain_id for layer in archive]
     assert [layer.created_by for layer in image] == [layer.created_by for layer in archive]
     assert image.compare(archive).to_dict() == {"added": [], "modified": [], "removed": []}

@@ -101,6 +101,8 @@ def test_a_comparison_as_a_page() -> None:
     assert page.startswith("<!doctype html>")
     assert all(word in page for word in ("Layers of", "Settings of", "/var/cache/x", "shared"))
     assert "http" not in page.replace("http://www.w3.org", "")
+    found = ck.open_archive("base.tar").compare(ck.open_archive("image.tar"))
+    assert repr(found) == "<Diff 0 added, 1 modified, 1 removed>"
     assert "removed" in ck.open_archive("base.tar").compare(ck.open_archive("image.tar"))._repr_html_()
 
 
