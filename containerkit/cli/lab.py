@@ -60,7 +60,7 @@ def _lab(ctx: click.Context, topology: Topology, image: str | None = None) -> It
 
 @click.group(short_help="Run networks of hosts and routers.")
 def lab() -> None:
-    """Bring up networks of hosts from a FOLDER with the files of Kathará or Netkit (lab.conf, *.startup)."""
+    """Bring up networks of hosts from a FOLDER with lab.conf (Kathará, Netkit) or a YAML file (Containerlab)."""
 
 
 @lab.command()

@@ -1,4 +1,4 @@
-"""Read a lab from a folder."""
+"""Read a lab from a folder or a file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InvalidLab
+from .containerlab import read_containerlab
 from .kathara import read_kathara
 from .topology import Host, Topology
+from .yamlfile import read_yaml
 
 
 def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = None, strict: bool = True) -> Topology:
-    """Read a lab from the files of Kathará and Netkit: lab.conf, startup files, lab.dep, folders of hosts.
+    """Read a lab from the files of Kathará and Netkit, or from a YAML file of Containerlab.
 
     Args:
-        path: the folder, or its lab.conf.
+        path: a folder with lab.conf, startup files, lab.dep and folders of hosts; its lab.conf; or the YAML file.
         images: name of an image in the files -> the image to use instead, as KATHARA_IMAGES; without a tag, it
             stands for every tag.
         strict: a startup command that fails is an error, as in a lab made in Python; False ignores it, as Kathará does,
@@ -25,14 +27,18 @@ def load(path: str | os.PathLike[str], *, images: Mapping[str, str] | None = Non
 
     Raises:
         InvalidLab: a mistake or something that labs do not support, with file and line.
+        Unsupported: the file is YAML, and PyYAML is not installed.
         FileNotFoundError: nothing is there.
     """
     given = Path(path)
     if given.is_dir():
         given /= "lab.conf"
     if not given.is_file():
-        raise FileNotFoundError(f"no lab at {path}: expected a folder with lab.conf")
-    topology = read_kathara(given, strict=strict)
+        raise FileNotFoundError(f"no lab at {path}: expected a folder with lab.conf, or a YAML file")
+    if given.suffix in (".yml", ".yaml"):
+        topology = read_containerlab(read_yaml(given), strict=strict)
+    else:
+        topology = read_kathara(given, strict=strict)
 
     def changed(host: Host) -> Host:
         name = (host.image or topology.image).removeprefix("docker.io/")

@@ -215,7 +215,7 @@ class Lab:
 
     def _start(self, host: str, image: str, command: Any, options: Mapping[str, Any]) -> Container:
         given = dict(options)
-        if command is None or not host:
+        if not host or (command is None and not self.topology.host(host).own_command):
             given["entrypoint"], command = ["sh"], ["-c", command or plan.KEEP_ALIVE]
         container = self._engine.start(
             image,

@@ -52,6 +52,7 @@ class Host(Value):
         interfaces: in the order of their names.
         image: None takes the lab's image.
         command: runs as the host's main process; None keeps the host alive without one.
+        own_command: without `command`, the main process is that of the image.
         routes: destination ("default", "10.0.2.0/24") -> gateway.
         startup: shell commands that run when the interfaces are up.
         strict: a startup command that fails is an error of the lab.
@@ -72,6 +73,7 @@ class Host(Value):
     folder: Path | None = None
     after: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    own_command: bool = False
 
 
 @dataclass(frozen=True, slots=True)
