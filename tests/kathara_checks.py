@@ -135,8 +135,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
     ),
     **_bgp(
         "bgp-multi-homed-stub-large",
-        "as100r1: ip route => 200\\.2\\.0\\.0/16.*proto bgp",
-        f"as100r2: {_PING} -I 100.1.2.1 200.2.0.1",
+        "as200r1: ip route => default.*proto bgp",
+        f"as100r1: {_PING} -I 100.1.0.1 200.2.0.1",
     ),
     **_bgp("bgp-multi-homed", "as1r1: ip route => 200\\.1\\..*proto bgp", f"as1r1: {_PING} 200.1.0.1"),
     f"{_TRANSIT}redistribute-bgp-deterministic": ("as20r1: ip route => 100\\.0\\.0\\.0/8.*proto bgp",),
