@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, Capability, EngineInfo, Event
 from .errors import InvalidOption
-from .options import parse_auth, parse_filters, parse_time, with_options
+from .options import parse_auth, parse_filters, parse_flag, parse_time, with_options
 from .options.table import RUN, START
 from .resources.container import Container
 from .resources.containers import Containers, start_container
@@ -94,21 +94,38 @@ class Engine:
         """Return the engine's version, host and configuration, requested now."""
         return self._core.backend.info()
 
-    def login(self, username: str, password: str, registry: str = "docker.io") -> None:
-        """Log in to a registry for the pulls, pushes and builds of this Engine. Nothing is written to disk.
+    def login(self, username: str, password: str, registry: str = "docker.io", *, store: bool = False) -> None:
+        """Log in to a registry for the pulls, pushes and builds of this Engine.
 
         Args:
             username: the account's name.
             password: the account's password or token.
             registry: the registry's address, such as "docker.io" or "localhost:5000".
+            store: keep the credentials, as `docker login` or `podman login` does: in the same file, which only its
+                owner can read, or in the helper that it names. Later sessions and both command lines use them.
 
         Raises:
-            AuthenticationFailed: the registry rejects the credentials.
+            AuthenticationFailed: the registry rejects the credentials, or they cannot be stored.
             InvalidOption: an empty name or password, or an address that is not one.
             Unsupported: the engine has no access to registries.
         """
         self._core.require(Capability.REGISTRY, "logging in")
-        self._core.login(parse_auth((username, password), registry))
+        self._core.login(parse_auth((username, password), registry), store=parse_flag("store", store))
+
+    def logout(self, registry: str = "docker.io") -> bool:
+        """Forget the credentials of a registry, also those that `login` of this library or a command line stored.
+
+        Args:
+            registry: the registry's address.
+
+        Returns:
+            Whether there were any.
+
+        Raises:
+            AuthenticationFailed: the file with credentials cannot be changed.
+            InvalidOption: an address that is not one.
+        """
+        return self._core.logout(parse_auth(("-", "-"), registry).registry)
 
     def events(
         self,

@@ -41,7 +41,10 @@ GROUPS: dict[str, tuple[Any, ...]] = {
         *(ck.Mount, ck.PortBinding, ck.NetworkAttachment, ck.HealthCheck, ck.Ulimit),
     ),
     "Waiting": tuple(getattr(wait, name) for name in wait.__all__ if name != "wait_until"),
-    "Images": (images.Images, ck.Image, ck.HistoryEntry, ck.Progress, ck.Pruned, ck.RemovedImage, ck.RegistryAuth),
+    "Images": (
+        *(images.Images, ck.Image, ck.HistoryEntry, ck.FoundImage, ck.Progress, ck.Pruned, ck.RemovedImage),
+        ck.RegistryAuth,
+    ),
     "Networks": (networks.Networks, ck.Network),
     "Volumes": (volumes.Volumes, ck.Volume),
     "Streams": (streams.Stream, ck.OutputStream, ck.ByteStream),

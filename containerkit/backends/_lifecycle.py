@@ -63,7 +63,8 @@ class LifecycleVerbs(HttpBackend):
             self._call("POST", path("/containers/{}/start", ref), doing, slow=True)
         except EngineError as exc:
             error = self._explain(exc, ref, doing, "created", "exited", "dead", "running")
-            if error is exc:
+            removed = isinstance(error, ContainerNotFound) and exc.status != 404  # by the engine, as with --rm
+            if error is exc or removed:
                 error = recast(exc, StartFailed, f"{doing}: {exc.explanation}")
             raise error from exc
 

@@ -34,6 +34,7 @@ from .base import (
     ContainerRef,
     EngineDiskUsage,
     Event,
+    FoundImage,
     HistoryEntry,
     ImageRecord,
     MountRecord,
@@ -320,6 +321,12 @@ def path_stat(header: str) -> PathStat:
         is_dir=bool(mode & _GO_DIR),
         link_target=text(raw.get("linkTarget")) if is_link else "",
     )
+
+
+def found_image(row: Raw) -> FoundImage:
+    """Parse a result of a search."""
+    name = text(row.get("name") or row.get("Name"))
+    return FoundImage(name, text(row.get("description")), number(row.get("star_count")), bool(row.get("is_official")))
 
 
 def progress(row: Raw) -> Progress:

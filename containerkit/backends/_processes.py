@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ..errors import EngineError, EngineUnavailable, StartFailed
+from ..errors import ContainerNotFound, EngineError, EngineUnavailable, StartFailed
 from ..spec import ExecSpec
 from ..streams import Attachment, OutputStream, Stream, whole_characters
 from . import _json, _parse
@@ -27,7 +27,8 @@ class ProcessVerbs(LifecycleVerbs):
             return self._upgrade(path("/containers/{}/attach", ref), doing, framed=not tty, params=params, slow=True)
         except EngineError as exc:
             error = self._explain(exc, ref, doing)
-            if error is exc:  # Podman creates the process here, and fails if it cannot
+            removed = isinstance(error, ContainerNotFound) and exc.status != 404  # by the engine, as with --rm
+            if error is exc or removed:  # Podman creates the process here, and fails if it cannot
                 error = recast(exc, StartFailed, f"{doing}: {exc.explanation}")
             raise error from exc
 

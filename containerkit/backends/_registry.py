@@ -11,8 +11,8 @@ from ..reference import parse
 from ..spec import RegistryAuth
 from . import _json, _parse
 from ._http import HttpBackend, path, recast
-from ._render import auth_header
-from .base import Progress
+from ._render import auth_header, query_filters
+from .base import Filters, FoundImage, Progress
 
 #: Error codes of the distribution-spec for wrong credentials and for missing images. Engines pass them on as text of
 #: their progress stream; a registry's refusal has no other form there.
@@ -31,6 +31,15 @@ class RegistryVerbs(HttpBackend):
         """Return the credentials for a registry and the header that carries them; "e30=" is an empty object."""
         auth = auth or self._logins.get(parse(ref).registry)
         return auth, {"X-Registry-Auth": auth_header(auth) if auth else "e30="}
+
+    def logout(self, registry: str) -> None:
+        self._logins.pop(registry, None)
+
+    def search_images(self, term: str, *, limit: int | None, filters: Filters) -> tuple[FoundImage, ...]:
+        doing = f"searching for {term}"
+        params = {"term": term, "limit": limit, "filters": query_filters(filters) if filters else None}
+        answer = self._call("GET", "/images/search", doing, params=params, slow=True)
+        return tuple(_parse.found_image(row) for row in _json.objects(_json.decode(answer.body) or []))
 
     def pull_image(self, ref: str, *, platform: str | None, auth: RegistryAuth | None) -> Iterator[Progress]:
         doing = f"pulling {ref}"

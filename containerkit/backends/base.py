@@ -25,6 +25,7 @@ from .records import (
     Event,
     ExecState,
     Filters,
+    FoundImage,
     HistoryEntry,
     ImageRecord,
     MountRecord,
@@ -65,6 +66,7 @@ __all__ = [
     "Event",
     "ExecState",
     "Filters",
+    "FoundImage",
     "HistoryEntry",
     "ImageRecord",
     "MountRecord",
@@ -127,6 +129,9 @@ class Backend(ABC):
     def login(self, auth: RegistryAuth) -> None:
         """Verify credentials and keep them in this backend. Raise AuthenticationFailed if they are refused."""
         self._not_implemented(f"logging in to {auth.registry}")
+
+    def logout(self, registry: str) -> None:  # noqa: B027  a backend without registries has nothing to forget
+        """Forget the credentials of `login`."""
 
     # ---------------------------------------------------------------- containers
     @abstractmethod
@@ -317,6 +322,10 @@ class Backend(ABC):
             PullFailed, ImageNotFound (the registry has none), AuthenticationFailed: while iterating.
         """
         self._not_implemented(f"pulling {ref}")
+
+    def search_images(self, term: str, *, limit: int | None, filters: Filters) -> tuple[FoundImage, ...]:
+        """Return the images that the engine's registries find for a word."""
+        self._not_implemented(f"searching for {term}")
 
     def push_image(self, ref: str, *, auth: RegistryAuth | None) -> Iterator[Progress]:
         """Push an image and yield the progress. Raise PushFailed or AuthenticationFailed while iterating."""

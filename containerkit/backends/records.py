@@ -23,6 +23,7 @@ __all__ = [
     "Event",
     "ExecState",
     "Filters",
+    "FoundImage",
     "HistoryEntry",
     "ImageRecord",
     "MountRecord",
@@ -390,6 +391,23 @@ class Progress(Value):
     total: int | None = None
     stream: str = ""
     image_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage(Value):
+    """An image that a search found.
+
+    Attributes:
+        name: its name without a tag; Podman's starts with the registry.
+        description: what its owner says.
+        stars: how many users marked it.
+        official: Docker Hub calls it an official image.
+    """
+
+    name: str
+    description: str = ""
+    stars: int = 0
+    official: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import container, engine, groups, image, isolation, lab, layers, processes, resources, watch
+from . import container, doctor, engine, groups, image, isolation, lab, layers, processes, registry, resources, watch
 from .app import app
 
 __all__ = ["app", "main"]
 
-for _room in (processes, engine, container, image, resources, watch, layers, isolation, lab):
+for _room in (doctor, processes, engine, container, image, resources, registry, watch, layers, isolation, lab):
     for _command in _room.COMMANDS:
         app.add_command(_command)
 

@@ -49,6 +49,7 @@ def engines(form: str) -> None:
 @click.option("--all", "-a", "everything", is_flag=True, help="Those that do not run, too.")
 @click.option("--latest", "-l", is_flag=True, help="Only the container created last, whatever its state.")
 @click.option("--last", "-n", type=int, default=-1, metavar="NUMBER", help="Only so many, created last.")
+@click.option("--size", "-s", is_flag=True, help="What each container wrote, and that with its image.")
 @list_options
 @engine_option
 @form_options
@@ -56,6 +57,7 @@ def ps(
     everything: bool,
     latest: bool,
     last: int,
+    size: bool,
     quiet: bool,
     no_trunc: bool,
     filters: dict[str, list[str]],
@@ -78,7 +80,22 @@ def ps(
             show(found, form)
             return
         rows = [_container_row(container, no_trunc) for container in listed]
-    _print(rows, _PS, "ID", quiet, template, form)
+        if size or "{{.Size}}" in (template or ""):
+            for row, container in zip(rows, listed, strict=True):
+                row["Size"] = _written(container)
+    _print(rows, {**_PS, "Size": "SIZE"} if size else _PS, "ID", quiet, template, form)
+
+
+def _written(container: Any) -> str:
+    """Return what a container wrote, and that with its image, as docker prints it."""
+    import containerkit as ck
+
+    try:
+        found = container.inspect(size=True)
+    except ck.NotFound:  # removed since the list was made
+        return "N/A"
+    written, virtual = found.get("SizeRw") or 0, found.get("SizeRootFs") or 0
+    return f"{size_text(written)} (virtual {size_text(virtual)})"
 
 
 _PS = {

@@ -260,7 +260,8 @@ class Container(ContainerState):
         Raises:
             ContainerNotFound, StartFailed.
         """
-        return attach(self, stdin=parse_flag("stdin", stdin), kill=self.kill)
+        with explained(self):
+            return attach(self, stdin=parse_flag("stdin", stdin), kill=self.kill)
 
     def top(self, ps_args: str | None = None) -> Processes:
         """Return the container's processes.

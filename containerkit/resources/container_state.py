@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backends.base import Address, ContainerRecord
 from ..errors import NotFound
-from ..options import parse_choice, parse_integer
+from ..options import parse_choice, parse_flag, parse_integer
 from ..values import Shown
 
 if TYPE_CHECKING:
@@ -136,8 +136,15 @@ class ContainerState(Shown):
             "status": record.status,
         }
 
-    def inspect(self) -> Mapping[str, Any]:
-        """Return the engine's own inspect response, requested now. Its form differs between engines and versions."""
+    def inspect(self, *, size: bool = False) -> Mapping[str, Any]:
+        """Return the engine's own inspect response, requested now. Its form differs between engines and versions.
+
+        Args:
+            size: let the engine count the bytes that the container wrote (SizeRw) and those with its image
+                (SizeRootFs), which may take long.
+        """
+        if parse_flag("size", size):
+            return self._core.backend.inspect_container(self._id, size=True).raw
         return self.refresh().record.raw
 
     def port(self, container_port: int, protocol: str = "tcp") -> Address:

@@ -13,6 +13,7 @@ from ..reference import Reference
 from ..spec import RegistryAuth, ResourceLimits
 from ..userconfig.credentials import find_credentials
 from ..userconfig.environment import Environment
+from ..userconfig.storing import forget_login, store_login
 from .session import Session
 
 
@@ -33,10 +34,23 @@ class Core:
         self.closed = False
         self._logins: set[str] = set()
 
-    def login(self, auth: RegistryAuth) -> None:
-        """Check credentials with their registry; the backend keeps them. Raises AuthenticationFailed."""
+    def login(self, auth: RegistryAuth, *, store: bool) -> None:
+        """Check credentials with their registry; the backend keeps them. Raises AuthenticationFailed.
+
+        Args:
+            store: also write them to the file of the engine's command line.
+        """
         self.backend.login(auth)
         self._logins.add(auth.registry)
+        if store:
+            store_login(Environment.current(), auth, kind=self.kind)
+
+    def logout(self, registry: str) -> bool:
+        """Forget the credentials of a registry, here and in the file. Return whether there were any."""
+        self.backend.logout(registry)
+        known = registry in self._logins
+        self._logins.discard(registry)
+        return forget_login(Environment.current(), registry, kind=self.kind) or known
 
     def stored_credentials(self, name: Reference) -> RegistryAuth | None:
         """Return what `docker login` or `podman login` stored for an image's registry; login() replaces it.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..backends.base import Capability, Progress
+from ..backends.base import Capability, FoundImage, Progress
 from ..errors import ImageNotFound, InvalidOption, InvalidReference, PullFailed
 from ..options import (
     build_spec,
@@ -297,6 +297,30 @@ class Images:
         for name in names:
             self._core.backend.inspect_image(name)  # some engines report a missing image only inside the archive
         return self._core.backend.save_images(names)
+
+    def search(
+        self, term: str, *, limit: int | None = None, filters: Mapping[str, Any] | None = None
+    ) -> tuple[FoundImage, ...]:
+        """Search for images in the registries that the engine searches.
+
+        Docker searches Docker Hub; Podman searches those of its registries.conf, or the one that the term starts with.
+
+        Args:
+            term: a word of the name or description.
+            limit: most results, 1 to 100; None for the engine's own limit.
+            filters: as `docker search --filter`: {"is-official": "true", "stars": "3"}.
+
+        Raises:
+            EngineError: no registry answers.
+            InvalidOption: a bad limit, or an empty term.
+            Unsupported: the engine has no access to registries.
+        """
+        self._core.require(Capability.REGISTRY, "searching for images")
+        if not isinstance(term, str) or not term.strip():
+            raise InvalidOption("term", term, "a word of the name or description")
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit <= 100):
+            raise InvalidOption("limit", limit, "a whole number from 1 to 100, or None")
+        return self._core.backend.search_images(term, limit=limit, filters=parse_filters("filters", filters))
 
     def remove(self, ref: str, *, force: bool = False) -> RemovedImage:
         """Remove a name, and the image with its last name; an ID removes the image.

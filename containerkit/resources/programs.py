@@ -33,9 +33,20 @@ def explained(
     try:
         yield
     except StartFailed as exc:
-        with contextlib.suppress(ContainerKitError), Deadline.after(_LOOKING, shield=True):
-            exc.exit_code = program_code(container, tuple(command) or _own_command(container), workdir, env or {})
+        try:
+            with Deadline.after(_LOOKING, shield=True):
+                exc.exit_code = program_code(container, tuple(command) or _own_command(container), workdir, env or {})
+        except ContainerKitError:  # with --rm the engine has removed the container
+            exc.exit_code = _told_code(exc.explanation)
         raise
+
+
+def _told_code(explanation: str) -> int | None:
+    """Return the exit code for an engine's words, which are those of the operating system."""
+    if "permission denied" in explanation or "is a directory" in explanation:
+        return CANNOT_EXECUTE
+    missing = ("executable file not found", "no such file or directory")
+    return NOT_FOUND if any(words in explanation for words in missing) else None
 
 
 def program_code(

@@ -1,4 +1,4 @@
 """Read the user's configuration of the docker and podman command lines: variables, files, registry credentials.
 
-Start reading in :mod:`.environment`. This room reads files and variables, and contacts no engine.
+Start reading in :mod:`.environment`. This room contacts no engine. Only :mod:`.storing` writes.
 """

@@ -1,4 +1,4 @@
-"""Look up registry credentials where `docker login` and `podman login` keep them. Nothing is written."""
+"""Look up registry credentials where `docker login` and `podman login` keep them; :mod:`.storing` writes them."""
 
 from __future__ import annotations
 
@@ -71,20 +71,31 @@ def find_credentials(environment: Environment, registry: str, repository: str, *
     return None
 
 
+def credentials_file(environment: Environment, kind: str) -> Path:
+    """Return the file to which the engine's command line writes."""
+    if kind == "docker":
+        return environment.docker_config / "config.json"
+    if given := environment.get("REGISTRY_AUTH_FILE"):
+        return Path(given)
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    if runtime.startswith("/"):
+        return Path(runtime, "containers/auth.json")
+    return environment.root / f"run/containers/{environment.uid}/auth.json"
+
+
+def keys_of(registry: str) -> tuple[str, ...]:
+    """Return the keys of a registry without a path; docker's for Docker Hub comes first, then podman's."""
+    return _DOCKER_HUB_KEYS if registry == _DOCKER_HUB else (registry,)
+
+
 def _stores(environment: Environment, kind: str) -> Iterator[_Store]:
     """Yield the files in the order of containers-auth.json(5); for Docker, its own file first."""
-    docker = _Store(environment.docker_config / "config.json")
+    docker = _Store(credentials_file(environment, "docker"))
     if kind == "docker":
         yield docker
-    if given := environment.get("REGISTRY_AUTH_FILE"):
-        yield _Store(Path(given), chosen=True)
-    else:
-        runtime = environment.get("XDG_RUNTIME_DIR")
-        yield _Store(
-            Path(runtime, "containers/auth.json")
-            if runtime.startswith("/")
-            else environment.root / f"run/containers/{environment.uid}/auth.json"
-        )
+    chosen = bool(environment.get("REGISTRY_AUTH_FILE"))
+    yield _Store(credentials_file(environment, "podman"), chosen=chosen)
+    if not chosen:
         yield _Store(environment.config_home / "containers/auth.json")
     if kind != "docker":
         yield docker
@@ -95,7 +106,7 @@ def _keys(registry: str, repository: str) -> Iterator[str]:
     parts = repository.split("/")
     for end in range(len(parts), 0, -1):
         yield "/".join([registry, *parts[:end]])
-    yield from _DOCKER_HUB_KEYS if registry == _DOCKER_HUB else (registry,)
+    yield from keys_of(registry)
 
 
 def _servers(registry: str, key: str) -> tuple[str, ...]:

@@ -42,17 +42,36 @@ def helper_credentials(
     return None
 
 
-def _get(environment: Environment, program: str, registry: str, server: str, file: Path) -> RegistryAuth | None:
+def store_credentials(environment: Environment, helper: str, auth: RegistryAuth, server: str, file: Path) -> None:
+    """Give credentials to a helper. Raises AuthenticationFailed."""
+    entry = json.dumps({"ServerURL": server, "Username": auth.username, "Secret": auth.password})
+    _ask(environment, f"docker-credential-{helper}", "store", auth.registry, entry, file)
+
+
+def erase_credentials(environment: Environment, helper: str, registry: str, server: str, file: Path) -> bool:
+    """Remove a server's credentials from a helper. Return whether it had any. Raises AuthenticationFailed."""
+    return _ask(environment, f"docker-credential-{helper}", "erase", registry, server, file) is not None
+
+
+def _ask(environment: Environment, program: str, action: str, registry: str, text: str, file: Path) -> str | None:
+    """Return what a helper answers; None if it has no such credentials."""
     path = environment.which(program)
     if path is None or os.sep in program:
         raise _failed(program, registry, file, "is not on PATH; install it")
-    code, output = _run(path, program, server, registry, file)
-    if code != 0:
-        # By the protocol, stdout holds the error message; what looks like a response may hold a secret.
-        message = "" if output.lstrip().startswith("{") else output.strip().partition("\n")[0][:200]
-        if message.startswith(_NOT_FOUND):
-            return None
-        raise _failed(program, registry, file, f"failed with exit code {code}" + (f": {message}" if message else ""))
+    code, output = _run([path, action], program, text, registry, file)
+    if code == 0:
+        return output
+    # By the protocol, stdout holds the error message; what looks like a response may hold a secret.
+    message = "" if output.lstrip().startswith("{") else output.strip().partition("\n")[0][:200]
+    if message.startswith(_NOT_FOUND):
+        return None
+    raise _failed(program, registry, file, f"failed with exit code {code}" + (f": {message}" if message else ""))
+
+
+def _get(environment: Environment, program: str, registry: str, server: str, file: Path) -> RegistryAuth | None:
+    output = _ask(environment, program, "get", registry, server, file)
+    if output is None:
+        return None
     try:
         answer = json.loads(output)
         username, secret = answer["Username"], answer["Secret"]
@@ -65,11 +84,11 @@ def _get(environment: Environment, program: str, registry: str, server: str, fil
     return RegistryAuth(registry, username, secret) if username or secret else None
 
 
-def _run(path: str, program: str, server: str, registry: str, file: Path) -> tuple[int, str]:
+def _run(command: list[str], program: str, text: str, registry: str, file: Path) -> tuple[int, str]:
     """Return the exit code and stdout. On a timeout or interrupt, the helper's whole process group is killed."""
     try:
         process = subprocess.Popen(
-            [path, "get"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -78,7 +97,7 @@ def _run(path: str, program: str, server: str, registry: str, file: Path) -> tup
     except OSError as exc:
         raise _failed(program, registry, file, f"cannot be run: {exc.strerror or exc}") from exc
     try:
-        output, _ = process.communicate(server.encode(), timeout=_TIMEOUT)
+        output, _ = process.communicate(text.encode(), timeout=_TIMEOUT)
     except BaseException as exc:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

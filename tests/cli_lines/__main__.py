@@ -83,7 +83,7 @@ class Program:
         """Run a line in a folder."""
         script = f'docker() {{ {self.call} "$@"; }}\n{text}'
         done = subprocess.run(
-            ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+            ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=300, check=False,
             stdin=subprocess.DEVNULL, errors="replace",
         )  # fmt: skip
         return Ending(done.returncode, plain(done.stdout), done.stderr.strip())
@@ -152,7 +152,7 @@ def show(row: Row) -> None:
     print(f"\n{row.engine} [{row.line.group}] {row.line.text}\n  exit code {row.theirs.code} / {row.ours.code}")
     for change in list(difflib.unified_diff(row.theirs.out.splitlines(), row.ours.out.splitlines(), lineterm=""))[2:14]:
         print(f"  {change[:150]}")
-    print(f"  stderr: {row.theirs.err[-150:]!r}\n       /  {row.ours.err[-250:]!r}")
+    print(f"  stderr: {row.theirs.err[-150:]!r}\n       /  {row.ours.err[-250:]!r}", flush=True)
 
 
 def page(rows: list[Row]) -> str:
@@ -183,8 +183,9 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--write", action="store_true", help="write docs/command-line.md")
     given = parser.parse_args()
-    rows = [row for engine in given.engines for row in compare(engine, given.only)]
-    for row in rows:
+    rows = []
+    for row in (row for engine in given.engines for row in compare(engine, given.only)):
+        rows.append(row)
         if row.word == "differs":
             show(row)
     if given.write:

@@ -294,3 +294,65 @@ def test_import_makes_an_image_of_an_export(engine: ck.Engine, tmp_path: Path) -
     assert result.stdout.strip() == engine.images.get("made:1").id
     assert "A=1" in engine.images.get("made:1").config["Env"]
     assert "build cache" in call("builder", "prune", "--force").stderr
+
+
+# ---------------------------------------------------------------- registries, doctor
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["login", "--password-stdin"], "needs --username"),
+        (["login", "-u", "me"], "no terminal"),
+        (["login", "-u", "me", "--password-stdin"], "must not be empty"),
+        (["login", "-u", "me", "-p", "x", "--password-stdin"], "one of them"),
+    ],
+)
+def test_login_without_what_it_needs(args: list[str], words: str, engine: ck.Engine) -> None:
+    """One line that says what is missing; exit code 1."""
+    result = call(*args)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert words in result.stderr
+
+
+def test_login_passes_the_account_on(engine: ck.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the line end, and without the scheme of the address; the password is not printed."""
+    asked: list[object] = []
+    monkeypatch.setattr(ck.Engine, "login", lambda self, *args, **how: asked.append((args, how)))
+    result = CliRunner().invoke(app, ["login", "-u", "me", "--password-stdin", "https://r:5000/v2/"], input="word\n")
+    assert (result.exit_code, result.output) == (0, "Login Succeeded\n")
+    assert asked == [(("me", "word", "r:5000"), {"store": True})]
+
+
+def test_ps_with_sizes(engine: ck.Engine) -> None:
+    """One more column, at the end."""
+    engine.start("app:1", name="web")
+    title, row = call("ps", "-s").stdout.splitlines()
+    assert title.endswith("SIZE")
+    assert "(virtual " in row
+
+
+def test_doctor_says_which_engine_is_taken(engine: ck.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code says whether one answers."""
+    places = (
+        ck.Endpoint("unix:///down", "test", reason="no such socket"),
+        ck.Endpoint(engine.url, "a test", kind="docker", reachable=True),
+    )
+    monkeypatch.setattr(ck, "discover", lambda: places)
+    told = json.loads(call("doctor", "--json").stdout)
+    assert (told["taken"], told["why"]) == (engine.url, "a test; 1 places before it do not answer")
+    result = call("doctor")
+    assert result.exit_code == 0
+    assert "unix:///down" in result.stdout
+
+
+def test_doctor_without_an_engine_says_what_starts_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 1, and a command."""
+
+    def connect(target: object = None, *, timeout: float) -> None:
+        raise ck.EngineUnavailable("nothing answers")
+
+    monkeypatch.setattr(ck, "connect", connect)
+    monkeypatch.setattr(ck, "discover", lambda: ())
+    result = call("doctor")
+    assert result.exit_code == 1
+    assert "nothing answers" in result.stdout
+    assert "systemctl" in result.stdout or "apt-get" in result.stdout
