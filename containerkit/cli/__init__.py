@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from . import container, doctor, engine, groups, image, isolation, lab, layers, processes, registry, resources, watch
+from . import (
+    completion,
+    container,
+    doctor,
+    engine,
+    groups,
+    image,
+    isolation,
+    lab,
+    layers,
+    processes,
+    registry,
+    resources,
+    watch,
+)
 from .app import app
 
 __all__ = ["app", "main"]
 
-for _room in (doctor, processes, engine, container, image, resources, registry, watch, layers, isolation, lab):
+for _room in (
+    completion,
+    doctor,
+    processes,
+    engine,
+    container,
+    image,
+    resources,
+    registry,
+    watch,
+    layers,
+    isolation,
+    lab,
+):
     for _command in _room.COMMANDS:
         app.add_command(_command)
 
 for _group in groups.groups(app):
     app.add_command(_group)
+completion.complete_names(app)
 
 
 def main() -> None:

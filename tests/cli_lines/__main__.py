@@ -16,13 +16,14 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 ENGINES = ROOT / "engines" / "engines.sh"
-#: Differences that stay, each with its reason: one "pattern of lines | pattern of engines | reason" per row.
+#: Differences that stay, each with its reason: one "line | engine | what | reason" per row, the first three patterns.
+#: What: the exit codes and whether the outputs are the same, as in "125/1 same" and "0/0 other".
 NAMED = HERE / "differences.txt"
 _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "ID64"),
@@ -121,7 +122,12 @@ class Row:
     line: Line
     theirs: Ending
     ours: Ending
-    reason: str
+    reason: str = ""
+
+    @property
+    def what(self) -> str:
+        """The exit codes, and whether the outputs are the same."""
+        return f"{self.theirs.code}/{self.ours.code} {'same' if self.theirs.out == self.ours.out else 'other'}"
 
     @property
     def same(self) -> bool:
@@ -141,10 +147,10 @@ def compare(engine: str, only: str) -> Iterator[Row]:
         theirs, ours = play(group, engine, ours=False), play(group, engine, ours=True)
         for line, one, other in zip(group, theirs, ours, strict=True):
             if not line.theirs or one != other:
-                reason = next(
-                    (r for text, where, r in named if re.search(text, line.text) and re.search(where, engine)), ""
-                )
-                yield Row(engine, line, one, other, reason)
+                row = Row(engine, line, one, other)
+                found = (line.text, engine, row.what)
+                reasons = (reason for *patterns, reason in named if all(map(re.search, patterns, found)))
+                yield replace(row, reason=next(reasons, ""))
 
 
 def show(row: Row) -> None:

@@ -356,3 +356,36 @@ def test_doctor_without_an_engine_says_what_starts_one(monkeypatch: pytest.Monke
     assert result.exit_code == 1
     assert "nothing answers" in result.stdout
     assert "systemctl" in result.stdout or "apt-get" in result.stdout
+
+
+# ---------------------------------------------------------------- completion
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        (["stop"], ["web", "work"]),
+        (["container", "rm", "-f"], ["web", "work"]),
+        (["exec"], ["web", "work"]),
+        (["network", "rm"], ["wire"]),
+        (["volume", "rm"], ["wares"]),
+        (["rmi"], ["work/app:1"]),
+        (["run", "--rm"], ["work/app:1"]),
+        (["network", "create"], []),
+    ],
+)
+def test_names_are_completed(typed: list[str], names: list[str], engine: ck.Engine) -> None:
+    """Those of the engine that begin with what was typed."""
+    from click.shell_completion import ShellComplete
+
+    engine.start("app:1", name="web")
+    engine.start("app:1", name="work")
+    engine.networks.create("wire")
+    engine.volumes.create("wares")
+    engine.images.get("app:1").tag("work/app:1")
+    found = ShellComplete(app, {}, "containerkit", "X").get_completions(typed, "w")
+    assert [item.value for item in found] == names
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell(shell: str) -> None:
+    """It calls the program with the variable that click looks for."""
+    assert f"_CONTAINERKIT_COMPLETE={shell}_complete" in call("completion", shell).stdout
