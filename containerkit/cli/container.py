@@ -133,7 +133,12 @@ def logs(
     since: str | None,
     until: str | None,
 ) -> None:
-    """Print the output of a container."""
+    """Print the output of a container.
+
+    \b
+    containerkit logs -f --tail 20 web
+    containerkit logs --since 10m -t web
+    """
     if tail != "all" and not tail.isdigit():
         raise click.BadParameter(f"{tail!r} is not a number of lines or all", param_hint="--tail")
     lines = None if tail == "all" else int(tail)
@@ -153,6 +158,10 @@ def cp(source: str, target: str) -> None:
     """Copy files out of a container (CONTAINER:PATH PATH) or into it (PATH CONTAINER:PATH).
 
     A - instead of PATH is a tar archive on stdout or stdin.
+
+    \b
+    containerkit cp web:/etc/nginx/nginx.conf .
+    tar -c site | containerkit cp - web:/srv
     """
     outside, inside = _split(source), _split(target)
     if (outside is None) == (inside is None):

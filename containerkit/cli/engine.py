@@ -64,7 +64,12 @@ def ps(
     template: str | None,
     form: str,
 ) -> None:
-    """List containers."""
+    """List containers.
+
+    \b
+    containerkit ps -a --filter status=exited
+    containerkit ps --format '{{.Names}}: {{.Status}}'
+    """
     import containerkit as ck
 
     number = 1 if latest else max(last, 0)

@@ -14,6 +14,7 @@ from .app import engine_option, open_engine
 from .container import each_name
 from .listing import ago, format_option, print_rows, size_text
 from .output import write_stream
+from .progress import layer_bars
 
 if TYPE_CHECKING:
     from containerkit import RemovedImage
@@ -29,14 +30,13 @@ _QUIET = click.option("--quiet", "-q", is_flag=True, help="Print only the names 
 @engine_option
 @click.argument("ref")
 def pull(ref: str, quiet: bool, platform: str | None) -> None:
-    """Pull an image from its registry, and print its name. Progress goes to stderr on a terminal."""
+    """Pull an image from its registry, and print its name. A terminal shows the progress of each layer.
 
-    def show(step: Any) -> None:
-        click.echo(f"{step.id + ': ' if step.id else ''}{step.status}", err=True)
-
-    progress = show if sys.stderr.isatty() and not quiet else None
+    \b
+    containerkit pull --platform linux/arm64 debian:12
+    """
     with open_engine() as engine:
-        engine.images.pull(ref, platform=platform, on_progress=progress)
+        engine.images.pull(ref, platform=platform, on_progress=layer_bars(quiet))
     click.echo(ref)
 
 
@@ -45,13 +45,9 @@ def pull(ref: str, quiet: bool, platform: str | None) -> None:
 @engine_option
 @click.argument("ref")
 def push(ref: str, quiet: bool) -> None:
-    """Push an image to the registry in its name. Credentials are those that docker or podman stored."""
-
-    def show(step: Any) -> None:
-        click.echo(f"{step.id + ': ' if step.id else ''}{step.status}", err=True)
-
+    """Push an image to the registry in its name. Credentials are those that `login`, docker or podman stored."""
     with open_engine() as engine:
-        engine.images.push(ref, on_progress=show if sys.stderr.isatty() and not quiet else None)
+        engine.images.push(ref, on_progress=layer_bars(quiet))
     click.echo(ref)
 
 
@@ -70,6 +66,10 @@ def build(context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None
     """Build an image from a folder, or with - from a Dockerfile on stdin; `-f -` adds one to a folder.
 
     The builder's log goes to stderr; --quiet prints the ID.
+
+    \b
+    containerkit build -t app:1 .
+    containerkit build -t app:1 -f deploy/Dockerfile --build-arg VERSION=2 .
     """
     options: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value
@@ -160,7 +160,12 @@ def history(ref: str, quiet: bool, no_trunc: bool, template: str | None) -> None
 @engine_option
 @click.argument("refs", nargs=-1, required=True, metavar="IMAGE...")
 def save(refs: tuple[str, ...], output: str | None) -> None:
-    """Save images to an archive."""
+    """Save images to an archive.
+
+    \b
+    containerkit save -o app.tar app:1
+    containerkit save app:1 | gzip > app.tar.gz
+    """
     with open_engine() as engine:
         if output is not None:
             engine.images.save(list(refs), output)

@@ -83,6 +83,11 @@ def run(
 
     Exit code: that of the command; 125 for an error of the engine or of containerkit, 126 if the command cannot be
     executed, 127 if it is not found.
+
+    \b
+    containerkit run --rm -it debian:12 bash
+    containerkit run -d --name web -p 8080:80 --memory 256m nginx
+    containerkit run --rm -v "$PWD":/work -w /work python:3 python app.py
     """
     if timeout and detach:
         raise click.BadOptionUsage("--timeout", "--timeout runs a command to its end: no --detach with it")
@@ -267,7 +272,12 @@ def attach(ctx: click.Context, container: str, no_stdin: bool, detach_keys: str,
 def exec_(
     ctx: click.Context, /, container: str, command: tuple[str, ...], detach: bool, detach_keys: str, **given: Any
 ) -> None:
-    """Run COMMAND in a running container. Its exit code is the exit code of this command."""
+    """Run COMMAND in a running container. Its exit code is the exit code of this command.
+
+    \b
+    containerkit exec -it web sh
+    containerkit exec -e DEBUG=1 -w /srv web ./reload
+    """
     options = _given(given)
     if not detach:
         _need_terminal(given["interactive"], given["tty"])
