@@ -57,8 +57,8 @@ def login(server: str, username: str | None, password: str | None, password_stdi
 def logout(server: str) -> None:
     """Remove the stored credentials of a registry."""
     with open_engine() as engine:
-        found = engine.logout(_registry(server))
-    click.echo(f"{'Removing login credentials for' if found else 'Not logged in to'} {_registry(server)}")
+        engine.logout(_registry(server))
+    click.echo(f"Removing login credentials for {_registry(server)}")  # also without any, as docker does
 
 
 _SEARCH = {"Name": "NAME", "Description": "DESCRIPTION", "StarCount": "STARS", "IsOfficial": "OFFICIAL"}
