@@ -233,7 +233,11 @@ class Engine:
         return self.layers(ref).waste()
 
     def reclaimable(self, refs: Any = None) -> Reclaim:
-        """Return what removing images would free on disk. None for `refs` means every image without a container."""
+        """Return what removing images would free on disk. None for `refs` means every image without a container.
+
+        The order of removal does not matter, except in Docker's containerd store: remove an image before the one it
+        was built from, or the latter can stay without a name until `images.prune()`.
+        """
         from .layers import image_reclaim
 
         return image_reclaim(self._core.backend, refs)

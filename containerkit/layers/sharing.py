@@ -156,9 +156,8 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
     named = {record.id for record in (everything if requested is None else requested)}
     named_else = {record.id: _other_names(record, index.requested[record.id]) for record in requested or ()}
     free = {identity for identity in named if identity not in used and not named_else.get(identity)}
-    children = _needed_by(everything, free) if index.backend.keeps_parents else {}
-    free -= children.keys()
-    leaving = _with_parents(everything, free, used)
+    children = _children(everything)
+    leaving = _leaving(everything, free, used, children, keeps_parents=index.backend.keeps_parents)
     going = [record for record in everything if record.id in leaving]
     kept = []
     for record in everything:
@@ -166,8 +165,9 @@ def reclaim_of(index: Index, refs: Any = None) -> Reclaim:
             kept.append((record.id, f"container {used[record.id]} uses it"))
         elif names := named_else.get(record.id):
             kept.append((record.id, f"also named {', '.join(names)}"))
-        elif record.id in children and record.id not in leaving:
-            kept.append((record.id, f"only its name goes: {children[record.id]} was built from it"))
+        elif record.id in free and record.id not in leaving:
+            child = next(child for child in children[record.id] if child.id not in leaving)
+            kept.append((record.id, f"only its name goes: {(child.refs or (child.id[:19],))[0]} was built from it"))
         elif record.id not in leaving and record.refs:
             kept.append((record.id, _NOT_ASKED))
     stays = {chain for record in everything if record.id not in leaving for chain in index.stored(record)}
@@ -200,26 +200,30 @@ def _other_names(record: ImageRecord, asked: Sequence[str]) -> list[str]:
     return others if by_name or not any(begins_id(ref, record.id) for ref in asked) else []
 
 
-def _needed_by(everything: Sequence[ImageRecord], free: set[str]) -> dict[str, str]:
-    """Return the images among `free` that stay because an image that stays was built from them, with its name."""
-    parents = {record.id: record.parent for record in everything}
-    needed: dict[str, str] = {}
+def _children(everything: Sequence[ImageRecord]) -> dict[str, list[ImageRecord]]:
+    """Return the images that were built from each image."""
+    children: dict[str, list[ImageRecord]] = {}
     for record in everything:
-        at = record.parent
-        while record.id not in free and at in free and at not in needed:
-            needed[at] = (record.refs or (record.id[:19],))[0]
-            at = parents.get(at, "")
-    return needed
+        if record.parent:
+            children.setdefault(record.parent, []).append(record)
+    return children
 
 
-def _with_parents(everything: Sequence[ImageRecord], leaving: set[str], used: Mapping[str, str]) -> set[str]:
-    """Add the parents that are removed with an image: without a name, a container or another child."""
-    children: dict[str, list[str]] = {}
-    for record in everything:
-        children.setdefault(record.parent, []).append(record.id)
-    free = [record for record in everything if not record.refs and record.id not in used]
-    while True:
-        more = {r.id for r in free if r.id not in leaving and r.id in children and leaving.issuperset(children[r.id])}
-        if not more:
-            return leaving
-        leaving = leaving | more
+def _leaving(
+    everything: Sequence[ImageRecord],
+    free: set[str],
+    used: Mapping[str, str],
+    children: Mapping[str, Sequence[ImageRecord]],
+    *,
+    keeps_parents: bool,
+) -> set[str]:
+    """Return the images that go if the free ones are removed, in whatever order.
+
+    A parent without a name and without a container goes with its last child. Where the engine keeps parents, a free
+    image goes with its last child too.
+    """
+    spare = {r.id for r in everything if r.id in children and not r.refs and r.id not in used}
+    leaving = set() if keeps_parents else set(free)
+    while more := {i for i in (spare | free) - leaving if all(c.id in leaving for c in children.get(i, ()))}:
+        leaving |= more
+    return leaving
