@@ -15,7 +15,8 @@ import pytest
 
 import containerkit as ck
 from containerkit.resources import session as room
-from containerkit.resources.session import Session
+from containerkit.resources.liveness import Creator, Liveness
+from containerkit.resources.session import Session, judge_session
 from containerkit.resources.sweep import SESSION_LABEL, find_labelled
 from containerkit.spec import REQUEST_LABEL, NetworkSpec, VolumeSpec
 from containerkit.testing import FakeBackend
@@ -342,3 +343,12 @@ def test_an_interrupted_close_of_an_engine_keeps_the_connection(
     engine.close()
     assert closed == [True]
     assert list(find_labelled(backend)) == []
+
+
+def test_a_session_is_live_until_it_is_closed(backend: FakeBackend) -> None:
+    """The process runs on; the session's own ID decides."""
+    session, here = Session(backend), Creator.current(local=True)
+    labels = session.labels()
+    assert judge_session(labels, here) == (Liveness.LIVE, "")
+    session.close()
+    assert judge_session({**labels, **here.labels()}, here) == (Liveness.DEAD, "")
