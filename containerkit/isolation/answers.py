@@ -9,7 +9,7 @@ from typing import TypeVar
 from .audited import ContainerFacts, DeviceFacts, MountFacts
 from .facts import EngineFacts, IdRange
 
-__all__ = ["parse_container", "parse_engine", "parse_limit_claims"]
+__all__ = ["parse_container", "parse_engine", "parse_limit_claims", "parse_log"]
 
 T = TypeVar("T")
 
@@ -98,11 +98,34 @@ def parse_engine(raw: Mapping[str, object], *, url: str, asked_as: str) -> Engin
         network_helper=_network_helper(libpod, components),
         seccomp_profile=_seccomp_profile(info, libpod),
         authorization=info.strings("Plugins.Authorization") or (),
+        live_restore=info.get("LiveRestoreEnabled", bool),
+        experimental=info.get("ExperimentalBuild", bool),
+        insecure_registries=_insecure_registries(info, libpod),
+        search_registries=libpod.strings("registries.search"),
         apparmor=libpod.get("host.security.apparmorEnabled", bool),
         selinux=libpod.get("host.security.selinuxEnabled", bool),
     )
     malformed = tuple(dict.fromkeys(version.malformed + info.malformed + libpod.malformed))
     return replace(facts, malformed=malformed)
+
+
+def _insecure_registries(info: _Fields, libpod: _Fields) -> tuple[str, ...] | None:
+    """Return registries without TLS: Docker lists networks and an index each, libpod an object per configured one."""
+    if isinstance(libpod.raw, Mapping):
+        listed = libpod.get("registries", dict) or {}
+        return tuple(
+            str(n) for n, about in listed.items() if isinstance(about, Mapping) and about.get("Insecure") is True
+        )
+    networks, indexes = (
+        info.strings("RegistryConfig.InsecureRegistryCIDRs"),
+        info.get("RegistryConfig.IndexConfigs", dict),
+    )
+    if networks is None and indexes is None:
+        return None
+    plain = [
+        str(n) for n, about in (indexes or {}).items() if isinstance(about, Mapping) and about.get("Secure") is False
+    ]
+    return (*(networks or ()), *plain)
 
 
 def _cgroup_version(info: _Fields, libpod: _Fields) -> int | None:
@@ -163,6 +186,17 @@ def _seccomp_profile(info: _Fields, libpod: _Fields) -> str | None:
     if libpod.get("host.security.seccompEnabled", bool) is True:
         return libpod.get("host.security.seccompProfilePath", str) or "default"
     return None if options is None else ""
+
+
+def parse_log(raw: object) -> tuple[str, Mapping[str, str]] | None:
+    """Return the driver and options of an inspected container's log; None if they are not told."""
+    fields = _Fields(raw, "GET /containers/{id}/json")
+    driver, options = fields.get("HostConfig.LogConfig.Type", str), fields.get("HostConfig.LogConfig.Config", dict)
+    size = fields.get("HostConfig.LogConfig.Size", str)  # Podman's place for the limit
+    found = {str(name): str(value) for name, value in (options or {}).items()}
+    if size and size not in ("0B", "0"):
+        found["size"] = size
+    return None if not driver else (driver, found)
 
 
 def parse_limit_claims(raw: object) -> Mapping[str, float | str | None]:

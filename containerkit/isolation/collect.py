@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections.abc import Mapping
@@ -55,6 +56,9 @@ def collect(backend: Backend, labels: Mapping[str, str], *, probe: bool, audit: 
     engine = replace(engine, version=engine.version or info.version, arch=engine.arch or info.arch)
     peer = collect_peer(backend.url)
     facts = replace(facts, engine=engine, peer=peer, socket=collect_socket(path), host=_host(peer))
+    if not engine.libpod:
+        with contextlib.suppress(ContainerKitError):
+            facts = replace(facts, bridge=backend.inspect_network("bridge").options)
     if audit:
         try:
             facts = collect_containers(backend, facts)

@@ -62,6 +62,8 @@ class EngineFacts:
         mount_program: mount program of the storage driver (fuse-overlayfs), "" for none.
         network_helper: network helper of a rootless engine, as the engine names it.
         authorization: plugins that decide who may send which request.
+        insecure_registries: names and networks of registries that are used without TLS.
+        search_registries: where libpod looks for an image with a short name.
         malformed: fields with a wrong type.
     """
 
@@ -91,6 +93,10 @@ class EngineFacts:
     network_helper: str | None = None
     seccomp_profile: str | None = None
     authorization: tuple[str, ...] = ()
+    live_restore: bool | None = None
+    experimental: bool | None = None
+    insecure_registries: tuple[str, ...] | None = None
+    search_registries: tuple[str, ...] | None = None
     apparmor: bool | None = None
     selinux: bool | None = None
     malformed: tuple[str, ...] = ()
@@ -176,6 +182,7 @@ class ProbeFacts:
     root_file: bool = False  # whether the root-only file could be mounted
     apparmor_profile: str | None = None
     process_label: str | None = None
+    log: tuple[str, Mapping[str, str]] | None = None  # driver and options of a container's log by default
     store_disk: int | None = None  # bytes of the file system that holds the engine's store, as this host sees it
 
 
@@ -259,6 +266,7 @@ class HostFacts:
         firewall: those of "iptables" and "nft" that are installed.
         rootlesskit: its path, if it is installed.
         apparmor_profiles: names of the files in /etc/apparmor.d; None if unknown.
+        settings: files and folders with settings of engines.
         session: whether the account's own service manager runs; None if unknown.
         listeners: (address, port) of TCP sockets that engines hold, as far as visible.
     """
@@ -281,6 +289,7 @@ class HostFacts:
     rootlesskit: str | None = None
     apparmor_profiles: tuple[str, ...] | None = None
     session: bool | None = None
+    settings: tuple[FolderFacts, ...] = ()
     home: HomeFacts | None = None
     userns: int | None = None
     sysctls: Mapping[str, str | None] = field(default_factory=dict)
@@ -337,5 +346,6 @@ class Facts:
     limits: LimitFacts | None = None
     containers: tuple[ContainerFacts, ...] | None = None
     containers_problem: str | None = None
+    bridge: Mapping[str, str] | None = None  # options of Docker's default network
     listening: tuple[str, ...] = ()  # engines' sockets that this host shows
     present: frozenset[str] | None = None  # paths that exist on the engine's host, out of those that matter in mounts

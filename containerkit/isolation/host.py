@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .accounts import Accounts, parse_passwd
 from .elf import Address, Call, Child, Data, Slot, assemble, machine_of
-from .facts import AccountFacts, HelperFacts, HomeFacts, HostFacts, SubordinateRange
+from .facts import AccountFacts, FolderFacts, HelperFacts, HomeFacts, HostFacts, SubordinateRange
 from .procfs import WHOLE, parse_id_map, parse_mountinfo
 
 __all__ = [
@@ -35,6 +35,12 @@ _SYSCTLS = (
     "net.ipv4.ping_group_range",
 )
 _PROGRAMS = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+_SETTINGS = (
+    *("/etc/docker", "/etc/docker/daemon.json", "/etc/docker/certs.d", "/etc/default/docker", "/etc/sysconfig/docker"),
+    *("/lib/systemd/system/docker.service", "/lib/systemd/system/docker.socket", "/etc/containers"),
+    *("/etc/containers/containers.conf", "/etc/containers/registries.conf", "/etc/containers/storage.conf"),
+    *("/etc/containers/policy.json", "/etc/containers/registries.conf.d", "/lib/systemd/system/podman.socket"),
+)
 _DEVICES = ("/dev/fuse", "/dev/net/tun")
 _CAP_SETGID, _CAP_SETUID = 6, 7
 
@@ -128,6 +134,7 @@ def collect_host(
         rootlesskit=_shown(_find("rootlesskit", files, f"{search}:{account.home}/bin"), files),
         apparmor_profiles=_names(files / "etc/apparmor.d"),
         session=_session(files, account.uid) if systemd else None,
+        settings=_settings(files),
         home=_home(account.home, files, read(proc / "self/mountinfo") if files == root else None),
         userns=try_userns(account.uid, arch=arch) if arch else None,
         sysctls={name: read(proc / "sys" / name.replace(".", "/")) for name in _SYSCTLS},
@@ -191,6 +198,16 @@ def _has_overlay(proc: Path, files: Path) -> bool | None:
     return "/overlay.ko" in (read(folder / "modules.dep") or "") or "/overlay.ko" in (
         read(folder / "modules.builtin") or ""
     )
+
+
+def _settings(files: Path) -> tuple[FolderFacts, ...]:
+    """Return owner and mode of the files with settings of engines, links followed."""
+    found = []
+    for path in _SETTINGS:
+        with contextlib.suppress(OSError):
+            seen = (files / path.lstrip("/")).stat()
+            found.append(FolderFacts(path, seen.st_mode & 0o7777, seen.st_uid, seen.st_gid))
+    return tuple(found)
 
 
 def _session(files: Path, uid: int) -> bool | None:

@@ -35,6 +35,8 @@ _NEEDS_NO_PROBE = frozenset(
     (
         *("endpoint", "engine-reachable", "engine-kind", "docker-command", "tcp-exposed", "client-transport"),
         *("socket-in-containers", "storage-driver", "cgroup-setup", "containers-audit"),
+        *("engine-version", "live-restore", "experimental", "authorization-plugins", "insecure-registries"),
+        *("unqualified-registries", "container-traffic"),
     )
 )
 

@@ -17,7 +17,7 @@ from ..backends.base import Capability
 from ..errors import ContainerKitError, EngineError
 from ..options.table import LIMITS
 from ..spec import REQUEST_LABEL, ContainerSpec, Mount, ResourceLimits
-from .answers import parse_limit_claims
+from .answers import parse_limit_claims, parse_log
 from .elf import machine_of
 from .facts import EngineFacts, LimitFacts, OutsideFacts, ProbeFacts
 from .host import read
@@ -171,7 +171,7 @@ class Probes:
         labels = [
             value if isinstance(value := raw.get(key), str) else None for key in ("AppArmorProfile", "ProcessLabel")
         ]
-        return ProbeFacts(answers, self._outside(answers, record), None, mounted, labels[0], labels[1])
+        return ProbeFacts(answers, self._outside(answers, record), None, mounted, labels[0], labels[1], parse_log(raw))
 
     def _limits(self, stack: contextlib.ExitStack) -> LimitFacts:
         wanted = _LIMITS if self.engine.cpus != 1 else replace(_LIMITS, cpuset_cpus=None)

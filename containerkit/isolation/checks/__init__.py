@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..check import Check
-from . import access, account, confinement, containers, host, identity, kernel, limits, users
+from . import access, account, confinement, containers, daemon, host, identity, kernel, limits, users
 
 __all__ = ["CATALOGUE", "GROUPS"]
 
@@ -23,6 +23,7 @@ GROUPS: Mapping[str, str] = {
 _ALL: tuple[Check, ...] = (
     *identity.CHECKS,
     *access.CHECKS,
+    *daemon.CHECKS,
     *users.CHECKS,
     *host.CHECKS,
     *account.CHECKS,
