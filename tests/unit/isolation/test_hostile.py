@@ -45,6 +45,9 @@ class Scripted:
         self._may("info")
         return SimpleNamespace(raw=self.raw, version="20", arch="x86_64")
 
+    def inspect_network(self, ref: str) -> Any:
+        raise EngineError(f"no network {ref}")
+
     def list_containers(self, **_: Any) -> tuple[Any, ...]:
         self._may("list_containers")
         return ()
