@@ -1,4 +1,4 @@
-"""How the engine itself is set up: its version, its registries, its files, what it does with logs and networks."""
+"""Check how the engine is set up: its version, its registries, its settings files, its logs, its default network."""
 
 from __future__ import annotations
 
