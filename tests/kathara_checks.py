@@ -122,7 +122,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     # ---------------------------------------------------------------- routing between domains
     **_bgp(
         "bgp-simple-peering",
-        'router1: vtysh -c "show ip bgp summary" => 193\\.10\\.11\\.2 .*\\d\\d:\\d\\d:\\d\\d +\\d+',
+        'router1: vtysh -c "show ip bgp summary" => 193\\.10\\.11\\.2 .*\\d\\d:\\d\\d:\\d\\d +(\\d|.Policy)',
     ),
     **_bgp("bgp-announcement", "router1: ip route => 200\\.1\\.1\\.0/24.*proto bgp", f"router1: {_PING} 200.1.1.1"),
     **_bgp("bgp-prefix-filtering", 'router1: vtysh -c "show ip bgp" => 200\\.1\\.[12]\\.0'),
