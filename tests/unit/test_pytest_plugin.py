@@ -330,8 +330,7 @@ def test_what_a_killed_run_left_is_removed_and_told(pytester: pytest.Pytester) -
 def test_an_error_of_the_package_shows_the_line_of_the_test_only(pytester: pytest.Pytester) -> None:
     """--full-trace shows the package's own lines as well."""
     code = """
-    from containerkit.pytest_plugin.summary import Summary
-from containerkit.testing import FakeBackend
+    from containerkit.testing import FakeBackend
     from containerkit import Engine
 
     def test_it():

@@ -11,8 +11,8 @@ import pytest
 import containerkit as ck
 from containerkit.backends.base import Backend
 
-#: Methods that answer by another method.
-DERIVED = {"first_info": "info", "check_health": "inspect_container"}
+#: Methods that answer by another method, and logout(), which has nothing to forget.
+DERIVED = {"first_info": "info", "check_health": "inspect_container", "logout": ""}
 OPTIONAL = [
     name
     for name, method in vars(Backend).items()
