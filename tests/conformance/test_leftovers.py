@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import containerkit as ck
 
@@ -48,6 +52,36 @@ def test_cleanup_after_kill_9(engine: ck.Engine, shell_image: str, tmp_path: Pat
         assert mine.refresh().status == "running"
         assert kept.refresh().status == "running"
     assert not [c for c in engine.containers.list(all=True) if c.id in theirs]
+
+
+#: Another user, with access to the socket, in a /proc that hides the processes of others.
+HIDDEN = """mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups \\
+--inh-caps -all,+dac_override --ambient-caps -all,+dac_override --bounding-set -all,+dac_override "$@" """
+ELSEWHERE = {
+    "hidden processes": ["unshare", "--mount", "--propagation", "private", "sh", "-c", HIDDEN, "sh"],
+    "time namespace": ["unshare", "--time", "--boottime", "100000", "--fork"],
+}
+CLEANUP = """
+import json, sys
+import containerkit as ck
+with ck.connect(sys.argv[1]) as engine:
+    print(json.dumps(ck.cleanup(engine).to_dict()))
+"""
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_cleanup_keeps_what_it_cannot_judge(engine: ck.Engine, shell_image: str, where: str) -> None:
+    """A cleanup that cannot see the process of a live session keeps its things, and says why."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root, unshare and setpriv")
+    with engine.start(shell_image, ["sleep", "600"]) as mine:
+        command = [*ELSEWHERE[where], sys.executable, "-c", CLEANUP, engine.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        cleaned = json.loads(done.stdout)
+        assert mine.refresh().status == "running"
+    assert mine.name not in cleaned["containers"]
+    assert str(os.getpid()) in str(cleaned["unknown"])
 
 
 LABELLED = """
