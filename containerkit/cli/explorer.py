@@ -59,7 +59,7 @@ class Explorer(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", "quit", show=False, priority=True),
-        Binding("tab", "focus_next", "other side"),
+        Binding("tab", "focus_next", "other side", priority=True),  # else the screen's own hides it at the bottom
         Binding("c", "only_changes", "only changes"),
         Binding("s", "sort", "size/name"),
         Binding("slash,ctrl+f", "filter", "filter"),
@@ -91,9 +91,8 @@ class Explorer(App[None]):
         layers = self.query_one("#layers", DataTable)
         layers.add_columns("#", "size", "instruction")
         for layer in self.stack:
-            layers.add_row(
-                str(layer.index), cell("bytes", layer.sizes.content).text, Text(layer.created_by or "unknown")
-            )
+            instruction = " ".join((layer.created_by or "unknown").split())  # a row is one line high
+            layers.add_row(str(layer.index), cell("bytes", layer.sizes.content).text, Text(_shown(instruction)))
         if len(self.stack):
             layers.move_cursor(row=self.selected)
         layers.focus()
@@ -137,11 +136,11 @@ class Explorer(App[None]):
         waste = self._waste
         self.query_one("#facts", Static).update(
             Text(
-                f"{self.stack.ref}\n{cell('bytes', waste.total_bytes).text} in files, "
+                f"{_shown(self.stack.ref)}\n{cell('bytes', waste.total_bytes).text} in files, "
                 f"{cell('bytes', waste.visible_bytes).text} seen, {cell('bytes', waste.wasted_bytes).text} wasted, "
                 f"{waste.efficiency:.1%} efficient\n"
-                f"layer {self.selected} of {len(self.stack) - 1}; "
-                f"{'only changes' if self.only_changes else 'all files'}; by {'size' if self.by_size else 'name'}"
+                + (f"layer {self.selected} of {len(self.stack) - 1}; " if len(self.stack) else "no layers; ")
+                + f"{'only changes' if self.only_changes else 'all files'}; by {'size' if self.by_size else 'name'}"
                 + (f"; filter {self.wanted!r}" if self.wanted else "")
             )
         )
@@ -198,9 +197,13 @@ class Explorer(App[None]):
         self.show_files()
 
 
+def _shown(text: str) -> str:
+    """Return text of an image on one line, with its control characters as codes."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def _label(node: _Node) -> Text:
     name = node.name + ("/" if node.children and node.name != "/" else "")
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in name)
     text = Text(f"{_SIGNS[node.change]} {cell('bytes', node.size).text:>9}  ", style=_COLOURS.get(node.change, ""))
-    text.append(shown, style=_COLOURS.get(node.change, ""))
-    return text.append(f"  {node.detail}" if node.detail else "", style="dim")
+    text.append(_shown(name), style=_COLOURS.get(node.change, ""))
+    return text.append(f"  {_shown(node.detail)}" if node.detail else "", style="dim")
