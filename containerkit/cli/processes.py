@@ -135,12 +135,14 @@ def _attached(
 
 def _exit_code(engine: Engine, container: Container) -> int:
     """Return the exit code of a removed container, from the event of its end."""
+    import containerkit as ck
+
     filters = {"container": container.id, "event": "die"}
     with engine.events(since=time.time() - 3600, until=time.time() + _LATE, filters=filters) as events:
         for event in events:
             if event.id == container.id and event.exit_code is not None:
                 return event.exit_code
-    raise click.ClickException(f"container {container.short_id} was removed before its exit code was read")
+    raise ck.ContainerNotFound(f"container {container.short_id} was removed before its exit code was read")
 
 
 @contextmanager

@@ -87,7 +87,8 @@ class Attachment(Closeable):
             early, self._early = self._early, b""
             yield early
         poll = select.poll()
-        sock.setblocking(False)
+        with contextlib.suppress(OSError):  # closed from another thread
+            sock.setblocking(False)
         quiet_since = time.monotonic()
         while not self.closed:
             if source is not None and pending is None:
@@ -161,9 +162,9 @@ class Attachment(Closeable):
             EngineUnavailable: the process no longer reads, or the streams are closed.
         """
         pending = memoryview(data)
-        self._sock.setblocking(False)
         while pending:
             try:
+                self._sock.setblocking(False)
                 with self._io:
                     pending = pending[self._sock.send(pending[:_CHUNK]) :]
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):  # noqa: PERF203

@@ -92,6 +92,20 @@ def test_closing_from_another_thread_ends_the_exchange(pair: tuple[socket.socket
     stream.end_input()  # of a closed stream: nothing to do
 
 
+@pytest.mark.parametrize("framed", [True, False])
+def test_closing_before_the_exchange_begins_ends_it_too(
+    framed: bool, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """Detach keys that were typed ahead close the streams before the first read; sending then is an error of ours."""
+    near, _ = pair
+    stream = Attachment(near, framed=framed)
+    outputs = stream.exchange()
+    stream.close()
+    assert list(outputs) == []
+    with pytest.raises(EngineUnavailable, match="no longer reads"):
+        stream.send(b"late")
+
+
 def test_a_reset_without_input_is_an_error_and_with_input_is_podmans_end() -> None:
     """Podman resets a connection whose input was left unread, after all output."""
     for data in (None, b"unread"):
