@@ -19,6 +19,7 @@ from containerkit.oci.sources import StreamSource
 from containerkit.oci.tarsplit import read_tar_split, rebuilt_digest
 from containerkit.oci.whiteout import classify
 from containerkit.testing.archives import layer_tar
+from tests.split import tar_split
 
 
 def read(tar: bytes, piece: int = 700) -> LayerContents:
@@ -284,24 +285,6 @@ def test_too_many_entries_are_refused() -> None:
     contents = read_layer(StreamSource([tar]), limits=Limits(entries=50))
     assert contents.problems == ("50 entries or more",)
     assert contents.entries == ()
-
-
-def tar_split(tar: bytes) -> bytes:
-    """What Docker keeps of a layer: its headers and padding in base64, and a line with a checksum for each payload."""
-    lines: list[dict[str, object]] = []
-    raw, at = b"", 0
-    with tarfile.open(fileobj=io.BytesIO(tar + bytes(10240))) as reader:
-        for member in reader:
-            raw += tar[at : member.offset_data]
-            size = member.size if member.isreg() else 0
-            lines.append({"type": 2, "payload": base64.b64encode(raw).decode(), "position": len(lines)})
-            checksum = base64.b64encode(size.to_bytes(8, "big")).decode() if size else None
-            lines.append({"type": 1, "name": member.name, "size": size, "payload": checksum, "position": len(lines)})
-            if checksum is None:
-                del lines[-1]["payload"]
-            raw, at = b"", member.offset_data + size
-    lines.append({"type": 2, "payload": base64.b64encode(tar[at:]).decode(), "position": len(lines)})
-    return gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def test_tar_split_equals_the_tar() -> None:
