@@ -331,4 +331,4 @@ def try_userns(uid: int, *, arch: str) -> int | None:
         return None
     if became < 0:
         return None
-    return -min(0, int(unshared), int(mapped))
+    return -min(0, int(unshared)) or -min(0, int(mapped))  # the first failure; the second may follow from it

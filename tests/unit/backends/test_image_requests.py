@@ -63,6 +63,36 @@ def test_the_filter_reference_has_familiar_names() -> None:
     assert (sent["reference"], sent["dangling"]) == (["app*"], ["true"])
 
 
+def test_the_filter_reference_on_podman() -> None:
+    """Podman's own also finds parts of names, so it is not sent; the rows that fit are returned."""
+    rows = [
+        {"Id": ID, "RepoTags": [name]} for name in ("docker.io/library/app:1", "docker.io/me/app:1", "<none>:<none>")
+    ]
+    backend, transport = engine(PodmanBackend, answering(("GET", "/images/json", 200, rows)))
+    found = backend.list_images(
+        all=False, filters={"reference": ["docker.io/library/app", "b*"], "dangling": ["false"]}
+    )
+    assert [record.refs for record in found] == [("app:1",)]
+    assert json.loads(query(transport.requests[0])["filters"][0]) == {"dangling": ["false"]}
+
+
+@KINDS
+def test_inspecting(kind: Any) -> None:
+    """Names are as users write them; only 404 means that the image is missing."""
+    names = ["docker.io/library/app:1", "<none>:<none>", "quay.io/me/app:2"]
+    backend, transport = engine(kind, answering(("GET", "/json", 200, {**IMAGE, "RepoTags": names})))
+    record = backend.inspect_image("app:1")
+    assert (record.id, record.refs) == (ID, ("app:1", "quay.io/me/app:2"))
+    transport.answer = answering()
+    with pytest.raises(ck.ImageNotFound, match="no image app:1 here") as caught:
+        backend.inspect_image("app:1")
+    assert caught.value.status == 404
+    transport.answer = answering(refusal(403, "not allowed", "GET"))
+    with pytest.raises(ck.EngineError, match="inspecting image app:1: not allowed") as refused:
+        backend.inspect_image("app:1")
+    assert not isinstance(refused.value, ck.ImageNotFound)
+
+
 @pytest.mark.parametrize(
     ("pattern", "ref", "found"),
     [
