@@ -26,7 +26,8 @@ for word; do case $word in -oDir::Cache::archives=*) archives=${{word#*=}} ;; es
 [ ! -e {broken} ] || {{ cat {broken} >&2; exit 100; }}
 touch "$archives/partial/half.deb"
 for word; do
-  [ ! -e {packages}/$word ] || cp -n {packages}/$word "$archives/${{word}}_1_all.deb"
+  [ ! -e {packages}/$word ] || [ -e "$archives/${{word}}_1_all.deb" ] ||
+    cp {packages}/$word "$archives/${{word}}_1_all.deb"
 done
 """
 #: A package is its tar here.
