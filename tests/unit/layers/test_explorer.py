@@ -45,9 +45,21 @@ class Page:
         self._pilot = pilot
 
     async def press(self, *keys: str) -> None:
-        """Press keys, and wait until the program has answered."""
+        """Press keys, and wait until the program has handled them and the messages that they cause."""
         await self._pilot.press(*keys)
-        await self._pilot.pause()
+        for _ in range(3):  # a message passes from a widget to the screen and to the program
+            handled = asyncio.Event()
+            self.program.call_later(handled.set)
+            await handled.wait()
+            await self._pilot.pause()
+
+    async def end(self, key: str) -> None:
+        """Press a key that ends the program, and wait for that."""
+        await self._pilot.press(key)
+        for _ in range(900):
+            if self.program.return_code is not None:
+                return
+            await asyncio.sleep(0.1)
 
     @property
     def files(self) -> Tree[Any]:
@@ -86,8 +98,9 @@ def browse(image: ImageBuilder | ck.LayerStack, test: Callable[[Page], Awaitable
 
     async def session() -> None:
         async with program.run_test(size=(140, 40)) as pilot:
-            await pilot.pause()
-            await test(Page(program, pilot))
+            page = Page(program, pilot)
+            await page.press()
+            await test(page)
 
     asyncio.run(session())
 
@@ -227,7 +240,7 @@ def test_keys_that_end_it(key: str, tmp_path: Path) -> None:
 
     async def test(page: Page) -> None:
         assert page.program.return_code is None
-        await page.press(key)
+        await page.end(key)
         assert page.program.return_code == 0
 
     browse(IMAGE, test, tmp_path)
