@@ -90,7 +90,8 @@ def _command_required(core: Core, spec: ContainerSpec) -> Iterator[None]:
     try:
         yield
     except EngineError as exc:
-        if exc.status in (400, 500) and not spec.command and not spec.entrypoint:
+        refused = type(exc) is EngineError and exc.status in (400, 500)  # not a pull that failed
+        if refused and not spec.command and not spec.entrypoint:
             config = core.backend.inspect_image(spec.image).config if spec.entrypoint is None else {}
             if not config.get("Cmd") and not config.get("Entrypoint"):
                 text = f"creating container from {spec.image}: neither the image nor the call names a command"
