@@ -122,7 +122,8 @@ def test_a_build(kind: Any) -> None:
     """The query has the name and options, the header every login, the context an ignore file; the ID comes last."""
     bodies: list[bytes] = []
     rows = lines({"stream": "Step 1/1 : FROM x\n"}, {"aux": {"ID": ID}}, {"stream": "done\n"})
-    backend, transport = engine(kind, answering(("POST", "/build", 200, rows), FOUND))
+    backend, transport = engine(kind, answering(("POST", "/build", 200, rows), ("POST", "/auth", 200, {}), FOUND))
+    backend.login(RegistryAuth("r.io", "you", "secret"))
     _keep_bodies(transport, bodies)
     spec = BuildSpec(
         tags=("app:1",),
@@ -137,7 +138,10 @@ def test_a_build(kind: Any) -> None:
     assert json.loads(query(request)["buildargs"][0]) == {"A": "1"}
     assert query(request)["t"] == [backend._image_name("app:1")]
     logins = json.loads(base64.urlsafe_b64decode(request.headers["X-Registry-Config"]))
-    assert logins == {"quay.io": {"username": "me", "password": "word"}}
+    assert logins == {
+        "quay.io": {"username": "me", "password": "word"},
+        "r.io": {"username": "you", "password": "secret"},
+    }
     assert bodies[0].endswith(b"context")
     with tarfile.open(fileobj=io.BytesIO(bodies[0].removesuffix(b"context") + bytes(1024))) as tar:
         (name,) = tar.getnames()

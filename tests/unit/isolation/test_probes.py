@@ -216,6 +216,24 @@ def test_a_report_that_was_cancelled() -> None:
     assert backend.left == 0
 
 
+def test_a_report_that_is_cancelled_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer that does not come is not waited for, and there is no second container."""
+    backend = Engine()
+    probe = probing(backend, answer=b"")
+    start = backend.start_container
+
+    def started(ref: str) -> None:
+        start(ref)
+        probe.cancelled.set()
+
+    monkeypatch.setattr(backend, "start_container", started)
+    isolation, limits = probe.run()
+    assert isolation.problem == "the probe's answer is not valid: the answer stops in the middle"
+    assert limits.problem == "interrupted"
+    assert roles(backend) == ["isolation"]
+    assert backend.left == 0
+
+
 def test_an_error_of_ours_is_raised_where_the_report_waits() -> None:
     """It comes out of the thread that sends the requests, after everything was removed."""
     backend = Engine(lambda spec: ZeroDivisionError("ours"))
