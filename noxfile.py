@@ -352,7 +352,7 @@ import importlib, pathlib, pkgutil, sys
 import containerkit
 assert containerkit.__version__ == sys.argv[1], (containerkit.__version__, sys.argv[1])
 assert (pathlib.Path(containerkit.__file__).parent / "py.typed").exists(), "py.typed is missing"
-count, optional = 0, {"pytest", "IPython", "isal"}
+count, optional = 0, {"pytest", "IPython", "isal", "textual"}
 for module in pkgutil.walk_packages(containerkit.__path__, "containerkit."):
     if module.name.endswith("__main__"):
         continue
