@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import random
 import re
 import time
 import uuid
@@ -17,9 +18,9 @@ from typing import Any
 import requests
 from podman.api.client import APIClient
 
-from ..errors import AuthenticationFailed, EngineError, ImageNotFound, InUse, NotFound, Unsupported
+from ..errors import AuthenticationFailed, EngineError, ImageNotFound, InUse, NotFound, StartFailed, Unsupported
 from ..reference import begins_id, display, looks_like_id, parse
-from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
+from ..spec import ContainerSpec, NetworkAttachment, PortBinding, RegistryAuth
 from ..streams import OutputStream
 from . import _json, _parse
 from ._containers import ContainerVerbs, capability_name
@@ -30,7 +31,7 @@ from ._logs import LogQuery, TailUnit
 from ._render import ALL_SWAP, endpoint_body, query_filters
 from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
-from .base import Capability, ContainerRecord, EngineInfo, Filters, HistoryEntry, ImageRecord, Raw
+from .base import Capability, ContainerRecord, Created, EngineInfo, Filters, HistoryEntry, ImageRecord, Raw
 from .tls import TLS
 from .transport import Transport
 
@@ -204,6 +205,33 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         return self.inspect_image(ref).id.removeprefix("sha256:")
 
     # ---------------------------------------------------------------- containers
+    def create_container(self, spec: ContainerSpec) -> Created:
+        """Choose a port of each range of host ports: Podman takes single ports."""
+        if any(binding.host_port_last for binding in spec.publish):
+            spec = dataclasses.replace(spec, publish=tuple(self._single_ports(spec)))
+        return super().create_container(spec)
+
+    def _single_ports(self, spec: ContainerSpec) -> Iterator[PortBinding]:
+        """Yield the bindings; for a range a port that no container has, at random, since others choose meanwhile."""
+        taken = {
+            (address.port, protocol)
+            for row in self.list_containers(all=True, filters={})
+            for (_, protocol), addresses in row.ports.items()
+            for address in addresses
+        }
+        for binding in spec.publish:
+            if binding.host_port and binding.host_port_last:
+                first, last, protocol = binding.host_port, binding.host_port_last, binding.protocol
+                free = [port for port in range(first, last + 1) if (port, protocol) not in taken]
+                if not free:
+                    raise StartFailed(
+                        f"creating container from {spec.image}: containers have all ports of {first}-{last}"
+                    )
+                port = random.choice(free)
+                taken.add((port, protocol))
+                binding = dataclasses.replace(binding, host_port=port, host_port_last=None)
+            yield binding
+
     def _ignored_options(self, spec: ContainerSpec) -> Iterator[str]:
         yield from super()._ignored_options(spec)
         if spec.domainname:
@@ -216,9 +244,6 @@ class PodmanBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     def _unreachable_ports(self, spec: ContainerSpec) -> Iterator[str]:
         """Yield the published ports that Podman cannot serve."""
         for binding in spec.publish:
-            if binding.host_port_last:
-                ports = f"{binding.host_port}-{binding.host_port_last}"
-                yield f"publish {ports}:{binding.container_port} (name one host port, or none for any free port)"
             # Rootful Podman reserves an IPv6 port and forwards nothing to an IPv4 address, nor from the loopback.
             if ":" in binding.host_ip and not self.first_info().rootless:
                 reachable = (self.inspect_network(attachment.name).ipv6 for attachment in spec.networks)

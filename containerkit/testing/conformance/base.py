@@ -73,6 +73,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports() -> tuple[int, int]:
+    """Return two ports in a row where nothing listens."""
+    while True:
+        first = free_port()
+        with socket.socket() as probe, contextlib.suppress(OSError, OverflowError):
+            probe.bind(("127.0.0.1", first + 1))
+            return first, first + 1
+
+
 def lists_sleep(container: Container, timeout: float = 10.0) -> bool:
     """Return whether top() lists the process of SLEEP; for a moment after start() it is the runtime's own init."""
     deadline = time.monotonic() + timeout

@@ -29,6 +29,7 @@ from .base import (
     Scenarios,
     Untouchable,
     free_port,
+    free_ports,
     fresh_name,
     http_get,
     needs,
@@ -226,6 +227,21 @@ class OptionScenarios(Scenarios):
             if not spelling.startswith("free"):
                 assert address.port == port
             assert http_get(f"http://{address}/index.html") == "hello\n"
+
+    @needs(Capability.PROCESSES)
+    def test_publish_a_range(self, engine: Engine, shell_image: str) -> None:
+        """Each container gets a free port of the range; without one, StartFailed."""
+        first, last = free_ports()
+        given = f"{first}-{last}:8080"
+        with (
+            engine.start(shell_image, SERVER, publish=given) as one,
+            engine.start(shell_image, SERVER, publish=[given]) as two,
+        ):
+            assert {one.port(8080).port, two.port(8080).port} == {first, last}
+            for container in (one, two):
+                container.wait_until(wait.http("/index.html", 8080), timeout=20)
+            with pytest.raises(StartFailed):
+                engine.start(shell_image, SERVER, publish=given)
 
     def test_port_that_is_not_published(self, box: Container) -> None:
         """port() of an unpublished port raises NotFound."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from containerkit import options
 from containerkit.backends.docker import DockerBackend
 from containerkit.backends.podman import PodmanBackend
-from containerkit.backends.records import Capability, EngineInfo, NetworkRecord
+from containerkit.backends.records import Address, Capability, EngineInfo, NetworkRecord
+from containerkit.errors import StartFailed
 
 NETWORKS = {name: NetworkRecord(name, name, "bridge", False, name == "six", {}, {}) for name in ("four", "six")}
 
@@ -47,7 +49,7 @@ PODMAN: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ({"version": (5, 3, 9)}, {"gpus": "all"}, ["gpus=all"]),
     ({"version": (5, 4)}, {"gpus": "device=0"}, []),
     ({}, {"gpus": 2}, ["gpus=2"]),
-    ({}, {"publish": "8000-8005:80"}, ["publish 8000-8005:80"]),
+    ({}, {"publish": "8000-8005:80"}, []),
     ({}, {"publish": ["[::1]:8080:80", "127.0.0.1:8081:80"]}, ["publish on [::1]"]),
     ({"rootless": True}, {"publish": "[::1]:8080:80"}, []),
     ({}, {"publish": "[::]:8080:80"}, ["publish on [::]"]),
@@ -102,3 +104,19 @@ def test_podman_takes_gpus_as_cdi_devices(given: str, devices: list[str]) -> Non
     body: dict[str, Any] = {"HostConfig": {}}
     backend(PodmanBackend)._adapt(options.container_spec("busybox", None, {"gpus": given}), body)
     assert body["HostConfig"]["DeviceRequests"] == [{"Driver": "cdi", "DeviceIDs": devices}]
+
+
+def test_podman_gets_one_port_of_a_range() -> None:
+    """One that no container has, of the same protocol; two ranges of one container do not meet."""
+    podman = backend(PodmanBackend)
+    row = SimpleNamespace(ports={(80, "tcp"): (Address("", 8000),), (81, "udp"): (Address("", 8001),), (82, "tcp"): ()})
+    podman.list_containers = lambda **_: (row,)
+    given = {"publish": ["8000-8002:80", "8001-8002:81", "8001-8002:80/udp", "9:9", "90"]}
+    found = list(podman._single_ports(options.container_spec("busybox", None, given)))
+    ports = [(binding.host_port, binding.host_port_last, binding.protocol) for binding in found]
+    assert {ports[0], ports[1]} == {(8001, None, "tcp"), (8002, None, "tcp")}
+    assert ports[2:] == [(8002, None, "udp"), (9, None, "tcp"), (None, None, "tcp")]
+    full = {"publish": ["8000-8002:80", "8001-8002:81"]}
+    row.ports[90, "tcp"] = (Address("", 8001),)
+    with pytest.raises(StartFailed, match="8001-8002"):
+        list(podman._single_ports(options.container_spec("busybox", None, full)))
