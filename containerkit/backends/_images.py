@@ -199,7 +199,7 @@ class ImageVerbs(RegistryVerbs):
     def remove_image(self, ref: str, *, force: bool, prune: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
         doing = f"removing image {ref}"
         try:
-            answer = self._call(
+            rows = self._rows(
                 "DELETE",
                 path("/images/{}", self._stored_name(ref)),
                 doing,
@@ -211,7 +211,6 @@ class ImageVerbs(RegistryVerbs):
             if error is exc and exc.status == 409:
                 error = recast(exc, InUse, f"{doing}: {exc.explanation}")
             raise error from exc
-        rows = _json.objects(_json.decode(answer.body))
         untagged = [_json.text(row.get("Untagged")) for row in rows]
         deleted = [_json.text(row.get("Deleted")) for row in rows]
         return tuple(map(self._familiar, filter(None, untagged))), tuple(map(_parse.image_id, filter(None, deleted)))

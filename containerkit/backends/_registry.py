@@ -38,8 +38,9 @@ class RegistryVerbs(HttpBackend):
     def search_images(self, term: str, *, limit: int | None, filters: Filters) -> tuple[FoundImage, ...]:
         doing = f"searching for {term}"
         params = {"term": term, "limit": limit, "filters": query_filters(filters) if filters else None}
-        answer = self._call("GET", "/images/search", doing, params=params, slow=True)
-        return tuple(_parse.found_image(row) for row in _json.objects(_json.decode(answer.body) or []))
+        found = self._json("GET", "/images/search", doing, params=params, slow=True)
+        rows = [] if found is None else found  # Podman's word for an empty list
+        return self._read(doing, lambda rows: tuple(map(_parse.found_image, _json.objects(rows))), rows)
 
     def pull_image(self, ref: str, *, platform: str | None, auth: RegistryAuth | None) -> Iterator[Progress]:
         doing = f"pulling {ref}"

@@ -58,6 +58,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "load": lambda b: b.load_images([b"x"]),
     "save": lambda b: b.save_images(["x"]).read(),
     "prune": lambda b: b.prune_images(all=False, filters={}),
+    "remove image": lambda b: b.remove_image("x", force=False, prune=True),
+    "search": lambda b: b.search_images("x", limit=None, filters={}),
     "create volume": lambda b: b.create_volume(VolumeSpec()),
     "inspect volume": lambda b: b.inspect_volume("x"),
     "list volumes": lambda b: b.list_volumes(filters={}),
@@ -87,7 +89,7 @@ BODIES: dict[str, tuple[int, bytes]] = {
     "lost in a proxy": (502, b"<html>bad gateway</html>"),
 }
 #: Responses that mean "nothing", and the results of the calls.
-EMPTY = {("changes", "null"): (), ("prune", "an object"): ((), 0), ("list", "empty"): ()}
+EMPTY = {("changes", "null"): (), ("search", "null"): (), ("prune", "an object"): ((), 0), ("list", "empty"): ()}
 
 
 @KINDS
