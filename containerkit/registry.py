@@ -7,6 +7,7 @@ manifests without their bytes, so that digests cannot be checked, and knows no l
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from requests.auth import _basic_auth_str
 from requests.utils import parse_dict_header
 
 from .errors import AuthenticationFailed, ContainerKitError, ImageNotFound, PullFailed
@@ -177,7 +177,8 @@ class RegistryClient:
                     f"{self._action}: the registry requires credentials; log in with docker or podman, or pass auth=",
                     status=401,
                 )
-            return _basic_auth_str(self._auth.username, self._auth.password)
+            pair = f"{self._auth.username}:{self._auth.password}"
+            return f"Basic {base64.b64encode(pair.encode()).decode()}"
         if scheme.lower() != "bearer":
             raise AuthenticationFailed(f"{self._action}: the registry asks for {scheme or 'nothing'!r}", status=401)
         fields: Mapping[str, str] = parse_dict_header(rest)  # type: ignore[no-untyped-call]
