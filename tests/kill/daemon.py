@@ -54,7 +54,9 @@ def play_daemon(url: str, image: str, case: Case, prefix: str, duration: float, 
     with ck.connect(url, timeout=30) as engine:
         cleaned = ck.cleanup(engine)
         if case.operation == "build" and killed:  # the container of a step, without labels, is the builder's
-            engine.containers.prune()
+            for container in engine.containers.list(all=True):
+                if f"container {container.id}" not in before:
+                    container.remove(force=True)
         after = everything(engine)
     return Outcome(case, *difference(before, after, prefix), hung, len(cleaned))
 
