@@ -158,6 +158,9 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
         yield from super()._ignored_options(spec)
         if spec.storage_opt and self.first_info().image_store == "containerd":
             yield "storage_opt (containerd's image store has no quotas)"
+        if self.first_info().rootless:  # runc looks for the name of the container on the host
+            renamed = (device for device in spec.devices if device.container_path != device.host_path)
+            yield from (f"the name {device.container_path} for {device.host_path}" for device in renamed)
         words = (option for option in spec.security_opt if option not in _UNMASKED)
         yield from (f"security_opt {word}" for word in words if word.startswith(("mask=", "unmask=", "proc-opts=")))
 

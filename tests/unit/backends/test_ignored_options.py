@@ -84,6 +84,15 @@ def test_every_engine_refuses_what_its_host_cannot_do(
     assert ignored(backend(kind, **engine), **given) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "rootless", "expected"),
+    [(DockerBackend, True, ["the name /dev/b for /dev/a"]), (DockerBackend, False, []), (PodmanBackend, True, [])],
+)
+def test_a_device_under_another_name(kind: Any, rootless: bool, expected: list[str]) -> None:
+    """A rootless Docker looks for the new name on the host, and does not start the container."""
+    assert ignored(backend(kind, rootless=rootless), devices=["/dev/a:/dev/b", "/dev/c"]) == expected
+
+
 def test_dockers_containerd_store_has_no_quotas() -> None:
     """Docker refuses storage_opt itself where a graph driver cannot apply it; containerd's store ignores it."""
     assert ignored(backend(DockerBackend, store="containerd"), storage_opt="size=1g") == ["storage_opt"]
