@@ -11,6 +11,7 @@ import time
 
 import containerkit as ck
 from containerkit.backends._peer import engine_process
+from containerkit.resources.sweep import SESSION_LABEL
 
 from .cases import Case, Outcome, difference, everything, running
 
@@ -55,7 +56,7 @@ def play_daemon(url: str, image: str, case: Case, prefix: str, duration: float, 
         cleaned = ck.cleanup(engine)
         if case.operation == "build" and killed:  # the container of a step, without labels, is the builder's
             for container in engine.containers.list(all=True):
-                if f"container {container.id}" not in before:
+                if f"container {container.id}" not in before and not container.labels.get(SESSION_LABEL):
                     container.remove(force=True)
         after = everything(engine)
     return Outcome(case, *difference(before, after, prefix), hung, len(cleaned))
