@@ -15,7 +15,7 @@ from ..errors import BuildFailed, EngineError, ImageNotFound, InUse, InvalidImag
 from ..reference import parse
 from ..spec import BuildSpec
 from ..streams import ByteStream
-from . import _json, _parse
+from . import _json, _parse, _parse_images
 from ._http import path, recast
 from ._registry import RegistryVerbs
 from ._render import build_query, config_header, query_filters
@@ -66,7 +66,7 @@ class ImageVerbs(RegistryVerbs):
             if exc.status == 404:
                 raise recast(exc, ImageNotFound, f"no image {ref} here") from None
             raise
-        return self._read(doing, lambda raw: _parse.image(raw, self._names(raw)), raw)
+        return self._read(doing, lambda raw: _parse_images.image(raw, self._names(raw)), raw)
 
     def _names(self, raw: Raw) -> list[str]:
         names = _json.texts(raw.get("RepoTags"))
@@ -83,7 +83,9 @@ class ImageVerbs(RegistryVerbs):
 
         # With a filter, the status may mean that the engine refuses the filter.
         rows = request() if params["filters"] else retry_stable(request)
-        return tuple(self._read(doing, lambda row: _parse.image_summary(row, self._names(row)), row) for row in rows)
+        return tuple(
+            self._read(doing, lambda row: _parse_images.image_summary(row, self._names(row)), row) for row in rows
+        )
 
     def image_history(self, ref: str) -> tuple[HistoryEntry, ...]:
         doing = f"reading the history of image {ref}"
@@ -91,7 +93,7 @@ class ImageVerbs(RegistryVerbs):
             rows = self._rows("GET", path("/images/{}/history", self._stored_name(ref)), doing)
         except EngineError as exc:
             raise self._missing(exc, ref, doing) from exc
-        return self._read(doing, _parse.history, rows)
+        return self._read(doing, _parse_images.history, rows)
 
     def _missing(self, exc: EngineError, ref: str, doing: str) -> EngineError:
         """Return ImageNotFound if the image is missing, else the refusal: the status does not say on every engine."""

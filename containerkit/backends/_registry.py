@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import AuthenticationFailed, EngineError, ImageNotFound, PullFailed, PushFailed
 from ..reference import parse
 from ..spec import RegistryAuth
-from . import _json, _parse
+from . import _json, _parse_images
 from ._http import HttpBackend, path, recast
 from ._render import auth_header, query_filters
 from .base import Filters, FoundImage, Progress
@@ -40,7 +40,7 @@ class RegistryVerbs(HttpBackend):
         params = {"term": term, "limit": limit, "filters": query_filters(filters) if filters else None}
         found = self._json("GET", "/images/search", doing, params=params, slow=True)
         rows = [] if found is None else found  # Podman's word for an empty list
-        return self._read(doing, lambda rows: tuple(map(_parse.found_image, _json.objects(rows))), rows)
+        return self._read(doing, lambda rows: tuple(map(_parse_images.found_image, _json.objects(rows))), rows)
 
     def pull_image(self, ref: str, *, platform: str | None, auth: RegistryAuth | None) -> Iterator[Progress]:
         doing = f"pulling {ref}"
@@ -83,7 +83,7 @@ class RegistryVerbs(HttpBackend):
                 if detail:
                     words = _json.text(detail.get("message") if isinstance(detail, dict) else detail).strip()
                     raise EngineError(f"{doing}: {words}", explanation=words)
-                found = _parse.progress(row)
+                found = _parse_images.progress(row)
                 if found != Progress():  # a line for programs, without progress
                     empty = False
                     yield found

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import EngineError, EngineUnavailable, InUse, NameInUse, NetworkNotFound, NotFound, VolumeNotFound
 from ..spec import NetworkAttachment, NetworkSpec, VolumeSpec
 from ..streams import Stream
-from . import _json, _parse
+from . import _json, _parse, _parse_images
 from ._http import HttpBackend, path, recast, short
 from ._render import endpoint_body, network_body, query_filters, volume_body
 from ._retry import retry_stable
@@ -194,4 +194,4 @@ class ResourceVerbs(HttpBackend):
     def engine_disk_usage(self) -> EngineDiskUsage:
         doing = "reading the disk usage"
         raw = retry_stable(lambda: self._object("GET", "/system/df", doing, slow=True))
-        return self._read(doing, _parse.disk_usage, raw)
+        return self._read(doing, _parse_images.disk_usage, raw)

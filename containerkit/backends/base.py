@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import Unsupported
+from .image_records import EngineDiskUsage, FoundImage, HistoryEntry, ImageRecord, Progress
 from .records import (
     REQUEST_LABEL,
     Address,
@@ -20,20 +21,15 @@ from .records import (
     ContainerRecord,
     ContainerRef,
     Created,
-    EngineDiskUsage,
     EngineInfo,
     Event,
     ExecState,
     Filters,
-    FoundImage,
-    HistoryEntry,
-    ImageRecord,
     MountRecord,
     NetworkEndpoint,
     NetworkRecord,
     PathStat,
     Processes,
-    Progress,
     Raw,
     Stats,
     VolumeRecord,

@@ -10,7 +10,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "tests/unit/test_option_values.py",
     ),
     "containerkit/backends/_render.py": ("tests/unit/test_option_table.py", "tests/unit/backends"),
-    "containerkit/backends/_parse.py": ("tests/unit/backends",),
+    "containerkit/backends/_parse*.py": ("tests/unit/backends",),
     "containerkit/backends/_json.py": ("tests/unit/backends",),
     "containerkit/backends/_follow.py": ("tests/unit/backends",),
     "containerkit/resources/session.py": ("tests/unit/test_session.py", "tests/unit/test_leftovers.py"),

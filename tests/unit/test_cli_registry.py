@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import containerkit as ck
 from containerkit.backends.base import Capability
-from containerkit.backends.records import FoundImage
+from containerkit.backends.image_records import FoundImage
 from containerkit.cli import app
 from containerkit.testing import FakeBackend
 from tests.open_engine import Open

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ...backends import _json, _parse
+from ...backends import _json, _parse, _parse_images
 from ...backends.base import Capability, HistoryEntry, ImageRecord, Progress
 from ...errors import ImageNotFound, InUse, InvalidImage
 from ...oci.archive import open_image, parse_save_entries
@@ -89,7 +89,7 @@ class ImageVerbs(World):
             "Config": dict(image.run_config),
             "RootFS": {"Type": "layers", "Layers": list(image.config["rootfs"]["diff_ids"] or [])},
         }
-        return _parse.image(raw, map(familiar, names))
+        return _parse_images.image(raw, map(familiar, names))
 
     def inspect_image(self, ref: str) -> ImageRecord:
         with self._changed:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import containerkit as ck
-from containerkit.backends import _parse
+from containerkit.backends import _parse, _parse_images
 from containerkit.backends.base import ContainerRecord, MountRecord, NetworkRecord
 from containerkit.backends.docker import DockerBackend
 from containerkit.spec import ContainerSpec, Mount, NetworkAttachment
@@ -117,6 +117,6 @@ ROW = {"Id": "<missing>", "Created": 1, "CreatedBy": "", "Size": 5, "Comment": "
 @pytest.mark.parametrize("key", ["Id", "Created", "CreatedBy", "Size", "Comment"])
 def test_a_null_in_the_history_is_no_default(key: str) -> None:
     """Each field of a history entry has to be there; empty strings are values."""
-    assert _parse.history([ROW])[0].size == 5
+    assert _parse_images.history([ROW])[0].size == 5
     with pytest.raises(ValueError, match=key):
-        _parse.history([{**ROW, key: None}])
+        _parse_images.history([{**ROW, key: None}])

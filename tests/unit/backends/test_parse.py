@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from containerkit.backends import _parse
+from containerkit.backends import _parse, _parse_images
 
 ID, IMAGE = "c" * 64, "d" * 64
 DAY = "2024-01-31T12:00:00Z"
@@ -164,7 +164,7 @@ def test_a_row_of_a_list() -> None:
 
 def test_images() -> None:
     """The inspect and the row of a list; a digest without a name is left out of the row."""
-    full = _parse.image(
+    full = _parse_images.image(
         {
             "Id": IMAGE,
             "RepoDigests": ["app@sha256:1"],
@@ -184,7 +184,7 @@ def test_images() -> None:
     assert (full.os, full.arch, full.author, full.diff_ids) == ("linux", "arm64", "someone", ("sha256:a",))
     assert full.config == {"Labels": {"a": "b"}}
     assert full.complete
-    row = _parse.image_summary(
+    row = _parse_images.image_summary(
         {
             "Id": IMAGE,
             "RepoDigests": ["<none>@sha256:1", "app@sha256:2"],
@@ -246,7 +246,7 @@ def test_history() -> None:
         {"Id": IMAGE, "CreatedBy": "RUN b", "Created": 1706702400, "Size": 2, "Comment": "new"},
         {"Id": "<missing>", "CreatedBy": "RUN a", "Created": 0, "Size": 1, "Comment": ""},
     ]
-    found = [plain(each) for each in _parse.history(rows)]
+    found = [plain(each) for each in _parse_images.history(rows)]
     assert [each.pop("empty_layer") for each in found] == [None, None]
     assert found == [
         {"created_by": "RUN a", "created": None, "size": 1, "comment": "", "image_id": ""},
@@ -257,10 +257,10 @@ def test_history() -> None:
 def test_progress() -> None:
     """A line of a pull, and the last line of a build."""
     row = {"status": "Downloading", "id": "abc", "progressDetail": {"current": 1, "total": 2}, "stream": "Step 1"}
-    assert plain(_parse.progress(row)) == {
+    assert plain(_parse_images.progress(row)) == {
         "status": "Downloading", "id": "abc", "current": 1, "total": 2, "stream": "Step 1", "image_id": "",
     }  # fmt: skip
-    done = _parse.progress({"aux": {"ID": IMAGE}, "progressDetail": {"total": 0}})
+    done = _parse_images.progress({"aux": {"ID": IMAGE}, "progressDetail": {"total": 0}})
     assert (done.image_id, done.total, done.current) == (f"sha256:{IMAGE}", None, None)
 
 
@@ -332,15 +332,15 @@ def test_disk_usage() -> None:
         "BuildCache": [{"Size": 3, "Shared": False}, {"Size": 50, "Shared": True}],
         "Volumes": [{"UsageData": {"Size": 2}}, {"Size": 4}],
     }
-    assert plain(_parse.disk_usage(raw)) == {
+    assert plain(_parse_images.disk_usage(raw)) == {
         "images": 100, "containers": 5, "reclaimable": 60, "volumes": 6, "build_cache": 3,
     }  # fmt: skip
     del raw["LayersSize"]
     raw["Volumes"].append({"UsageData": {"Size": -1}})
-    found = _parse.disk_usage(raw)
+    found = _parse_images.disk_usage(raw)
     assert (found.images, found.reclaimable, found.volumes) == (130, 90, None)
     raw["Images"].append({"Size": -1})
-    assert _parse.disk_usage(raw).images is None
+    assert _parse_images.disk_usage(raw).images is None
 
 
 def test_processes_and_changes() -> None:
