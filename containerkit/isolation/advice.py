@@ -27,6 +27,7 @@ __all__ = [
     "leave_group",
     "make_limits_hold",
     "move_range",
+    "numbers",
     "run_with",
     "separate_users",
     "set_sysctl",
@@ -64,7 +65,12 @@ def command(engine: EngineFacts | None) -> str:
 
 def version_of(engine: EngineFacts | None) -> tuple[int, ...]:
     """Return the numbers of an engine's version; () if unknown."""
-    first = (engine.version if engine is not None else "").split("+")[0].split("-")[0].split("~")[0]
+    return numbers(engine.version if engine is not None else "")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version, without what a distribution adds to it."""
+    first = version.split("+")[0].split("-")[0].split("~")[0]
     return tuple(int(part) for part in first.split(".") if part.isdecimal())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -104,9 +105,23 @@ def parse_engine(raw: Mapping[str, object], *, url: str, asked_as: str) -> Engin
         search_registries=libpod.strings("registries.search"),
         apparmor=libpod.get("host.security.apparmorEnabled", bool),
         selinux=libpod.get("host.security.selinuxEnabled", bool),
+        runtimes=_runtimes(components),
     )
     malformed = tuple(dict.fromkeys(version.malformed + info.malformed + libpod.malformed))
     return replace(facts, malformed=malformed)
+
+
+def _runtimes(components: Sequence[object] | None) -> Mapping[str, str]:
+    """Return the version of each program below the engine; Podman writes "OCI Runtime (runc)" and a text of lines."""
+    found = {}
+    for component in components or ():
+        if isinstance(component, Mapping):
+            name, version = str(component.get("Name")), str(component.get("Version"))
+            number = re.search(r"\d+\.\d[^\s,]*", version)
+            inner = re.search(r"\((.+)\)", name)
+            if number and name not in ("Engine", "Podman Engine"):
+                found[inner.group(1) if inner else name.lower()] = number.group()
+    return found
 
 
 def _insecure_registries(info: _Fields, libpod: _Fields) -> tuple[str, ...] | None:
@@ -242,6 +257,10 @@ def parse_container(raw: object, *, container_id: str, name: str) -> ContainerFa
         devices=tuple(DeviceFacts(str(d.get("PathOnHost"))) for d in devices),
         device_rules=fields.strings("HostConfig.DeviceCgroupRules") or (),
         open_ports=_open_ports(fields.get("HostConfig.PortBindings", dict)),
+        read_only=fields.get("HostConfig.ReadonlyRootfs", bool),
+        restart=fields.get("HostConfig.RestartPolicy.Name", str),
+        restarts=fields.get("HostConfig.RestartPolicy.MaximumRetryCount", int) or 0,
+        health=_health(fields),
         memory=fields.get("HostConfig.Memory", int),
         pids=fields.get("HostConfig.PidsLimit", int),
     )
@@ -251,6 +270,12 @@ def parse_container(raw: object, *, container_id: str, name: str) -> ContainerFa
 
 
 _MODES = ("Pid", "Ipc", "Network", "UTS", "Userns")
+
+
+def _health(fields: _Fields) -> bool:
+    """Return whether a container has a health check; Docker and Podman write a switched-off one as NONE."""
+    test = fields.strings("Config.Healthcheck.Test")
+    return bool(test) and test != ("NONE",)
 
 
 def _mount(raw: Mapping[str, object]) -> MountFacts:

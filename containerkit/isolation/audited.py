@@ -71,6 +71,10 @@ class ContainerFacts:
         masked: whether paths of /proc are masked; None if the engine does not report it.
         seccomp_profile: text of the profile, if one was given and can be read.
         pid: of its first process, in the engine's numbers.
+        user: what the image or the command line names; "" is root.
+        read_only: whether its root is read-only.
+        restart, restarts: policy after an exit ("no", "always", …), and how often at most; 0 without a bound.
+        health: whether it has a health check.
     """
 
     id: str
@@ -88,6 +92,10 @@ class ContainerFacts:
     devices: tuple[DeviceFacts, ...] = ()
     device_rules: tuple[str, ...] = ()
     open_ports: tuple[int, ...] = ()
+    read_only: bool | None = None
+    restart: str | None = None
+    restarts: int = 0
+    health: bool = False
     memory: int | None = None
     pids: int | None = None
     kernel: KernelView | None = None

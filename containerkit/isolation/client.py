@@ -45,6 +45,7 @@ def collect_client(url: str | None, *, environ: Mapping[str, str] | None = None,
         user=Accounts().user(os.getuid()),
         groups=tuple(sorted({os.getegid(), *os.getgroups()})),
         machine=os.uname().nodename,
+        content_trust=environ.get("DOCKER_CONTENT_TRUST", "").lower() in ("1", "t", "true"),
     )
 
 

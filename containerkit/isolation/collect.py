@@ -77,7 +77,7 @@ def _host(peer: PeerFacts | None) -> HostFacts:
     environ = os.environ if uid == os.getuid() and files == Path("/") else None
     arch = platform.machine()
     host = collect_host(account_of(uid, files or Path("/")), files=files, environ=environ, arch=arch)
-    return host if files is not None else replace(host, subuid=None, subgid=None, missing=(), helpers=())
+    return host if files is not None else replace(host, subuid=None, subgid=None, missing=(), helpers=(), podman=None)
 
 
 def _store_disk(peer: PeerFacts | None, root_dir: str | None) -> int | None:

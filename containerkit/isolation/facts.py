@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .audited import ContainerFacts
 from .program import Answers
@@ -24,6 +25,7 @@ __all__ = [
     "LimitFacts",
     "OutsideFacts",
     "PeerFacts",
+    "PodmanFacts",
     "ProbeFacts",
     "SocketFacts",
     "SubordinateRange",
@@ -64,6 +66,7 @@ class EngineFacts:
         authorization: plugins that decide who may send which request.
         insecure_registries: names and networks of registries that are used without TLS.
         search_registries: where libpod looks for an image with a short name.
+        runtimes: "runc", "crun", "containerd" -> version of the program that the engine uses.
         malformed: fields with a wrong type.
     """
 
@@ -99,6 +102,7 @@ class EngineFacts:
     search_registries: tuple[str, ...] | None = None
     apparmor: bool | None = None
     selinux: bool | None = None
+    runtimes: Mapping[str, str] = field(default_factory=dict)
     malformed: tuple[str, ...] = ()
 
 
@@ -250,6 +254,23 @@ class HomeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PodmanFacts:
+    """Settings in the files of the Podman that an account runs.
+
+    Attributes:
+        defaults: settings of the table [containers] of containers.conf.
+        short_names: short-name-mode of registries.conf; None for the default, enforcing.
+        policy: what policy.json demands of an image that no other rule names; None without the file.
+        problems: files that could not be read, and why.
+    """
+
+    defaults: Mapping[str, str | bool | int | list[Any]] = field(default_factory=dict)
+    short_names: str | None = None
+    policy: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """Facts of this host and of one account. None means missing or unreadable, and must not be taken for "no".
 
@@ -267,6 +288,7 @@ class HostFacts:
         rootlesskit: its path, if it is installed.
         apparmor_profiles: names of the files in /etc/apparmor.d; None if unknown.
         settings: files and folders with settings of engines.
+        podman: what Podman's settings files say; None if they cannot be read.
         session: whether the account's own service manager runs; None if unknown.
         listeners: (address, port) of TCP sockets that engines hold, as far as visible.
     """
@@ -290,6 +312,7 @@ class HostFacts:
     apparmor_profiles: tuple[str, ...] | None = None
     session: bool | None = None
     settings: tuple[FolderFacts, ...] = ()
+    podman: PodmanFacts | None = None
     home: HomeFacts | None = None
     userns: int | None = None
     sysctls: Mapping[str, str | None] = field(default_factory=dict)
@@ -317,6 +340,7 @@ class ClientFacts:
         uid, user: account of this process, by number and name.
         groups: numbers of the groups that this process has now.
         machine: name of the host that this process runs on.
+        content_trust: whether DOCKER_CONTENT_TRUST is set, so that the command `docker` demands signatures.
     """
 
     url: str | None
@@ -330,6 +354,7 @@ class ClientFacts:
     user: str | None = None
     groups: tuple[int, ...] = ()
     machine: str | None = None
+    content_trust: bool = False
 
 
 @dataclass(frozen=True, slots=True)

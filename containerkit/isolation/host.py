@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .accounts import Accounts, parse_passwd
+from .configured import collect_podman
 from .elf import Address, Call, Child, Data, Slot, assemble, machine_of
 from .facts import AccountFacts, FolderFacts, HelperFacts, HomeFacts, HostFacts, SubordinateRange
 from .procfs import WHOLE, parse_id_map, parse_mountinfo
@@ -135,6 +136,7 @@ def collect_host(
         apparmor_profiles=_names(files / "etc/apparmor.d"),
         session=_session(files, account.uid) if systemd else None,
         settings=_settings(files),
+        podman=collect_podman(account, files),
         home=_home(account.home, files, read(proc / "self/mountinfo") if files == root else None),
         userns=try_userns(account.uid, arch=arch) if arch else None,
         sysctls={name: read(proc / "sys" / name.replace(".", "/")) for name in _SYSCTLS},

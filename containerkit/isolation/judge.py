@@ -36,9 +36,13 @@ _NEEDS_NO_PROBE = frozenset(
         *("endpoint", "engine-reachable", "engine-kind", "docker-command", "tcp-exposed", "client-transport"),
         *("socket-in-containers", "storage-driver", "cgroup-setup", "containers-audit"),
         *("engine-version", "live-restore", "experimental", "authorization-plugins", "insecure-registries"),
-        *("unqualified-registries", "container-traffic"),
+        *("unqualified-registries", "container-traffic", "runtime-version"),
+        *("container-user", "container-read-only", "container-health", "container-restart"),
     )
 )
+
+#: Checks of the containers that run.
+_AUDITED = frozenset(check.id for check in CATALOGUE if check.group == "H") | {"socket-in-containers"}
 
 
 def select(only: str | Iterable[str] | None, *, option: str = "only") -> tuple[Check, ...]:
@@ -118,7 +122,7 @@ def check_engine(
     started, left_out = time.time(), {check.id for check in select(skip, option="skip")}
     ids = {check.id for check in select(only)} - left_out
     probe = probe and bool(ids - _NEEDS_NO_PROBE)
-    facts = collect(backend, labels or {}, probe=probe, audit=bool(ids & {"containers-audit", "socket-in-containers"}))
+    facts = collect(backend, labels or {}, probe=probe, audit=bool(ids & _AUDITED))
     return evaluate(facts, ids, started=started)
 
 

@@ -71,4 +71,12 @@ MEANINGS: Mapping[str, str] = {
     "log-limits": "A program that talks a lot fills the host's disk.",
     "container-traffic": "One broken container can attack every port of the others.",
     "containers-audit": "Options given to single containers can undo every protection that the engine has by default.",
+    "runtime-version": "This program starts each container, as root for an engine of root: its holes are ways out.",
+    "short-names": "Whoever owns the same short name in another registry can give you his image.",
+    "image-signatures": "Without signatures, whoever controls a registry decides what runs.",
+    "container-defaults": "One line of this file undoes a protection of every container at once.",
+    "container-user": "Whoever breaks into the program has root's rights inside, and root's uid if none is mapped.",
+    "container-read-only": "Whoever breaks into the program can replace it, and what it starts next.",
+    "container-health": "A program that hangs looks like one that works.",
+    "container-restart": "A program that fails at once uses up processor and logs for ever.",
 }

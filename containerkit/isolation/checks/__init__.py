@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..check import Check
-from . import access, account, confinement, containers, daemon, host, identity, kernel, limits, users
+from . import access, account, confinement, containers, daemon, host, identity, kernel, limits, podman, users, versions
 
 __all__ = ["CATALOGUE", "GROUPS"]
 
@@ -23,7 +23,9 @@ GROUPS: Mapping[str, str] = {
 _ALL: tuple[Check, ...] = (
     *identity.CHECKS,
     *access.CHECKS,
+    *versions.CHECKS,
     *daemon.CHECKS,
+    *podman.CHECKS,
     *users.CHECKS,
     *host.CHECKS,
     *account.CHECKS,

@@ -1,10 +1,7 @@
-"""Check how the engine is set up: its version, its registries, its settings files, its logs, its default network."""
+"""Check how the engine is set up: its registries, its settings files, its logs, its default network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ..advice import version_of
 from ..check import (
     Check,
     Finding,
@@ -23,44 +20,14 @@ from ..facts import Facts
 from ..gates import reported_rootless
 from ..values import Remediation, Severity
 
-__all__ = ["CHECKS", "TABLE_OF"]
+__all__ = ["CHECKS"]
 
-#: Day of the table below; what came later is not known to it.
-TABLE_OF = "2026-01-15"
-#: Kind -> (first version of a major release, the day of that release); the engine before it gets few fixes since then.
-_RELEASES: Mapping[str, tuple[tuple[int, str], ...]] = {
-    "docker": (
-        (23, "2023-02-01"),
-        (24, "2023-05-16"),
-        (25, "2024-01-19"),
-        (26, "2024-03-20"),
-        (27, "2024-06-24"),
-        (28, "2025-02-19"),
-        (29, "2025-11-10"),
-    ),
-    "podman": ((4, "2022-02-17"), (5, "2024-03-19")),
-}
 _LOCAL = ("127.", "localhost", "::1", "[::1]")
 _RESTART = "systemctl restart docker"
 
 
 def _daemon_json(text: str) -> Remediation:
     return Remediation(f"{text} in /etc/docker/daemon.json, then restart the daemon.", (_RESTART,), needs_root=True)
-
-
-def _version(facts: Facts) -> Finding:
-    engine = engine_of(facts)
-    kind, version = "podman" if engine.libpod else "docker", version_of(engine)
-    evidence = engine_says("GET /version Version", engine.version)
-    if not version:
-        return unknown("the engine does not tell its version", evidence)
-    newer = [(major, day) for major, day in _RELEASES[kind] if major > version[0]]
-    if not newer:
-        return passed(f"no later major release than {version[0]} is known on {TABLE_OF}", evidence)
-    major, day = newer[0]
-    kept = "; a distribution may add fixes to it" if "+" in engine.version or "~" in engine.version else ""
-    fix = Remediation("Update the engine, by its distribution's packages or by its makers'.")
-    return warned(f"{engine.version} was followed by {major} on {day}{kept}", evidence, fix=fix)
 
 
 def _live_restore(facts: Facts) -> Finding:
@@ -168,7 +135,6 @@ def _icc(facts: Facts) -> Finding:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("engine-version", "Is there a later major release", "A", Severity.MEDIUM, "E", _version),
     Check("live-restore", "Do containers outlive the daemon's restart", "A", Severity.LOW, "E", _live_restore),
     Check("experimental", "Are experimental features off", "A", Severity.LOW, "E", _experimental),
     Check("authorization-plugins", "Does a plugin decide about requests", "B", Severity.LOW, "E", _authorization),

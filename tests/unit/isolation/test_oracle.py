@@ -49,6 +49,10 @@ ORACLE = {
     "devices": "pass pass pass pass pass",
     "host-info": "info info info info info",
     "containers-audit": "na na na na na",
+    "container-user": "na na na na na",
+    "runtime-version": "warn warn warn warn warn",
+    "image-signatures": "info info info unknown unknown",
+    "container-defaults": "na na na unknown unknown",
 }
 UIDS = {
     "docker-rootful": 0,

@@ -33,7 +33,7 @@ def test_the_benchmark_s_table_is_complete() -> None:
             head, _, low = first.rpartition(".")
             high = (end or first).rpartition(".")[2]
             found += [f"{head}.{number}" for number in range(int(low), int(high) + 1)]
-        assert re.match(r"(check|audit) `|none: .+|none yet$", answer), answer
+        assert re.match(r"(check|audit) `|none: .+", answer), answer
         assert podman
     assert sorted(found) == sorted(expected)
 
