@@ -18,6 +18,7 @@ from typing import Any
 import requests
 from requests.utils import parse_dict_header
 
+from ._text import split_lines
 from .errors import AuthenticationFailed, ContainerKitError, ImageNotFound, PullFailed
 from .oci.problems import invalid
 from .oci.sources import StreamSource
@@ -291,4 +292,4 @@ def _reason(raw: bytes) -> str:
 
 
 def _first_line(exc: Exception) -> str:
-    return (str(exc).splitlines() or [type(exc).__name__])[0][:300]
+    return (split_lines(str(exc)) or [type(exc).__name__])[0][:300]

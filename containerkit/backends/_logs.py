@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..streams import Output, OutputStream, demultiplex
+from ..streams import Output, OutputStream, demultiplex, whole_lines
 from .transport import StreamResponse
 
 #: What an engine's `tail` counts: the pieces of lines, or nothing useful (the whole log is read then).
@@ -82,7 +82,7 @@ def read_log(query: LogQuery, fetch: Callable[[LogQuery], OutputStream], unit: T
     if unit == "piece":
         return _stamped_once(fetch(replace(query, tail=lines.pieces)), query, unit)
     stream = fetch(replace(query, tail=None))
-    later = itertools.islice(_split(stream) if query.tty else stream, lines.before, None)
+    later = itertools.islice(whole_lines(stream) if query.tty else stream, lines.before, None)
     return _stamped_once(OutputStream(later, on_close=stream.close), query, unit)
 
 
@@ -123,23 +123,14 @@ def _last_lines(query: LogQuery, fetch: Callable[[LogQuery], OutputStream], unit
     former = -1
     while True:
         with fetch(replace(query, follow=False, tail=pieces)) as stream:
-            read = list(_split(stream) if query.tty else stream) if pieces else _split(stream) if query.tty else stream
+            outputs = whole_lines(stream) if query.tty else stream
+            read = list(outputs) if pieces else outputs
             count = len(read) if isinstance(read, list) else former
             whole = pieces is None or count == former or (not query.tty and count < pieces)
             lines = _Lines(read, wanted, whole=whole)
         if whole or lines.complete == wanted or pieces is None:
             return lines
         former, pieces = count, pieces * _GROWTH
-
-
-def _split(outputs: Iterable[Output]) -> Iterator[Output]:
-    """Yield one Output for each line of a log without frames."""
-    rest = b""
-    for output in outputs:
-        *lines, rest = (rest + output.data).split(b"\n")
-        yield from (Output("stdout", line + b"\n") for line in lines)
-    if rest:
-        yield Output("stdout", rest)
 
 
 def _stamped_once(stream: OutputStream, query: LogQuery, unit: TailUnit) -> OutputStream:
@@ -164,11 +155,11 @@ def _without_inner_stamps(outputs: Iterable[Output]) -> Iterator[Output]:
 
 def _without_inner_stamps_by_size(outputs: Iterable[Output]) -> Iterator[Output]:
     """Yield lines without the timestamps that stand inside at a distance of whole pieces."""
-    for output in _split(outputs):
-        line = output.data
-        first = _STAMP.match(line)
-        end = first.end() + _PIECE if first else len(line)  # of the piece
-        while inner := _STAMP.match(line, end):
-            line = line[:end] + line[inner.end() :]
-            end += _PIECE
-        yield Output("stdout", line)
+    for output in whole_lines(outputs):
+        first = _STAMP.match(output.data)
+        start, end = 0, first.end() + _PIECE if first else len(output.data)  # of the piece
+        pieces = []
+        while inner := _STAMP.match(output.data, end):
+            pieces.append(output.data[start:end])
+            start, end = inner.end(), inner.end() + _PIECE
+        yield Output("stdout", b"".join([*pieces, output.data[start:]]))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .._text import split_lines
 from .endpoints import Unreachable
 from .watcher import Watcher
 
@@ -107,7 +108,7 @@ class Helper:
             text = self._log.read_bytes()[-4000:].decode(errors="replace").strip()
         except OSError:
             return ""
-        return "\n".join(text.splitlines()[-8:])
+        return "\n".join(split_lines(text)[-8:])
 
     def wait_for_socket(self, timeout: float) -> None:
         """Return when the socket accepts connections. Raises HelperFailed if the process ends first or is too slow."""

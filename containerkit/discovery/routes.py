@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .._text import split_lines
 from ..errors import EngineUnavailable, InvalidOption
 from .candidates import Candidate
 from .endpoints import EMBEDDED, Endpoint, EngineUrl, Kind, Unreachable, parse_url
@@ -103,7 +104,7 @@ def open_route(candidate: Candidate, *, runtime: str, timeout: float) -> Route:
     except Unreachable as exc:
         if helper:
             helper.close()
-        reason = "; ".join(line.strip() for line in str(exc).splitlines() if line.strip())
+        reason = "; ".join(line.strip() for line in split_lines(str(exc)) if line.strip())
         message = f"no engine answers at {endpoint.label}: {reason}{_advice(endpoint)}"
         raise EngineUnavailable(message, tried=((endpoint.label, reason),)) from exc
     except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from .._text import split_lines
 from .endpoints import EngineUrl, Kind
 from .helper import Helper, HelperFailed, private_folder
 
@@ -56,7 +57,7 @@ def find_remote_socket(
         raise HelperFailed(f"ssh {address.host} did not finish within {timeout:g} s") from exc
     except OSError as exc:
         raise HelperFailed(f"the ssh program could not be run: {exc.strerror or exc}") from exc
-    for line in done.stdout.decode(errors="replace").splitlines():  # a shell's start-up files may print as well
+    for line in split_lines(done.stdout.decode(errors="replace")):  # a shell's start-up files may print as well
         if line.startswith("containerkit:/"):
             return line.partition(":")[2]
     raise HelperFailed(_explain(done.stderr.decode(errors="replace").strip(), address))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .._text import split_lines
 from .escape import html_text
 from .page import WRAPPER
 
@@ -21,7 +22,7 @@ def output_html(parts: Mapping[str, str], note: str = "") -> str:
     for name, text in parts.items():
         if text:
             head = f'<div style="font-weight:600">{html_text(name)}</div>' if name else ""
-            lines = "\n".join(html_text(line) for line in text.splitlines())
+            lines = "\n".join(html_text(line) for line in split_lines(text))
             out.append(f'{head}<pre style="{_PRE}">{lines}</pre>')
     if note:
         out.append(f'<p style="margin:.2em 0;font-size:.86em;opacity:.85">{html_text(note)}</p>')

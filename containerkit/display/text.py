@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from .._text import split_lines
 from .cells import Grid
 from .escape import visible
 
@@ -45,4 +46,4 @@ def grid_text(grid: Grid, *, width: int | None, color: bool) -> str:
         console.print(drawn)
     for note in grid.notes:
         console.print(Text(visible(note), style="dim"))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in split_lines(out.getvalue())) + "\n"

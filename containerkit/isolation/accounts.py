@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from .._text import split_lines
+
 __all__ = ["Accounts", "parse_group", "parse_passwd"]
 
 #: Sources that list every account that they know.
@@ -21,13 +23,13 @@ _LISTED = {"files", "compat", "db", "systemd", "altfiles", "extrausers", "nis", 
 
 def parse_passwd(content: str | None) -> Mapping[str, tuple[int, int]]:
     """Return name -> (uid, primary gid)."""
-    rows = (line.split(":") for line in (content or "").splitlines())
+    rows = (line.split(":") for line in split_lines(content or ""))
     return {r[0]: (int(r[2]), int(r[3])) for r in rows if len(r) >= 4 and r[2].isdecimal() and r[3].isdecimal()}
 
 
 def parse_group(content: str | None) -> Mapping[int, tuple[str, tuple[str, ...]]]:
     """Return gid -> (name, listed members; accounts with this primary group are not listed)."""
-    rows = (line.split(":") for line in (content or "").splitlines())
+    rows = (line.split(":") for line in split_lines(content or ""))
     return {int(r[2]): (r[0], tuple(filter(None, r[3].split(",")))) for r in rows if len(r) >= 4 and r[2].isdecimal()}
 
 
@@ -83,7 +85,7 @@ class Accounts:
             with contextlib.suppress(KeyError, OverflowError):
                 return pwd.getpwuid(uid).pw_dir
             return None
-        rows = (line.split(":") for line in (_text(self.etc / "passwd") or "").splitlines())
+        rows = (line.split(":") for line in split_lines(_text(self.etc / "passwd") or ""))
         return next((r[5] for r in rows if len(r) >= 6 and r[2] == str(uid)), None)
 
     def group(self, gid: int) -> tuple[str | None, tuple[str, ...]]:
@@ -103,7 +105,7 @@ class Accounts:
     def unlisted(self) -> tuple[str, ...]:
         """Return name services that may know accounts which they do not list."""
         found: dict[str, None] = {}
-        for line in (_text(self.etc / "nsswitch.conf") or "").splitlines():
+        for line in split_lines(_text(self.etc / "nsswitch.conf") or ""):
             database, _, sources = line.partition("#")[0].partition(":")
             if database.strip() in ("passwd", "group", "initgroups"):
                 words = [word for word in sources.split() if not word.startswith("[")]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .._text import split_lines
 from ..backends._peer import engine_peer
 from .accounts import Accounts
 from .facts import ClientFacts, FolderFacts, PeerFacts, SocketFacts
@@ -108,14 +109,14 @@ def docker_command(search: str) -> tuple[str | None, str | None, str | None]:
         )
     except (OSError, subprocess.SubprocessError, ValueError):
         return path, None, None
-    first = answer.stdout.lstrip().splitlines()[:1]
+    first = split_lines(answer.stdout.lstrip())[:1]
     if first and first[0].startswith("Client"):
         return path, "podman" if "Podman" in first[0] else "docker", "version"
     return path, None, None
 
 
 def _runs_podman(script: str) -> bool:
-    words = (line.strip().split() for line in script.splitlines() if not line.lstrip().startswith("#"))
+    words = (line.strip().split() for line in split_lines(script) if not line.lstrip().startswith("#"))
     return any(os.path.basename(word.strip("\"'")) == "podman" for line in words for word in line)
 
 

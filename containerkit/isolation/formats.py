@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as Xml
 
+from .._text import split_lines
 from .audit import AuditReport
 from .report import IsolationReport
 from .values import Remediation, Severity, Status
@@ -62,7 +63,7 @@ def to_junit(*reports: IsolationReport | AuditReport) -> str:
             if entry.status in (Status.FAIL, Status.WARN):
                 failures += 1
                 failure = Xml.SubElement(case, "failure", type=f"{entry.status} ({entry.severity})")
-                failure.set("message", _clean(entry.text.splitlines()[0]))
+                failure.set("message", _clean(split_lines(entry.text)[0]))
                 failure.text = _clean(entry.text)
             elif entry.status in (Status.UNKNOWN, Status.NA):
                 skipped += 1

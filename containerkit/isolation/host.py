@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from .._text import split_lines
 from .accounts import Accounts, parse_passwd
 from .configured import collect_podman
 from .elf import Address, Call, Child, Data, Slot, assemble, machine_of
@@ -58,7 +59,7 @@ def parse_subordinate(content: str | None) -> tuple[SubordinateRange, ...] | Non
     """Return the ranges of /etc/subuid or /etc/subgid without malformed lines; None if the file is missing."""
     if content is None:
         return None
-    rows = (line.split(":") for line in content.splitlines())
+    rows = (line.split(":") for line in split_lines(content))
     return tuple(
         SubordinateRange(r[0], int(r[1]), int(r[2]))
         for r in rows
@@ -285,7 +286,7 @@ def _getsubids(
         )
     except (OSError, subprocess.SubprocessError):
         return ranges
-    rows = [line.split() for line in answer.stdout.splitlines()] if answer.returncode == 0 else []
+    rows = [line.split() for line in split_lines(answer.stdout)] if answer.returncode == 0 else []
     listed = tuple(SubordinateRange(r[1], int(r[2]), int(r[3])) for r in rows if len(r) == 4 and r[2].isdecimal())
     others = tuple(r for r in ranges or () if r.owner not in (account.name, str(account.uid)))
     return (

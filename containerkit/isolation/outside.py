@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from .._text import split_lines
 from .audited import ContainerFacts, DeviceFacts, KernelView, MountFacts
 from .facts import PeerFacts
 from .host import engine_root, read
@@ -50,7 +51,7 @@ class Outside:
     def sockets(self) -> tuple[str, ...]:
         """Return paths of engines' sockets that processes in the engine's network listen on."""
         content = read(Path(f"/proc/{self.peer.pid}/net/unix")) if self.peer else None
-        rows = [line.split() for line in (content or "").splitlines()[1:]]
+        rows = [line.split(maxsplit=7) for line in split_lines(content or "")[1:]]
         paths = {row[7] for row in rows if len(row) > 7 and row[7].startswith("/") and row[3] == "00010000"}
         names = ("docker", "podman", "containerd", "crio", "cri-dockerd", "buildkitd")
         return tuple(sorted(p for p in paths if p.endswith(".sock") and p.rsplit("/", 1)[1].startswith(names)))
@@ -146,7 +147,7 @@ class Outside:
         status = parse_status(_text(f"{proc}/status"))
         uids = parse_id_map(_text(f"{proc}/uid_map"))
         mode = status.get("Seccomp", "")
-        guarding = "\n".join(line for line in mountinfo.splitlines() if " /proc" in line or " /sys" in line)
+        guarding = "\n".join(line for line in split_lines(mountinfo) if " /proc" in line or " /sys" in line)
         own = {mount.target: mount for mount in parse_mountinfo(guarding)}
         top = {path: own.get(path) or own.get(path.rpartition("/")[0]) for path in self._guarded}
         return KernelView(
@@ -166,11 +167,11 @@ class Outside:
             return False
 
     def _device_rules(self, groups: str) -> tuple[str, ...] | None:
-        for line in groups.splitlines():
+        for line in split_lines(groups):
             _, names, path = [*line.split(":", 2), "", ""][:3]
             if "devices" in names.split(",") and (folder := group_folder(self._mountinfo, "devices", path)):
                 content = _text(f"{self.root}{folder}/devices.list")
-                return tuple(content.splitlines()) if content else None
+                return tuple(split_lines(content)) if content else None
         return None
 
 
@@ -181,7 +182,7 @@ def writable_below(given: Iterable[MountFacts], mountinfo: str) -> tuple[str, ..
     if not above:
         return ()
     own = {mount.target for mount in given} | set(_OF_THE_ENGINE)
-    lines = parse_mountinfo("\n".join(line for line in mountinfo.splitlines() if any(path in line for path in above)))
+    lines = parse_mountinfo("\n".join(line for line in split_lines(mountinfo) if any(path in line for path in above)))
     top = {line.target: line for line in lines if line.target.startswith(above) and line.target not in own}
     return tuple(target for target, line in top.items() if {"rw"} <= line.options & line.super_options)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._text import split_lines
 from ..backends.base import Capability
 from ..errors import ContainerKitError, EngineError
 from ..options.table import LIMITS
@@ -38,7 +39,7 @@ _LIMITS = ResourceLimits(memory=64 << 20, pids_limit=20, cpus=0.5, cpuset_cpus="
 def first_line(exc: BaseException) -> str:
     """Return the reason of a failure in one line, in the engine's own words if it has any."""
     words = (exc.explanation if isinstance(exc, EngineError) else "") or str(exc)
-    return next((line.strip()[:300] for line in words.splitlines() if line.strip()), type(exc).__name__)
+    return next((line.strip()[:300] for line in split_lines(words) if line.strip()), type(exc).__name__)
 
 
 class _Failed(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .._text import split_lines
 from .facts import IdRange
 
 __all__ = [
@@ -50,7 +51,7 @@ def text(value: bytes | int | None) -> str | None:
 
 def parse_id_map(content: str | None) -> tuple[IdRange, ...] | None:
     """Return the ranges of a uid_map or gid_map; None for other text, and for a map that is not set."""
-    rows = [line.split() for line in (content or "").splitlines() if line.strip()]
+    rows = [line.split() for line in split_lines(content or "") if line.strip()]
     if not rows or any(len(row) != 3 or not all(part.isdecimal() for part in row) for row in rows):
         return None
     ranges = tuple(IdRange(*map(int, row)) for row in rows)
@@ -81,16 +82,16 @@ def compose(inner: Sequence[IdRange], outer: Sequence[IdRange]) -> tuple[IdRange
 
 def parse_status(content: str | None) -> Mapping[str, str]:
     """Return the fields of /proc/PID/status."""
-    rows = (line.partition(":") for line in (content or "").splitlines())
+    rows = (line.partition(":") for line in split_lines(content or ""))
     return {name: value.strip() for name, separator, value in rows if separator}
 
 
 def parse_mountinfo(content: str | None) -> tuple[MountLine, ...]:
     """Return the mounts in the order of the file; malformed lines are left out."""
     mounts = []
-    for line in (content or "").splitlines():
+    for line in split_lines(content or ""):
         first, separator, last = line.partition(" - ")
-        left, right = first.split(), last.split()
+        left, right = first.split(" "), last.split(" ")
         if separator and len(left) >= 6 and len(right) >= 3:
             options = frozenset(left[5].split(","))
             mounts.append(MountLine(left[3], left[4], options, right[0], frozenset(right[2].split(","))))

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from .._text import split_lines
 from .topology import DEFAULT_IMAGE, Host, Interface, Topology
 from .yamlfile import Item
 
@@ -109,7 +110,7 @@ def _host(name: str, settings: dict[str, Item], *, strict: bool) -> Host:
         file = item.path.parent / item.text()
         if not file.is_file():
             item.fail(f"no file {file}")
-        lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+        lines = (line.strip() for line in split_lines(file.read_text(encoding="utf-8")))
         env |= dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     env |= settings["env"].pairs() if "env" in settings else {}
     if env:

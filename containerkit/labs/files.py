@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from .._text import split_lines
 from ..errors import InvalidLab
 from .containerlab import read_containerlab
 from .kathara import read_kathara
@@ -57,5 +58,5 @@ def _line_of(path: Path, message: str) -> int | None:
     """Return the first line that speaks of the host which a message names."""
     host = re.match(r"host (\S+?):", message)
     word = re.compile(rf"\b{re.escape(host[1])}\b") if host else None
-    lines = path.read_text(errors="replace").splitlines()
+    lines = split_lines(path.read_text(errors="replace"))
     return next((number for number, line in enumerate(lines, 1) if word and word.search(line)), None)

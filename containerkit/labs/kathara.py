@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .._text import split_lines
 from ..errors import InvalidLab
 from .topology import Host, Interface, Topology
 
@@ -69,7 +70,7 @@ def read_kathara(path: Path, *, strict: bool) -> Topology:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(split_lines(path.read_text(encoding="utf-8", errors="replace")), 1):
         if (text := line.strip()) and not text.startswith("#"):
             yield number, text
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .._text import split_lines
 from ..errors import InvalidOption
 from ..values import Value
 
@@ -64,7 +65,7 @@ def _result(rule: str, limits: dict[str, float | None], found: float | None, *, 
 
 def _parse(text: str) -> dict[str, float | None]:
     stated = dict(_DEFAULTS)
-    for line in text.splitlines():
+    for line in split_lines(text):
         if not line.strip() or line.lstrip().startswith("#") or re.match(r"^(---|rules:\s*(#.*)?)$", line):
             continue
         found = _LINE.match(line)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from .._text import split_lines
+
 PackageKind = Literal["deb", "apk", "python"]
 
 _DPKG = "/var/lib/dpkg/"
@@ -66,11 +68,11 @@ def parse_files(path: str, raw: bytes) -> tuple[tuple[PackageKind, str, str], tu
     """
     text = raw.decode("utf-8", "replace")
     if found := _DPKG_LIST.fullmatch(path):
-        return ("deb", found["name"], found["arch"] or ""), tuple(line for line in text.splitlines() if line)
+        return ("deb", found["name"], found["arch"] or ""), tuple(line for line in split_lines(text) if line)
     if path.endswith("/RECORD") and (found := _DIST_INFO.fullmatch(path)):
         site = found["site"] or ""
         try:
-            names = tuple(f"{site}/{row[0]}" for row in csv.reader(text.splitlines()) if row)
+            names = tuple(f"{site}/{row[0]}" for row in csv.reader(split_lines(text)) if row)
         except csv.Error:
             names = ()
         return ("python", path.rpartition("/")[0], ""), names
@@ -80,7 +82,7 @@ def parse_files(path: str, raw: bytes) -> tuple[tuple[PackageKind, str, str], tu
 def _paragraphs(text: str) -> Iterator[dict[str, str]]:
     """Yield the fields of each paragraph; continuation lines are left out."""
     fields: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in split_lines(text):
         if not line.strip():
             if fields:
                 yield fields
@@ -104,7 +106,7 @@ def _apk(text: str) -> Iterator[Installed]:
         fields: dict[str, str] = {}
         files: list[str] = []
         folder = ""
-        for line in paragraph.splitlines():
+        for line in split_lines(paragraph):
             key, colon, value = line[:1], line[1:2], line[2:]
             if colon != ":":
                 continue

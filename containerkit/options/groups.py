@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from .._text import split_lines
 from ..errors import InvalidOption
 from .primitives import INT64, did_you_mean, fail, parse_text, plain_path
 
@@ -165,8 +166,8 @@ def parse_env_file(name: str, value: object) -> dict[str, str]:
     for item in parse_items(name, value, expected):
         path = parse_text(name, plain_path(item), expected)
         try:
-            with open(path, encoding="utf-8-sig") as file:
-                lines = [line.lstrip() for line in file.read().splitlines()]
+            with open(path, encoding="utf-8-sig", newline="") as file:
+                lines = [line.lstrip() for line in split_lines(file.read())]
         except (OSError, UnicodeDecodeError) as exc:
             fail(name, path, f"a readable text file of KEY=value lines ({exc})")
         lines = [line for line in lines if line and not line.startswith("#")]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from .._text import split_lines
 from ..backends.base import Backend
 from ..errors import InvalidOption
 from ..options import parse_local_path
@@ -33,7 +34,7 @@ def save_images(backend: Backend, names: Sequence[str], path: str | os.PathLike[
 
 def _umask() -> int:
     """Return the process's umask. os.umask() would have to change it, which other threads would notice."""
-    for line in Path("/proc/self/status").read_text().splitlines() if os.path.exists("/proc/self/status") else ():
+    for line in split_lines(Path("/proc/self/status").read_text()) if os.path.exists("/proc/self/status") else ():
         if line.startswith("Umask:"):
             return int(line.split()[1], 8)
     return 0o022

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from .._text import split_lines
+
 __all__ = ["is_ignored", "parse_ignore"]
 
 #: (True for a "!" pattern, which includes again; the paths it matches).
@@ -18,7 +20,7 @@ def parse_ignore(text: str) -> list[Pattern]:
     component, "**" for any number of components, "!" to include again, "#" for comments; the last match decides.
     """
     patterns = []
-    for line in text.removeprefix("\ufeff").splitlines():
+    for line in split_lines(text.removeprefix("\ufeff")):
         if line.startswith("#"):
             continue
         pattern = line.strip()

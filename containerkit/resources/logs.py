@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._text import printable
+from .._text import printable, split_lines
 from ..errors import InvalidOption
 from ..options import parse_flag, parse_integer, parse_time
 from .container_state import ContainerState
@@ -48,7 +48,7 @@ class Logs:
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the lines of both streams, in the engine's order."""
-        return iter(self.text.splitlines())
+        return iter(split_lines(self.text))
 
     def __contains__(self, text: str) -> bool:
         return text in self.text

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+from .._text import split_lines
 from ..backends.base import Address
 from ..errors import ContainerKitError, EngineTimeout, InvalidOption, StartFailed, WrongState
-from ..streams import Deadline, Output
+from ..streams import Deadline, Output, whole_lines
 from .container import Container
 from .strategy import Missing, Strategy
 
@@ -32,6 +33,7 @@ __all__ = [
     "port_open",
 ]
 
+_LONGEST_LINE = 1 << 20  # bytes of a line of the log that are searched
 _RESTART_GRACE = 2.0  # seconds after which a container with a restart policy is taken to stay exited
 
 
@@ -145,7 +147,7 @@ class port_open(_Polling):  # noqa: N801
             return str(exc)
         listening = any(
             fields[3] == "0A" and fields[1].endswith(f":{self.port:04X}")
-            for fields in (line.split() for line in tables.splitlines())
+            for fields in (line.split() for line in split_lines(tables))
             if len(fields) > 3
         )
         return "" if listening else f"no process listens on port {self.port}"
@@ -193,7 +195,7 @@ class log_line(Strategy):  # noqa: N801
     """Wait until lines of the container's log match a regular expression. Lines of an earlier run do not count.
 
     Attributes:
-        pattern: searched in each line, not anchored.
+        pattern: searched in the first MiB of each line, not anchored.
         times: how many lines must match.
     """
 
@@ -254,11 +256,9 @@ class log_line(Strategy):  # noqa: N801
 
 def _matching_lines(stream: Iterable[Output], pattern: re.Pattern[str]) -> Iterator[bytes]:
     """Yield the lines of either stream that match the pattern, also a last line without its end."""
-    rest = {"stdout": b"", "stderr": b""}
-    for output in stream:
-        *lines, rest[output.stream] = (rest[output.stream] + output.data).split(b"\n")
-        yield from (line for line in lines if pattern.search(line.decode("utf-8", "replace")))
-    yield from (line for line in rest.values() if line and pattern.search(line.decode("utf-8", "replace")))
+    for line in whole_lines(stream, most=_LONGEST_LINE):
+        if pattern.search(line.text.removesuffix("\n").removesuffix("\r")):
+            yield line.data
 
 
 def _start_of_later_run(container: Container) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .attachment import Attachment
 from .deadline import Cancellation, Deadline
-from .frames import Output, demultiplex, whole_characters
+from .frames import Output, demultiplex, whole_characters, whole_lines
 from .stream import ByteStream, OutputStream, Stream
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "Stream",
     "demultiplex",
     "whole_characters",
+    "whole_lines",
 ]

@@ -107,3 +107,29 @@ def _unfinished(data: bytes) -> int:
         if byte < 0x80:
             return 0
     return 0
+
+
+def whole_lines(outputs: Iterable[Output], *, most: int | None = None) -> Iterator[Output]:
+    """Yield the same bytes in one piece per line. Only the last line of each stream may lack its end.
+
+    Args:
+        most: bytes to keep of a line; the rest of a longer one is left out. None keeps all.
+    """
+    held: dict[Literal["stdout", "stderr"], list[bytes]] = {"stdout": [], "stderr": []}
+    sizes = {"stdout": 0, "stderr": 0}
+    for output in outputs:
+        parts = held[output.stream]
+        *ends, rest = output.data.split(b"\n")
+        for end in ends:
+            parts.append(_fitting(end, sizes[output.stream], most))
+            yield Output(output.stream, b"".join(parts) + b"\n")
+            parts.clear()
+            sizes[output.stream] = 0
+        if rest := _fitting(rest, sizes[output.stream], most):
+            parts.append(rest)
+            sizes[output.stream] += len(rest)
+    yield from (Output(stream, b"".join(parts)) for stream, parts in held.items() if parts)
+
+
+def _fitting(data: bytes, before: int, most: int | None) -> bytes:
+    return data if most is None else data[: max(0, most - before)]

@@ -187,3 +187,9 @@ def test_every_test_file_has_a_name_of_its_own() -> None:
     folder = Path(__file__).parent
     names = [path.name for path in folder.rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
     assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_lines_end_at_line_feeds_only() -> None:
+    """str.splitlines() also ends lines at characters that names and values of files and processes may hold."""
+    found = [path for path in modules() if "splitlines" in path.read_text() and path.name != "_text.py"]
+    assert not found

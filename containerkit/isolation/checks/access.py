@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._text import split_lines
 from ..advice import go_rootless, leave_group
 from ..check import (
     Check,
@@ -243,7 +244,7 @@ def _tcp_exposed(facts: Facts) -> Finding:
     if open_ones:
         fix = Remediation("Listen on a unix socket only, or demand client certificates; use ssh:// from afar.")
         return failed(
-            f"anyone who reaches the port commands the engine: {open_ones[0].splitlines()[0]}", evidence, fix=fix
+            f"anyone who reaches the port commands the engine: {split_lines(open_ones[0])[0]}", evidence, fix=fix
         )
     return passed("the engine warns of no TCP address without client certificates", evidence)
 

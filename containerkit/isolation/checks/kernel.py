@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from ..._text import split_lines
 from ..check import (
     Check,
     Finding,
@@ -131,9 +132,9 @@ def _devices(facts: Facts) -> Finding:
 
 def _host_info(facts: Facts) -> Finding:
     answers = answers_of(facts)
-    memory = (text(answers.files.get("/proc/meminfo")) or "").splitlines()[:1]
+    memory = split_lines(text(answers.files.get("/proc/meminfo")) or "")[:1]
     load = text(answers.files.get("/proc/loadavg"))
-    groups = (text(answers.files.get("/proc/self/cgroup")) or "").splitlines()
+    groups = split_lines(text(answers.files.get("/proc/self/cgroup")) or "")
     disks = answers.folders.get("/sys/block")
     evidence = [
         probe_says("/proc/meminfo", memory[0] if memory else None),

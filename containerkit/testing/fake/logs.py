@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -114,7 +115,7 @@ _EVENT_FILTERS: Mapping[str, Any] = {
 
 def _lines(row: Row) -> list[Row]:
     moment, stream, data = row
-    return [(moment, stream, line) for line in data.splitlines(keepends=True)] if b"\n" in data else [row]
+    return [(moment, stream, line) for line in re.findall(rb"[^\n]*\n|[^\n]+", data)] if b"\n" in data else [row]
 
 
 def _output(row: Row, timestamps: bool) -> Output:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ..._text import split_lines
 from ...backends.base import Capability, ExecState
 from ...errors import EngineTimeout, NotFound, StartFailed, Unsupported, WrongState
 from ...spec import ExecSpec, HealthCheck
@@ -86,7 +87,7 @@ class ProcessVerbs(ContainerVerbs):
             raise StartFailed(f"{doing}: no folder {workdir} to run in", status=400)
         first = user.partition(":")[0]
         known = files.find("/etc/passwd")
-        names = {line.partition(":")[0] for line in known[1].data.decode().splitlines()} if known else {"root"}
+        names = {line.partition(":")[0] for line in split_lines(known[1].data.decode())} if known else {"root"}
         if first and not first.isdigit() and first not in names:
             raise StartFailed(f"{doing}: no user {first} in /etc/passwd", status=400)
         if self._scripts.find(argv):

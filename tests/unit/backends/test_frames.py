@@ -1,11 +1,16 @@
-"""Frames of output, in pieces of any length; pieces that end with whole characters."""
+"""Frames of output, in pieces of any length; pieces that end with whole characters or lines."""
 
 from __future__ import annotations
 
+import itertools
+from typing import Literal
+
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 import containerkit as ck
-from containerkit.streams import Output, demultiplex, whole_characters
+from containerkit.streams import Output, demultiplex, whole_characters, whole_lines
 
 
 def frame(number: int, data: bytes) -> bytes:
@@ -85,3 +90,29 @@ def test_bytes_are_kept() -> None:
     assert found[0].data == b"a"
     assert [output.data for output in whole_characters([Output("stdout", b"\x80\x80\x80\x80")])] == [b"\x80" * 4]
     assert [output.data for output in whole_characters([Output("stdout", b"x\xf0\x9f")])] == [b"x", b"\xf0\x9f"]
+
+
+@given(
+    pieces=st.lists(
+        st.tuples(st.sampled_from(["stdout", "stderr"]), st.text("ab\n", max_size=6).map(str.encode)), max_size=20
+    )
+)
+def test_whole_lines(pieces: list[tuple[Literal["stdout", "stderr"], bytes]]) -> None:
+    """The bytes of each stream stay, in one piece per line; a limit cuts the end of a long line only."""
+    outputs = [Output(stream, data) for stream, data in pieces]
+    found = list(whole_lines(outputs))
+    for stream in ("stdout", "stderr"):
+        everything = b"".join(data for name, data in pieces if name == stream)
+        lines = [output.data for output in found if output.stream == stream]
+        assert lines == everything.splitlines(keepends=True)
+        short = [output.data for output in whole_lines(outputs, most=3) if output.stream == stream]
+        assert [line.rstrip(b"\n") for line in short] == [line.rstrip(b"\n")[:3] for line in lines]
+
+
+def test_a_line_of_many_pieces_costs_as_much_as_its_bytes() -> None:
+    """The pieces of a long line are joined once: a line of 64 MiB in 8 KiB pieces would else copy 256 GiB."""
+    piece = Output("stdout", b"x" * 8192)
+    (line,) = whole_lines(itertools.repeat(piece, 1 << 13))
+    assert len(line.data) == 8192 << 13
+    (cut,) = whole_lines(itertools.repeat(piece, 1 << 13), most=100)
+    assert len(cut.data) == 100

@@ -160,7 +160,7 @@ def test_sharing_is_drawn(engine: ck.Engine) -> None:
     """The graph has every image by name as a chain of layers, and the containers of each."""
     engine.start("one:1", "/one", name="c1")
     graph = engine.sharing().picture()
-    assert {name: [layer.id for layer in chain] for name, chain in graph.images.items()} == {
+    assert {name: [layer.id for layer in chain] for name, chain in graph.chains.items()} == {
         "one:1": [CHAIN["base"], CHAIN["one"]],
         "two:1": [CHAIN["base"], CHAIN["two"]],
     }

@@ -98,6 +98,7 @@ def lines(*texts: bytes, stream: Any = "stdout") -> tuple[Output, ...]:
     [
         (lines(b"a\nre", b"ady\n"), wait.log_line("^ready$")),
         (lines(b"ready"), wait.log_line("ready")),
+        (lines(b"a\r\nready\r\n"), wait.log_line("^ready$")),
         (lines(b"ready\n", b"x\n", b"ready\n"), wait.log_line("ready", times=2)),
         ((*lines(b"rea"), *lines(b"x\n", stream="stderr"), *lines(b"dy\n")), wait.log_line("ready")),
     ],
