@@ -145,6 +145,8 @@ class ResourceLimits(Value):
         cpu_shares: weight against other containers (the kernel's default is 1024).
         cpuset_cpus: allowed processors, in the kernel's list format ("0-1,3").
         pids_limit: number of processes and threads; -1 for unlimited.
+        cpuset_mems: allowed memory nodes, in the format of cpuset_cpus.
+        cpu_period, cpu_quota: microseconds: so much processor time in each period.
     """
 
     memory: int | None = None
@@ -154,6 +156,9 @@ class ResourceLimits(Value):
     cpu_shares: int | None = None
     cpuset_cpus: str | None = None
     pids_limit: int | None = None
+    cpuset_mems: str | None = None
+    cpu_period: int | None = None
+    cpu_quota: int | None = None
 
     def requested(self) -> tuple[str, ...]:
         """Return the names of the limits that are set."""
@@ -229,6 +234,7 @@ class ContainerSpec(Value):
     security_opt: tuple[str, ...] = ()
     group_add: tuple[str, ...] = ()
     devices: tuple[DeviceSpec, ...] = ()
+    device_cgroup_rule: tuple[str, ...] = ()
     gpus: str | None = None
     sysctls: Mapping[str, str] = field(default_factory=dict)
     userns: str | None = None

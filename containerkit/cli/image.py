@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
+import tarfile
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,13 +60,21 @@ def push(ref: str, quiet: bool) -> None:
 @click.option("--build-arg", "build_args", metavar="NAME=VALUE", multiple=True, help="Set a build argument.")
 @click.option("--target", metavar="STAGE", help="Stage to build.")
 @click.option("--platform", metavar="OS/ARCH", help="Platform of the image.")
+@click.option("--label", metavar="NAME=VALUE", multiple=True, help="Label the image.")
+@click.option("--network", metavar="MODE", help="Network of the RUN instructions.")
+@click.option("--add-host", metavar="NAME:ADDRESS", multiple=True, help="One more line in /etc/hosts of RUN.")
+@click.option("--shm-size", metavar="SIZE", help="Set the size of /dev/shm of RUN.")
+@click.option("--iidfile", type=click.Path(dir_okay=False), help="File for the image's ID.")
+@click.option("--progress", type=click.Choice(["auto", "plain", "tty"]), expose_value=False, help="Without effect.")
 @click.option("--no-cache", is_flag=True, help="Build every step again.")
 @click.option("--pull", is_flag=True, help="Pull the base images again.")
 @_QUIET
 @engine_option
 @click.argument("context", metavar="FOLDER|-")
-def build(context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None:
-    """Build an image from a folder, or with - from a Dockerfile on stdin; `-f -` adds one to a folder.
+def build(context: str, quiet: bool, tag: tuple[str, ...], iidfile: str | None, **given: Any) -> None:
+    """Build an image from a folder, or with - from a Dockerfile or a tar archive on stdin.
+
+    `-f -` reads the Dockerfile of a folder from stdin.
 
     The builder's log goes to stderr; --quiet prints the ID.
 
@@ -81,7 +92,7 @@ def build(context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None
     with contextlib.ExitStack() as stack:
         source: Any = context
         if context == "-":
-            source = {"Dockerfile": sys.stdin.buffer.read()}
+            source = _stdin_context(stack)
         elif not os.path.isdir(context):
             raise click.ClickException(f"no folder {context} here")
         elif options.get("dockerfile") == "-":
@@ -97,8 +108,23 @@ def build(context: str, quiet: bool, tag: tuple[str, ...], **given: Any) -> None
         image = engine.images.build(source, on_progress=None if quiet else log, **options)
         for name in tag[1:]:
             image.tag(name)
+    if iidfile:
+        Path(iidfile).write_text(image.id)
     if quiet:
         click.echo(image.id)
+
+
+def _stdin_context(stack: contextlib.ExitStack) -> Any:
+    """Return the context on stdin: the folder of a tar archive, which may be compressed, or one Dockerfile."""
+    data = sys.stdin.buffer.read()
+    try:
+        archive = tarfile.open(fileobj=io.BytesIO(data))
+    except tarfile.ReadError:
+        return {"Dockerfile": data}
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="context."))
+    with archive:
+        archive.extractall(folder, filter="data")
+    return folder
 
 
 @click.command()

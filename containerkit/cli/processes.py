@@ -23,6 +23,8 @@ __all__ = ["COMMANDS"]
 
 _LATE = 5.0  # seconds that an event may come late
 
+#: `-h` is the host name, as in docker.
+_CREATING = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
 _INTERACTIVE = click.option("--interactive", "-i", is_flag=True, help="Send stdin to the process.")
 _TTY = click.option("--tty", "-t", is_flag=True, help="Give the process a terminal.")
 _DETACH = click.option("--detach", "-d", is_flag=True, help="Leave it running, and print its ID.")
@@ -33,7 +35,8 @@ _PROXY = click.option("--sig-proxy/--no-sig-proxy", default=True, help="Send rec
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were used, in the form that the library takes."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items() if value}
+    used = {name: value for name, value in options.items() if value not in (None, False, ())}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in used.items()}
 
 
 def _need_terminal(interactive: bool, tty: bool) -> None:
@@ -50,7 +53,7 @@ def _ending(terminal: Terminal, **how: Any) -> int:
     return code or 0
 
 
-@click.command(short_help="Run a command in a new container.", context_settings={"allow_interspersed_args": False})
+@click.command(short_help="Run a command in a new container.", context_settings=_CREATING)
 @create_options
 @click.option("--timeout", callback=duration, metavar="TIME", help="Kill and remove it after so long (90, 5m).")
 @_INTERACTIVE
@@ -193,7 +196,7 @@ def _write_id(path: str | None, container: Container) -> None:
         Path(path).write_text(container.id)
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(context_settings=_CREATING)
 @create_options
 @_INTERACTIVE
 @_TTY

@@ -161,6 +161,15 @@ def parse_env(name: str, value: object) -> dict[str, str]:
 
 def parse_env_file(name: str, value: object) -> dict[str, str]:
     """Return environment variables from files of KEY=value lines; a later file wins."""
+    return _parse_files(name, value, parse_env)
+
+
+def parse_label_file(name: str, value: object) -> dict[str, str]:
+    """Return labels from files of KEY=value lines; a later file wins."""
+    return _parse_files(name, value, parse_labels)
+
+
+def _parse_files(name: str, value: object, parse_lines: Callable[[str, object], dict[str, str]]) -> dict[str, str]:
     expected = "the path of a file of KEY=value lines"
     found: dict[str, str] = {}
     for item in parse_items(name, value, expected):
@@ -175,7 +184,7 @@ def parse_env_file(name: str, value: object) -> dict[str, str]:
             key = line.partition("=")[0]
             if not key or any(char.isspace() for char in key):
                 fail(name, line, f"KEY=value lines in {path}, without spaces in a key")
-        found |= parse_env(name, lines)
+        found |= parse_lines(name, lines)
     return found
 
 

@@ -53,8 +53,8 @@ def parse_cpus(name: str, value: object) -> float:
 
 
 def parse_cpuset(name: str, value: object) -> str:
-    """Return processors in the kernel's list format, from "0-1,3" or from [0, 1, 3]."""
-    expected = "processors like '0-1,3'"
+    """Return processors or memory nodes in the kernel's list format, from "0-1,3" or from [0, 1, 3]."""
+    expected = "numbers like '0-1,3'"
     if isinstance(value, str):
         joined = parse_text(name, value, expected).replace(" ", "")
     else:
@@ -83,6 +83,8 @@ def make_limits(fields: Mapping[str, Any], given: Mapping[str, Any]) -> Resource
         fail("memory_swap", given["memory_swap"], expected)
     if soft is not None and memory is not None and soft > memory:
         fail("memory_reservation", given["memory_reservation"], "not more than memory=")
+    if "cpus" in fields and ("cpu_quota" in fields or "cpu_period" in fields):
+        fail("cpus", given["cpus"], "either cpus=, or cpu_quota= and cpu_period=")
     return ResourceLimits(**fields)
 
 

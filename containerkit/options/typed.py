@@ -34,6 +34,9 @@ class LimitOptions(TypedDict, total=False):
     cpus: float | str | None
     cpu_shares: int | None
     cpuset_cpus: str | int | Iterable[int] | None
+    cpuset_mems: str | int | Iterable[int] | None
+    cpu_period: int | None
+    cpu_quota: int | None
     pids_limit: int | None
 
 
@@ -62,6 +65,7 @@ class CreateOptions(LimitOptions, total=False):
     name: str | None
     env_file: PathStr | Iterable[PathStr] | None
     env: Pairs | None
+    label_file: PathStr | Iterable[PathStr] | None
     labels: Pairs | None
     label: Pairs | None
     user: str | int | None
@@ -119,6 +123,7 @@ class CreateOptions(LimitOptions, total=False):
     group_add: str | int | Iterable[str | int] | None
     devices: Devices | None
     device: Devices | None
+    device_cgroup_rule: Texts | None
     gpus: str | int | None
     sysctls: Pairs | None
     sysctl: Pairs | None

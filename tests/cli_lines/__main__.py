@@ -1,13 +1,16 @@
 # ruff: noqa: T201
 """Run every line of lines.txt twice, compare, and write the table of docs/command-line.md.
 
-python -m tests.cli_lines NAME... [--only GROUP] [--write]     NAME is an engine of engines/engines.sh
+python -m tests.cli_lines NAME... [--only GROUP] [--rows FILE] [--write]     NAME is an engine of engines/engines.sh
+
+With --rows, results are kept in a file, so that engines and groups can be run one after another.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 import json
 import os
 import re
@@ -16,7 +19,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -116,13 +119,12 @@ def play(group: list[Line], engine: str, *, ours: bool) -> list[Ending]:
 
 @dataclass(frozen=True)
 class Row:
-    """One line on one engine: how both programs ended, and the reason of a difference that is named."""
+    """One line on one engine: how both programs ended."""
 
     engine: str
     line: Line
     theirs: Ending
     ours: Ending
-    reason: str = ""
 
     @property
     def what(self) -> str:
@@ -136,21 +138,38 @@ class Row:
         return not self.line.compared or self.theirs.out == self.ours.out
 
     @property
+    def reason(self) -> str:
+        """The reason of a difference that differences.txt names."""
+        found = (self.line.text, self.engine, self.what)
+        return next((reason for *patterns, reason in _named() if all(map(re.search, patterns, found))), "")
+
+    @property
     def word(self) -> str:
         return "same" if self.same else "named" if self.reason else "differs"
 
 
+@functools.cache
+def _named() -> list[list[str]]:
+    return [row.split(" | ") for row in NAMED.read_text().splitlines() if row and not row.startswith("#")]
+
+
 def compare(engine: str, only: str) -> Iterator[Row]:
     """Yield every line's row on an engine."""
-    named = [row.split(" | ") for row in NAMED.read_text().splitlines() if row and not row.startswith("#")]
     for group in lines(only).values():
         theirs, ours = play(group, engine, ours=False), play(group, engine, ours=True)
         for line, one, other in zip(group, theirs, ours, strict=True):
             if not line.theirs or one != other:
-                row = Row(engine, line, one, other)
-                found = (line.text, engine, row.what)
-                reasons = (reason for *patterns, reason in named if all(map(re.search, patterns, found)))
-                yield replace(row, reason=next(reasons, ""))
+                yield Row(engine, line, one, other)
+
+
+def kept(path: Path) -> list[Row]:
+    """Return the rows of a file, without those whose line or engine is no more."""
+    known = {line for group in lines().values() for line in group}
+    made = (
+        Row(row["engine"], Line(**row["line"]), Ending(**row["theirs"]), Ending(**row["ours"]))
+        for row in json.loads(path.read_text() if path.exists() else "[]")
+    )
+    return [row for row in made if row.line in known]
 
 
 def show(row: Row) -> None:
@@ -185,13 +204,18 @@ def page(rows: list[Row]) -> str:
 def main() -> int:
     """Compare on the engines named, and print what differs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engines", nargs="+")
+    parser.add_argument("engines", nargs="*")
     parser.add_argument("--only", default="")
+    parser.add_argument("--rows", type=Path, help="file of earlier results, to which these are added")
     parser.add_argument("--write", action="store_true", help="write docs/command-line.md")
     given = parser.parse_args()
-    rows = []
-    for row in (row for engine in given.engines for row in compare(engine, given.only)):
-        rows.append(row)
+    fresh = [row for engine in given.engines for row in compare(engine, given.only)]
+    new = {(row.engine, row.line.group) for row in fresh}
+    rows = [row for row in kept(given.rows) if (row.engine, row.line.group) not in new] if given.rows else []
+    rows += fresh
+    if given.rows:
+        given.rows.write_text(json.dumps([asdict(row) for row in rows]))
+    for row in fresh if given.engines else rows:
         if row.word == "differs":
             show(row)
     if given.write:

@@ -159,8 +159,8 @@ def test_help_and_version_load_no_engine() -> None:
 
 @pytest.mark.parametrize("name", list(app.commands))
 def test_every_command_explains_itself(name: str) -> None:
-    """With -h, in a sentence or more."""
-    result = call(name, "-h")
+    """With --help, in a sentence or more."""
+    result = call(name, "--help")
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: containerkit {name}")
 

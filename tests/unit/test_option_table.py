@@ -54,6 +54,10 @@ BODY: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
     "cpu_shares": [([512, "512"], {"HostConfig.CpuShares": 512})],
     "cpuset_cpus": [(["0,1", [0, 1], (0, 1), "0, 1"], {"HostConfig.CpusetCpus": "0,1"}),
         ([0], {"HostConfig.CpusetCpus": "0"})],
+    "cpuset_mems": [(["0-1"], {"HostConfig.CpusetMems": "0-1"}), ([0], {"HostConfig.CpusetMems": "0"})],
+    "cpu_period": [([50000, "50000"], {"HostConfig.CpuPeriod": 50000})],
+    "cpu_quota": [([25000, "25000"], {"HostConfig.CpuQuota": 25000})],
+    "device_cgroup_rule": [(["c 1:3 rwm", ["c 1:3 rwm"]], {"HostConfig.DeviceCgroupRules": ["c 1:3 rwm"]})],
     "pids_limit": [([100, "100"], {"HostConfig.PidsLimit": 100}), ([-1], {"HostConfig.PidsLimit": -1})],
     "env": [([{"A": 1, "B": "x"}, ["A=1", "B=x"], ("A=1", "B=x")], {"Env": ["A=1", "B=x"]}),
         (["A=1"], {"Env": ["A=1"]})],
@@ -276,7 +280,7 @@ ENDPOINT: dict[str, tuple[Any, dict[str, Any]]] = {
     "mac_address": ("02:42:ac:11:00:02", {"MacAddress": "02:42:ac:11:00:02"}),
 }
 QUERY: dict[str, Any] = {"name": "box", "platform": "linux/arm64"}
-IN_A_FILE = {"env_file"}
+IN_A_FILE = {"env_file", "label_file"}
 
 
 def body(**given: Any) -> dict[str, Any]:

@@ -185,6 +185,20 @@ def test_env_wins_over_env_file(tmp_path: Path) -> None:
     assert spec(env_file=file, env={"A": "own"}).env == {"A": "own", "B": "two words "}
 
 
+def test_labels_win_over_label_file(tmp_path: Path) -> None:
+    """A file gives labels; a key alone has an empty value; labels= has the last word."""
+    file = tmp_path / "labels"
+    file.write_text("# comment\nteam=file\nalone\n")
+    assert spec(label_file=file, labels={"team": "own"}).labels == {"team": "own", "alone": ""}
+
+
+def test_quota_and_cpus_contradict_each_other() -> None:
+    """cpus= is a quota of its own: one of both."""
+    assert refused(cpus=1, cpu_quota=50000).name == "cpus"
+    assert spec(cpu_quota=50000, cpu_period=100000).limits.cpu_quota == 50000
+    assert refused(device_cgroup_rule="c 1:3").name == "device_cgroup_rule"
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder", "binary", "space"])
 def test_an_env_file_that_is_none_is_refused(tmp_path: Path, kind: str) -> None:
     """A missing file, a folder, bytes that are no text, a key with a space."""

@@ -121,9 +121,11 @@ class LimitScenarios(Scenarios):
             ("memory", 64 << 20, Capability.MEMORY_LIMIT, "memory.max memory/memory.limit_in_bytes", str(64 << 20)),
             ("pids_limit", 77, Capability.PIDS_LIMIT, "pids.max pids/pids.max", "77"),
             ("cpus", 0.5, Capability.CPU_LIMIT, "cpu.max cpu/cpu.cfs_quota_us", "50000"),
+            ("cpu_quota", 50000, Capability.CPU_LIMIT, "cpu.max cpu/cpu.cfs_quota_us", "50000"),
             ("cpuset_cpus", "0", Capability.CPUSET_LIMIT, "cpuset.cpus cpuset/cpuset.cpus", "0"),
+            ("cpuset_mems", "0", Capability.CPUSET_LIMIT, "cpuset.mems cpuset/cpuset.mems", "0"),
         ],
-        ids=["memory", "memory-int", "pids", "cpus", "cpuset"],
+        ids=["memory", "memory-int", "pids", "cpus", "quota", "cpuset", "mems"],
     )
     def test_limit_holds_or_is_refused(
         self,
