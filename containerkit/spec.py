@@ -234,7 +234,6 @@ class ContainerSpec(Value):
     security_opt: tuple[str, ...] = ()
     group_add: tuple[str, ...] = ()
     devices: tuple[DeviceSpec, ...] = ()
-    device_cgroup_rule: tuple[str, ...] = ()
     gpus: str | None = None
     sysctls: Mapping[str, str] = field(default_factory=dict)
     userns: str | None = None

@@ -33,7 +33,6 @@ _CREATE_MANY = (
     ("--label-file", None, "PATH", "Label it with the lines of a file."),
     ("--dns-search", None, "DOMAIN", "Search names in a domain."),
     ("--dns-option", None, "OPTION", "Set an option of resolv.conf (ndots:2)."),
-    ("--device-cgroup-rule", None, "RULE", "Allow devices by a rule (c 1:3 rwm)."),
     ("--storage-opt", None, "NAME=VALUE", "Set an option of the storage driver."),
 )
 _CREATE_ONE = (
@@ -96,6 +95,9 @@ def create_options(command: Any) -> Any:
     for name, short, metavar, help_text in reversed(_CREATE_MANY):
         names = (name, *([short] if short else []))
         command = click.option(*names, metavar=metavar, multiple=True, help=help_text)(command)
+    for name, kind in (("--quiet", True), ("--disable-content-trust/--no-disable-content-trust", False)):
+        short = ["-q"] if kind else []
+        command = click.option(name, *short, expose_value=False, is_flag=True, help="Without effect here.")(command)
     command = click.option(
         "--pull", type=click.Choice(["missing", "always", "never"]), default="missing", show_default=True
     )(command)

@@ -118,7 +118,7 @@ def _stdin_context(stack: contextlib.ExitStack) -> Any:
     """Return the context on stdin: the folder of a tar archive, which may be compressed, or one Dockerfile."""
     data = sys.stdin.buffer.read()
     try:
-        archive = tarfile.open(fileobj=io.BytesIO(data))
+        archive = tarfile.open(fileobj=io.BytesIO(data))  # noqa: SIM115  closed below
     except tarfile.ReadError:
         return {"Dockerfile": data}
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="context."))

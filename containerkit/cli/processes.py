@@ -26,6 +26,7 @@ _LATE = 5.0  # seconds that an event may come late
 #: `-h` is the host name, as in docker.
 _CREATING = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
 _INTERACTIVE = click.option("--interactive", "-i", is_flag=True, help="Send stdin to the process.")
+_CIDFILE = click.option("--cidfile", type=click.Path(dir_okay=False), help="New file for the container's ID.")
 _TTY = click.option("--tty", "-t", is_flag=True, help="Give the process a terminal.")
 _DETACH = click.option("--detach", "-d", is_flag=True, help="Leave it running, and print its ID.")
 _KEYS = click.option("--detach-keys", metavar="KEYS", default="ctrl-p,ctrl-q", show_default=True,
@@ -62,7 +63,15 @@ def _ending(terminal: Terminal, **how: Any) -> int:
 @_KEYS
 @_PROXY
 @click.option("--rm", is_flag=True, help="Remove the container when it has ended.")
-@click.option("--cidfile", type=click.Path(dir_okay=False), help="File for the container's ID.")
+@_CIDFILE
+@click.option(
+    "--attach",
+    "-a",
+    "streams",
+    multiple=True,
+    type=click.Choice(["stdin", "stdout", "stderr"], False),
+    help="Stream to connect. Default: stdout and stderr, and with -i stdin.",
+)
 @engine_option
 @click.argument("image")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -77,6 +86,7 @@ def run(
     detach: bool,
     rm: bool,
     cidfile: str | None,
+    streams: tuple[str, ...],
     timeout: float | None,
     detach_keys: str,
     sig_proxy: bool,
@@ -102,13 +112,16 @@ def run(
         name: True for name, used in (("interactive", interactive), ("tty", tty), ("rm", rm)) if used
     }
     with docker_exit_codes(125), open_engine() as engine:
+        _check_cidfile(cidfile)
         if detach:
             container = engine.start(image, arguments, keep=True, **modes, **options)
             _write_id(cidfile, container)
             click.echo(container.id)
             code = 0
         else:
-            how = {"detach_keys": detach_keys, "sig_proxy": sig_proxy}
+            how: dict[str, Any] = {"detach_keys": detach_keys, "sig_proxy": sig_proxy}
+            if streams:
+                how["streams"] = streams
             with _created(engine, image, arguments, rm=rm, options={**modes, **options}) as container:
                 _write_id(cidfile, container)
                 code = _attached(engine, container, interactive, rm, timeout, how)
@@ -191,6 +204,11 @@ def _created(
         raise
 
 
+def _check_cidfile(path: str | None) -> None:
+    if path and os.path.exists(path):
+        raise FileExistsError(f"{path} exists: name a new file for the container's ID")
+
+
 def _write_id(path: str | None, container: Container) -> None:
     if path:
         Path(path).write_text(container.id)
@@ -200,16 +218,19 @@ def _write_id(path: str | None, container: Container) -> None:
 @create_options
 @_INTERACTIVE
 @_TTY
+@_CIDFILE
 @click.option("--rm", is_flag=True, help="The engine removes the container when it has ended.")
 @engine_option
 @click.argument("image")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def create(image: str, command: tuple[str, ...], **given: Any) -> None:
+def create(image: str, command: tuple[str, ...], cidfile: str | None, **given: Any) -> None:
     """Create a container without starting it, and print its ID."""
     with docker_exit_codes(1), open_engine() as engine:
+        _check_cidfile(cidfile)
         container = engine.containers.create(image, list(command) or None, keep=True, **_given(given))
     for warning in container.warnings:
         say_error(warning)
+    _write_id(cidfile, container)
     click.echo(container.id)
 
 
@@ -265,6 +286,7 @@ def attach(ctx: click.Context, container: str, no_stdin: bool, detach_keys: str,
 @click.option("--env", "-e", metavar="NAME=VALUE", multiple=True, help="Set an environment variable.")
 @click.option("--user", "-u", metavar="USER[:GROUP]", help="User that runs the command.")
 @click.option("--workdir", "-w", metavar="FOLDER", help="Folder in which the command starts.")
+@click.option("--env-file", metavar="PATH", multiple=True, help="Set the environment variables of a file.")
 @click.option("--privileged", is_flag=True, help="Give the command every capability of the engine.")
 @_INTERACTIVE
 @_TTY

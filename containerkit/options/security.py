@@ -20,7 +20,6 @@ _CAPABILITIES = split_words(  # capabilities(7), in the kernel's order
 _SECURITY = ("apparmor", "label", "mask", "no-new-privileges", "proc-opts", "seccomp", "systempaths", "unmask")
 _NO_NEW_PRIVILEGES = {"": True, "true": True, "1": True, "false": False, "0": False}
 _DEVICE_FORMS = "'/dev/on-host[:/dev/in-container[:rwm]]'"
-_DEVICE_RULE = re.compile(r"[abc] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}", re.ASCII)
 _DEVICE_KEYS = {word: word for word in DeviceSpec.__slots__}
 
 
@@ -85,13 +84,6 @@ def parse_gpus(name: str, value: object) -> str:
         known = found == "all" or re.fullmatch(r"device=[\w:.-]+(,[\w:.-]+)*", found, re.ASCII)
         return found if known else fail(name, value, expected)
     return str(parse_integer(name, value, low=1, high=1024, expected=expected))
-
-
-def parse_device_rule(name: str, value: object) -> str:
-    """Return a rule of the devices cgroup: type, major:minor, and permissions from "rwm"."""
-    expected = "a rule of the devices cgroup like 'c 1:3 rwm'"
-    text = parse_text(name, value, expected)
-    return text if _DEVICE_RULE.fullmatch(text) else fail(name, value, expected)
 
 
 def parse_devices(name: str, value: object) -> tuple[DeviceSpec, ...]:

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 # name in docker-py and podman-py -> what to type here
 _DOCKER_PY = {
     "environment": "env", "ports": "publish", "working_dir": "workdir", "mem_limit": "memory",
-    "memswap_limit": "memory_swap", "mem_reservation": "memory_reservation", "nano_cpus": "cpus",
-   
-    "remove": "rm", "network_mode": "network", "networking_config": "network", "extra_hosts": "add_host",
+    "memswap_limit": "memory_swap", "mem_reservation": "memory_reservation", "nano_cpus": "cpus", "remove": "rm",
+    "network_mode": "network", "networking_config": "network", "extra_hosts": "add_host",
     "dns_opt": "dns_option", "stdin_open": "interactive", "userns_mode": "userns", "pid_mode": "pid",
     "ipc_mode": "ipc", "uts_mode": "uts", "restart_policy": "restart", "publish_all_ports": "publish_all",
     "device_requests": "gpus", "log_config": "log_driver", "no_new_privileges": "security_opt",

@@ -231,8 +231,6 @@ CREATE = _table(
            "Further groups of the user."),
     Option("devices", "Devices", security.parse_devices, {"HostConfig.Devices": apijson.devices},
            "Device nodes of the host: '/dev/fuse', '/dev/a:/dev/b:rw'.", aliases=("device",)),
-    Option("device_cgroup_rule", "Texts", parse_each(security.parse_device_rule), "HostConfig.DeviceCgroupRules",
-           "Rules of the devices cgroup, like 'c 1:3 rwm'."),
     Option("gpus", "str | int", security.parse_gpus, {"HostConfig.DeviceRequests": apijson.gpus},
            "GPUs: 'all', a number, or 'device=0,1'."),
     Option("sysctls", "Pairs", security.parse_sysctls, "HostConfig.Sysctls", "Kernel parameters.",

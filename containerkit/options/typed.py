@@ -123,7 +123,6 @@ class CreateOptions(LimitOptions, total=False):
     group_add: str | int | Iterable[str | int] | None
     devices: Devices | None
     device: Devices | None
-    device_cgroup_rule: Texts | None
     gpus: str | int | None
     sysctls: Pairs | None
     sysctl: Pairs | None

@@ -8,7 +8,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import FrameType
 from typing import Any
 
@@ -102,7 +102,13 @@ class Terminal(Closeable):
         """Return the exit code once the process has ended. Raises StartFailed if an exec'd program is missing."""
         return self._wait(self._last)
 
-    def interact(self, *, detach_keys: str = "ctrl-p,ctrl-q", sig_proxy: bool = True) -> int | None:
+    def interact(
+        self,
+        *,
+        detach_keys: str = "ctrl-p,ctrl-q",
+        sig_proxy: bool = True,
+        streams: Collection[str] = ("stdout", "stderr"),
+    ) -> int | None:
         """Connect the process to this program's stdin, stdout and stderr until it ends, and return its exit code.
 
         A terminal is set to raw mode meanwhile, follows changes of its size, and is always restored.
@@ -110,12 +116,13 @@ class Terminal(Closeable):
         Args:
             detach_keys: keys that end the connection and leave the process running; "" for none.
             sig_proxy: send the signals that this program receives to the process, if it has no terminal.
+            streams: those of the process's two streams of output that are shown.
 
         Returns:
             The exit code; None after the detach keys.
         """
         with Console(self, parse_detach_keys(detach_keys), sig_proxy=sig_proxy) as console:
-            console.copy()
+            console.copy(streams)
         return None if self.detached else self.wait()
 
 
@@ -163,9 +170,11 @@ class Console:
         self._thread.join(2)
         os.close(self._waker)
 
-    def copy(self) -> None:
-        """Write the process's output to this program's streams until it ends."""
+    def copy(self, streams: Collection[str]) -> None:
+        """Write the process's output of these streams to this program's until it ends."""
         for output in self._terminal:
+            if output.stream not in streams:
+                continue
             stream = getattr(sys, output.stream)
             stream = getattr(stream, "buffer", stream)
             stream.write(output.data)

@@ -57,7 +57,6 @@ BODY: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
     "cpuset_mems": [(["0-1"], {"HostConfig.CpusetMems": "0-1"}), ([0], {"HostConfig.CpusetMems": "0"})],
     "cpu_period": [([50000, "50000"], {"HostConfig.CpuPeriod": 50000})],
     "cpu_quota": [([25000, "25000"], {"HostConfig.CpuQuota": 25000})],
-    "device_cgroup_rule": [(["c 1:3 rwm", ["c 1:3 rwm"]], {"HostConfig.DeviceCgroupRules": ["c 1:3 rwm"]})],
     "pids_limit": [([100, "100"], {"HostConfig.PidsLimit": 100}), ([-1], {"HostConfig.PidsLimit": -1})],
     "env": [([{"A": 1, "B": "x"}, ["A=1", "B=x"], ("A=1", "B=x")], {"Env": ["A=1", "B=x"]}),
         (["A=1"], {"Env": ["A=1"]})],

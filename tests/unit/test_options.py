@@ -196,7 +196,6 @@ def test_quota_and_cpus_contradict_each_other() -> None:
     """cpus= is a quota of its own: one of both."""
     assert refused(cpus=1, cpu_quota=50000).name == "cpus"
     assert spec(cpu_quota=50000, cpu_period=100000).limits.cpu_quota == 50000
-    assert refused(device_cgroup_rule="c 1:3").name == "device_cgroup_rule"
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "binary", "space"])
