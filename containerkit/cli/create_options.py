@@ -95,9 +95,8 @@ def create_options(command: Any) -> Any:
     for name, short, metavar, help_text in reversed(_CREATE_MANY):
         names = (name, *([short] if short else []))
         command = click.option(*names, metavar=metavar, multiple=True, help=help_text)(command)
-    for name, kind in (("--quiet", True), ("--disable-content-trust/--no-disable-content-trust", False)):
-        short = ["-q"] if kind else []
-        command = click.option(name, *short, expose_value=False, is_flag=True, help="Without effect here.")(command)
+    for names in (("--quiet", "-q"), ("--disable-content-trust/--no-disable-content-trust",)):
+        command = click.option(*names, expose_value=False, is_flag=True, help="Without effect here.")(command)
     command = click.option(
         "--pull", type=click.Choice(["missing", "always", "never"]), default="missing", show_default=True
     )(command)

@@ -170,7 +170,7 @@ class Console:
         self._thread.join(2)
         os.close(self._waker)
 
-    def copy(self, streams: Collection[str]) -> None:
+    def copy(self, streams: Collection[str] = ("stdout", "stderr")) -> None:
         """Write the process's output of these streams to this program's until it ends."""
         for output in self._terminal:
             if output.stream not in streams:
