@@ -113,7 +113,7 @@ _IMAGES = {
 
 
 def _print(
-    rows: list[dict[str, str]], columns: dict[str, str], identity: str, quiet: bool, template: str | None, form: str
+    rows: list[dict[str, Any]], columns: dict[str, str], identity: str, quiet: bool, template: str | None, form: str
 ) -> None:
     """Print rows in the form that the options ask for."""
     if quiet:
@@ -127,7 +127,13 @@ def _print(
         print_rows(rows, columns, template)
 
 
-def _container_row(container: Any, no_trunc: bool) -> dict[str, str]:
+def _mounted(mount: dict[str, Any]) -> str:
+    """Return the name or the path of a mount, as docker shortens it."""
+    name = str(mount.get("Name") or mount.get("Source") or "")
+    return name if len(name) <= 15 else f"{name[:14]}…"
+
+
+def _container_row(container: Any, no_trunc: bool) -> dict[str, Any]:
     """Return a container's values by docker's names of fields."""
     record = container.last_record
     command = " ".join(record.command)
@@ -139,6 +145,7 @@ def _container_row(container: Any, no_trunc: bool) -> dict[str, str]:
         for where in places or (None,)
     ]
     reported = record.raw.get("Status")
+    mounts = [each for each in record.raw.get("Mounts") or () if isinstance(each, dict)]
     return {
         "ID": record.id if no_trunc else record.id[:12],
         "Image": record.image,
@@ -150,18 +157,23 @@ def _container_row(container: Any, no_trunc: bool) -> dict[str, str]:
         "Ports": ", ".join(ports),
         "Names": record.name,
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(record.labels.items())),
+        "Label": lambda name: record.labels.get(name, ""),
+        "Mounts": ",".join(_mounted(each) for each in mounts),
+        "LocalVolumes": str(sum(each.get("Type") == "volume" for each in mounts)),
         "Networks": ",".join(record.networks),
     }
 
 
 @click.command(short_help="List images.")
 @click.option("--all", "-a", "everything", is_flag=True, help="Those in between, too.")
+@click.option("--digests", is_flag=True, help="Also the digest in the registry.")
 @list_options
 @engine_option
 @form_options
 @click.argument("name", required=False, metavar="[REPOSITORY[:TAG]]")
 def images(
     everything: bool,
+    digests: bool,
     quiet: bool,
     no_trunc: bool,
     filters: dict[str, list[str]],
@@ -177,7 +189,8 @@ def images(
             show(found, form)
             return
         rows = [row for image in found for row in _image_rows(image, no_trunc, name)]
-    _print(rows, _IMAGES, "ID", quiet, template, form)
+    columns = {"Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", **_IMAGES} if digests else _IMAGES
+    _print(rows, columns, "ID", quiet, template, form)
 
 
 def _image_rows(image: Any, no_trunc: bool, name: str | None) -> list[dict[str, str]]:
@@ -191,6 +204,7 @@ def _image_rows(image: Any, no_trunc: bool, name: str | None) -> list[dict[str, 
         rows.append({
             "Repository": repository,
             "Tag": tag,
+            "Digest": next((each.partition("@")[2] for each in record.digests if "@" in each), "<none>"),
             "ID": record.id if no_trunc else record.id.removeprefix("sha256:")[:12],
             "CreatedSince": ago(record.created),
             "CreatedAt": _moment(record.created),

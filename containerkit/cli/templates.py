@@ -179,8 +179,10 @@ def _command(words: list[Any], piped: list[Any], scope: dict[str, Any]) -> Any:
             return function(*arguments)
         except (TypeError, ValueError, KeyError, IndexError) as exc:
             raise TemplateError(f"{words[0]}: {exc}") from None
-    found = _operands(words, scope)
-    if len(found) != 1 or piped:
+    found = [*_operands(words, scope), *piped]
+    if callable(found[0]):  # a method, like .Label "team"
+        return found[0](*found[1:])
+    if len(found) != 1:
         raise TemplateError("a value is no function")
     return found[0]
 

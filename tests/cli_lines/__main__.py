@@ -3,7 +3,8 @@
 
 python -m tests.cli_lines NAME... [--only GROUP] [--rows FILE] [--write]     NAME is an engine of engines/engines.sh
 
-With --rows, results are kept in a file, so that engines and groups can be run one after another.
+With --rows, results are kept in a file, so that engines and groups can be run one after another. With --again too,
+what the engine's own program did is taken from there.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ _VARIABLE = (
 
 @dataclass(frozen=True)
 class Line:
-    """One line: how it is typed, whether its output counts, and who runs it."""
+    """One line: how it is typed, whether its output counts, who runs it, and which of its like it is in its group."""
 
     group: str
     text: str
     compared: bool = True
     theirs: bool = False
+    again: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ def lines(only: str = "") -> dict[str, list[Line]]:
             group = raw.strip("[]")
         elif raw.strip() and not raw.startswith("#") and only in ("", group):
             mark, text = (raw[0], raw[2:]) if raw[0] in "~!" else ("", raw)
-            groups.setdefault(group, []).append(Line(group, text, mark != "~", mark == "!"))
+            found = groups.setdefault(group, [])
+            again = sum(line.text == text for line in found)
+            found.append(Line(group, text, mark != "~", mark == "!", again))
     return groups
 
 
@@ -153,13 +157,14 @@ def _named() -> list[list[str]]:
     return [row.split(" | ") for row in NAMED.read_text().splitlines() if row and not row.startswith("#")]
 
 
-def compare(engine: str, only: str) -> Iterator[Row]:
-    """Yield every line's row on an engine."""
+def compare(engine: str, only: str, known: dict[tuple[str, Line], Ending]) -> Iterator[Row]:
+    """Yield every line's row on an engine; `known` is what its own program did in an earlier run."""
     for group in lines(only).values():
-        theirs, ours = play(group, engine, ours=False), play(group, engine, ours=True)
-        for line, one, other in zip(group, theirs, ours, strict=True):
-            if not line.theirs or one != other:
-                yield Row(engine, line, one, other)
+        if all((engine, line) in known for line in group):
+            theirs, ours = [known[engine, line] for line in group], play(group, engine, ours=True)
+        else:
+            theirs, ours = play(group, engine, ours=False), play(group, engine, ours=True)
+        yield from (Row(engine, line, *ends) for line, *ends in zip(group, theirs, ours, strict=True))
 
 
 def kept(path: Path) -> list[Row]:
@@ -183,16 +188,16 @@ def show(row: Row) -> None:
 def page(rows: list[Row]) -> str:
     """Return the table of docs/command-line.md."""
     engines = list(dict.fromkeys(row.engine for row in rows))
-    cells = {(row.line.group, row.line.text, row.engine): row for row in rows}
+    cells = {(row.line, row.engine): row for row in rows}
     text = [f"| line | {' | '.join(engines)} |", "|---" * (len(engines) + 1) + "|"]
     notes: dict[str, int] = {}
-    for group, typed in dict.fromkeys((row.line.group, row.line.text) for row in rows):
+    for line in (line for group in lines().values() for line in group):
         words = []
         for engine in engines:
-            row = cells.get((group, typed, engine))
+            row = cells.get((line, engine))
             word = row.word if row else ""
             words.append(f"[{notes.setdefault(row.reason, len(notes) + 1)}]" if row and word == "named" else word)
-        shown = typed.replace("|", "\\|").replace("\\n", "\\\\n")
+        shown = line.text.replace("|", "\\|").replace("\\n", "\\\\n")
         text.append(f"| `{shown}` | {' | '.join(words)} |")
     text += ["", *(f"{number}. {reason}" for reason, number in notes.items()), ""]
     for engine in engines:
@@ -207,12 +212,14 @@ def main() -> int:
     parser.add_argument("engines", nargs="*")
     parser.add_argument("--only", default="")
     parser.add_argument("--rows", type=Path, help="file of earlier results, to which these are added")
+    parser.add_argument("--again", action="store_true", help="run only containerkit's lines; the others are in --rows")
     parser.add_argument("--write", action="store_true", help="write docs/command-line.md")
     given = parser.parse_args()
-    fresh = [row for engine in given.engines for row in compare(engine, given.only)]
+    earlier = kept(given.rows) if given.rows else []
+    known = {(row.engine, row.line): row.theirs for row in earlier} if given.again else {}
+    fresh = [row for engine in given.engines for row in compare(engine, given.only, known)]
     new = {(row.engine, row.line.group) for row in fresh}
-    rows = [row for row in kept(given.rows) if (row.engine, row.line.group) not in new] if given.rows else []
-    rows += fresh
+    rows = [*(row for row in earlier if (row.engine, row.line.group) not in new), *fresh]
     if given.rows:
         given.rows.write_text(json.dumps([asdict(row) for row in rows]))
     for row in fresh if given.engines else rows:
