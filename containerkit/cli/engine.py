@@ -204,7 +204,7 @@ def _image_rows(image: Any, no_trunc: bool, name: str | None) -> list[dict[str, 
         rows.append({
             "Repository": repository,
             "Tag": tag,
-            "Digest": next((each.partition("@")[2] for each in record.digests if "@" in each), "<none>"),
+            "Digest": next((each.partition("@")[2] for each in record.raw.get("RepoDigests") or ()), "<none>"),
             "ID": record.id if no_trunc else record.id.removeprefix("sha256:")[:12],
             "CreatedSince": ago(record.created),
             "CreatedAt": _moment(record.created),
