@@ -104,21 +104,24 @@ def plain(text: str) -> str:
     return "\n".join(line.strip() for line in text.splitlines())
 
 
+_REMOVE = (
+    "docker rm -f $(docker ps -aq --filter name=cl-); docker volume rm $(docker volume ls -q --filter name=cl-); "
+    "docker network rm $(docker network ls -q --filter name=cl-); docker rmi -f $(docker images "
+    "--format '{{.Repository}}:{{.Tag}}' | grep '\\bcl-')"
+)
+
+
 def play(group: list[Line], engine: str, *, ours: bool) -> list[Ending]:
-    """Run a group of lines, and remove what it made."""
+    """Run a group of lines, and remove what it made, or what an interrupted run left."""
     own = Program(engine, ours=False)
     program = Program(engine, ours=True) if ours else own
     with tempfile.TemporaryDirectory(prefix="cl-", dir="/tmp") as folder:
         os.chmod(folder, 0o777)
+        own.run(_REMOVE, folder)
         try:
             return [(own if line.theirs else program).run(line.text, folder) for line in group]
         finally:
-            own.run(
-                "docker rm -f $(docker ps -aq --filter name=cl-); docker volume rm $(docker volume ls -q --filter "
-                "name=cl-); docker network rm $(docker network ls -q --filter name=cl-); docker rmi -f $(docker images "
-                "--format '{{.Repository}}:{{.Tag}}' | grep '\\bcl-')",
-                folder,
-            )
+            own.run(_REMOVE, folder)
 
 
 @dataclass(frozen=True)
