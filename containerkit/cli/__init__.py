@@ -7,6 +7,7 @@ from . import (
     container,
     doctor,
     engine,
+    flags,
     groups,
     image,
     isolation,
@@ -41,6 +42,7 @@ for _room in (
 for _group in groups.groups(app):
     app.add_command(_group)
 completion.complete_names(app)
+flags.accept_values(app)
 
 
 def main() -> None:

@@ -81,6 +81,7 @@ _CREATE_FLAGS = (
     ("--publish-all", "-P", "Publish every exposed port."),
     ("--no-healthcheck", None, "Switch off the image's health check."),
     ("--oom-kill-disable", None, "The kernel's OOM killer spares it; cgroup v1 only."),
+    ("--replace", None, "Remove a container that has the name."),
     ("--init", None, "An init process reaps its children."),
     ("--privileged", None, "No confinement: root in it is root on the engine's host."),
 )

@@ -66,6 +66,10 @@ def push(ref: str, quiet: bool) -> None:
 @click.option("--shm-size", metavar="SIZE", help="Set the size of /dev/shm of RUN.")
 @click.option("--iidfile", type=click.Path(dir_okay=False), help="File for the image's ID.")
 @click.option("--progress", type=click.Choice(["auto", "plain", "tty"]), expose_value=False, help="Without effect.")
+@click.option("--rm/--no-rm", default=True, expose_value=False, help="Without effect: containers of RUN are removed.")
+@click.option("--force-rm", is_flag=True, expose_value=False, help="Without effect: they are always removed.")
+@click.option("--compress", is_flag=True, expose_value=False, help="Without effect.")
+@click.option("--disable-content-trust/--no-disable-content-trust", expose_value=False, help="Without effect.")
 @click.option("--no-cache", is_flag=True, help="Build every step again.")
 @click.option("--pull", is_flag=True, help="Pull the base images again.")
 @_QUIET

@@ -107,12 +107,14 @@ def run(
     if not detach:
         _need_terminal(interactive, tty)
     rm = rm or timeout is not None
+    replace = given.pop("replace")
     options, arguments = _given(given), list(command) or None
     modes: dict[str, Any] = {
         name: True for name, used in (("interactive", interactive), ("tty", tty), ("rm", rm)) if used
     }
     with docker_exit_codes(125), open_engine() as engine:
         _check_cidfile(cidfile)
+        _replace(engine, replace, given["name"])
         if detach:
             container = engine.start(image, arguments, keep=True, **modes, **options)
             _write_id(cidfile, container)
@@ -204,6 +206,15 @@ def _created(
         raise
 
 
+def _replace(engine: Engine, replace: bool, name: str | None) -> None:
+    """Remove the container of this name, if it is to be replaced."""
+    import containerkit as ck
+
+    if replace and name:
+        with suppress(ck.ContainerNotFound):
+            engine.containers.remove(name, force=True, volumes=True)
+
+
 def _check_cidfile(path: str | None) -> None:
     if path and os.path.exists(path):
         raise FileExistsError(f"{path} exists: name a new file for the container's ID")
@@ -227,6 +238,7 @@ def create(image: str, command: tuple[str, ...], cidfile: str | None, **given: A
     """Create a container without starting it, and print its ID."""
     with docker_exit_codes(1), open_engine() as engine:
         _check_cidfile(cidfile)
+        _replace(engine, given.pop("replace"), given["name"])
         container = engine.containers.create(image, list(command) or None, keep=True, **_given(given))
     for warning in container.warnings:
         say_error(warning)

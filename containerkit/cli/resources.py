@@ -70,7 +70,7 @@ def _group(
 
     @click.command("create", help=f"Create a {kind}, and print its {'ID' if kind == 'network' else 'name'}.")
     @click.option("--driver", "-d", metavar="NAME", help="Driver.")
-    @_option("--label", "labels", "NAME=VALUE", f"Label the {kind}.")
+    @_option("--label", "labels", "NAME=VALUE", f"Label the {kind}.", *(["-l"] if kind == "volume" else []))
     @_option("--opt", "options", "NAME=VALUE", "Option of the driver.", "-o")
     @engine_option
     @click.argument("ref", metavar="NAME", required=kind == "network")

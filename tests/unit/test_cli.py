@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 import containerkit as ck
 from containerkit.backends.base import ContainerRecord, EngineInfo, ImageRecord
 from containerkit.cli import app
+from containerkit.cli.flags import without_values
 from containerkit.isolation import CheckResult, Severity, Status
 from containerkit.layers import SharedLayer
 from containerkit.leftovers import Cleaned
@@ -315,8 +316,11 @@ def test_every_run_option_is_one_that_engines_take(stub: Stub) -> None:
     """No option of the command line is unknown to Engine.run."""
     from containerkit.options import RunOptions
 
-    ours = {str(parameter.name) for parameter in app.commands["run"].params if parameter.param_type_name == "option"}
-    assert ours - {"engine", "detach", "cidfile", "detach_keys", "sig_proxy"} <= set(RunOptions.__annotations__)
+    options = [each for each in app.commands["run"].params if each.param_type_name == "option" and each.expose_value]
+    ours = {str(each.name) for each in options}
+    assert ours - {"engine", "detach", "cidfile", "detach_keys", "sig_proxy", "streams", "replace"} <= set(
+        RunOptions.__annotations__
+    )
 
 
 def test_ps_shows_what_is_still_there(stub: Stub) -> None:
@@ -539,3 +543,27 @@ def test_known_findings_do_not_count(stub: Stub, tmp_path: Path) -> None:
     assert "until 2001-12-31" in late.stderr
     assert call("check", "--skip", "a").exit_code == 1
     assert ("check", {"only": None, "probe": True, "skip": ("a",)}) in stub.asked
+
+
+@pytest.mark.parametrize(
+    ("typed", "reached"),
+    [
+        (("ps", "--all=true"), True),
+        (("ps", "--all=false"), False),
+        (("ps", "--all=1", "--no-trunc=0"), True),
+        (("ps", "-f", "name=x", "--all=T"), True),
+        (("ps", "-f", "--all=true", "-a"), True),
+    ],
+)
+def test_a_flag_takes_a_value(stub: Stub, typed: tuple[str, ...], reached: bool) -> None:
+    """--all=true is --all, --all=false is nothing; the value of another option stays as it is."""
+    call(*typed)
+    assert stub.asked[1][1]["all"] is reached
+
+
+def test_the_command_of_a_container_keeps_its_flags() -> None:
+    """After the image, --rm=true belongs to the command."""
+    args = ["--rm=true", "-e", "A=1", "--sig-proxy=false", "busybox", "--rm=true"]
+    assert list(without_values(app.commands["run"], args)) == [
+        "--rm", "-e", "A=1", "--no-sig-proxy", "busybox", "--rm=true",
+    ]  # fmt: skip

@@ -41,6 +41,7 @@ from containerkit.spec import (
     VolumeSpec,
 )
 from docs import make_options
+from tests.recorded.cli_options import read_help
 
 BASE: dict[str, Any] = {"Image": "busybox", "AttachStdout": True, "AttachStderr": True, "HostConfig": {}}
 _TMPFS = "rw,noexec,nosuid,nodev"
@@ -527,8 +528,12 @@ def test_the_parts_of_a_field_are_those_of_the_table(outer: str, kind: type) -> 
 
 @pytest.mark.parametrize(
     ("path", "text"),
-    [(make_options.PAGE, make_options.page), (make_options.TYPED, make_options.typed)],
-    ids=["docs/options.md", "typed.py"],
+    [
+        (make_options.PAGE, make_options.page),
+        (make_options.COMMANDS_PAGE, make_options.commands_page),
+        (make_options.TYPED, make_options.typed),
+    ],
+    ids=["docs/options.md", "docs/command-line-options.md", "typed.py"],
 )
 def test_a_generated_file_is_up_to_date(path: Path, text: Any) -> None:
     """`python docs/make_options.py` changes nothing."""
@@ -604,3 +609,31 @@ def test_every_row_is_documented(table: Table) -> None:
         assert "\n" not in row.doc
         assert row.cli_flag == "" or row.cli_flag.startswith("--")
         assert not row.capability or ck.Capability(row.capability)
+
+
+RECORD: dict[str, dict[str, dict[str, str]]] = json.loads(make_options.RECORD.read_text())
+
+
+@pytest.mark.parametrize("verb", make_options.VERBS)
+def test_every_option_of_docker_and_podman_is_here_or_has_its_reason(verb: str) -> None:
+    """No option of the recorded command lines is forgotten; no reason outlives its option; short forms are the same."""
+    theirs = {f"--{name}" for engine in RECORD.values() for name in engine[verb]}
+    own = make_options.own_options(verb)
+    excused = {f"--{name}" for where, name in make_options.reasons() if where == verb}
+    assert theirs - set(own) == excused
+    for engine in RECORD.values():
+        short = {f"-{letter}": f"--{name}" for name, letter in engine[verb].items() if letter and f"--{name}" in own}
+        assert {letter: own.get(letter) for letter in short} == short
+
+
+def test_the_options_of_a_help_page_are_read() -> None:
+    """Long options with their short forms; words of the descriptions and --help itself are none."""
+    page = """Usage: x [OPTIONS]
+
+Options:
+  -d, --detach          Run like --rm does
+      --env-file list   Read a file
+                        --not an option
+      --help            Print usage
+"""
+    assert read_help(page) == {"detach": "d", "env-file": ""}
