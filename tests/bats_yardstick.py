@@ -2,9 +2,9 @@
 
 python -m tests.bats_yardstick ENGINE SUITE [--own] [--rows FILE] [FILE...]
 
-SUITE is the folder test/system of Podman's repository, at the tag of the engine's version; it is copied, not changed. ENGINE
-is a Podman of engines/engines.sh. What a test prepares and cleans up is done by the engine's own podman, which also runs
-everything with --own. The tests' image is made of the engine's lab/busybox:1. Objects that were there before stay.
+SUITE is the folder test/system of Podman's repository, at the tag of the engine's version; it is copied, not changed.
+ENGINE is a Podman of engines/engines.sh. What a test prepares and cleans up is done by the engine's own podman, which also
+runs everything with --own. The tests' image is made of lab/busybox:1. Objects that were there before stay.
 """
 # ruff: noqa: T201
 
@@ -43,10 +43,11 @@ WORKDIR /home/podman
 CMD ["/bin/echo", "This container is intended for podman CI testing"]
 """
 _PAUSE = "#!/bin/sh\necho Confirmed: testimage pause invoked as $0\nwhile :; do sleep 0.1; done\n"
-#: Shell that replaces the suite's preparation of each test: only what is new is removed. The engine is rootless, bats is not.
+#: Shell that replaces the suite's preparation of each test: only what is new is removed.
 _HELPERS = """
 _objects() {
-    $OWN_PODMAN ps -aq --no-trunc; $OWN_PODMAN images -aq --no-trunc; $OWN_PODMAN volume ls -q; $OWN_PODMAN network ls -q
+    $OWN_PODMAN ps -aq --no-trunc; $OWN_PODMAN images -aq --no-trunc
+    $OWN_PODMAN volume ls -q; $OWN_PODMAN network ls -q
 }
 basic_setup() {
     PODMAN_TMPDIR=$(mktemp -d --tmpdir=${BATS_TMPDIR:-/tmp} podman_bats.XXXXXX); chmod 777 $PODMAN_TMPDIR
