@@ -3,8 +3,8 @@
 python -m tests.bats_yardstick ENGINE SUITE [--own] [--rows FILE] [FILE...]
 
 SUITE is the folder test/system of Podman's repository, at the tag of the engine's version; it is copied, not changed.
-ENGINE is a Podman of engines/engines.sh. What a test prepares and cleans up is done by the engine's own podman, which also
-runs everything with --own. The tests' image is made of lab/busybox:1. Objects that were there before stay.
+ENGINE is a Podman of engines/engines.sh. What a test prepares and cleans up is done by the engine's own podman, which
+also runs everything with --own. The tests' image is made of lab/busybox:1. Objects that were there before stay.
 """
 # ruff: noqa: T201
 
