@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -238,6 +238,22 @@ def _json(value: Any) -> str:
     return json.dumps(value, default=str, separators=(",", ":"), ensure_ascii=False)
 
 
+def _printf(form: str, values: Iterator[Any]) -> str:
+    """Return a text of Go's verbs, which are Python's and %v, %q, %t."""
+
+    def write(found: re.Match[str]) -> str:
+        if found[2] == "%":
+            return "%"
+        value = next(values, "%!" + found[2] + "(MISSING)")
+        if found[2] == "q":
+            return str(f"%{found[1]}s" % json.dumps(value if isinstance(value, str) else _plain(value)))
+        if found[2] in "vst":
+            return str(f"%{found[1].lstrip('+#')}s" % _plain(value))
+        return str(f"%{found[1]}{found[2]}" % value)
+
+    return re.sub(r"%([-+# 0]*\d*(?:\.\d+)?)([a-zA-Z%])", write, form)
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "json": _json,
     "index": _index,
@@ -250,8 +266,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "truncate": lambda value, width: _plain(value)[:width],
     "print": lambda *values: "".join(map(_plain, values)),
     "println": lambda *values: " ".join(map(_plain, values)) + "\n",
-    "printf": lambda form, *values: re.sub(r"%[vq]", "%s", form) % tuple(
-        each if isinstance(each, (int, float)) and not isinstance(each, bool) else _plain(each) for each in values),
+    "printf": lambda form, *values: _printf(form, iter(values)),
+    "slice": lambda value, *ends: value[slice(*(ends if len(ends) > 1 else (*ends, None)))],
     "eq": lambda one, *others: one in others,
     "ne": lambda one, other: one != other,
     "lt": lambda one, other: one < other,

@@ -9,7 +9,7 @@ from containerkit.cli import app
 from containerkit.cli.templates import TemplateError, fill, titles
 
 VALUE = {"Name": "web", "State": {"Running": True, "Status": "running"}, "Cmd": ["a", "b"], "Labels": {"k": "v"},
-         "Ports": {}, "Binds": {"80/tcp": {"HostPort": "8080"}}}  # fmt: skip
+         "Ports": {}, "Binds": {"80/tcp": {"HostPort": "8080"}}, "Label": "the label {}".format}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,9 @@ VALUE = {"Name": "web", "State": {"Running": True, "Status": "running"}, "Cmd": 
         ('{{join .Cmd ","}} {{.Cmd | len}}', "a,b 2"),
         ('{{(index .Binds "80/tcp" | index).HostPort}}', "8080"),
         ('{{$n := .Name}}{{printf "%s-%d" $n 3}}', "web-3"),
+        ('{{.Name | printf "%q %5d|%-4v|%t%% %s" "x" 7 "y" true}}', '"x"     7|y   |true% web'),
+        ("{{slice .Name 1}}{{slice .Name 0 2}}", "ebwe"),
+        ('{{.Label "k"}}', "the label k"),
         ("a  {{- .Name -}}  b", "awebb"),
         ("{{/* a remark */}}{{println .Name}}", "web\n"),
     ],
