@@ -75,12 +75,12 @@ def _ports(bindings: Any) -> dict[tuple[int, str], tuple[Address, ...]]:
     found: dict[tuple[int, str], tuple[Address, ...]] = {}
     for key, hosts in mapping(bindings).items():
         port, _, protocol = key.partition("/")
-        if not port.isdigit():
+        if not port.isdecimal():
             continue
         found[int(port), protocol or "tcp"] = tuple(
             Address(text(host.get("HostIp")) or "0.0.0.0", int(host["HostPort"]))
             for host in map(mapping, sequence(hosts))
-            if text(host.get("HostPort")).isdigit()
+            if text(host.get("HostPort")).isdecimal()
         )
     return found
 
@@ -314,7 +314,7 @@ def event(raw: Raw) -> Event:
         name=attributes.get("name", ""),
         time=nano / 1e9 if isinstance(nano, int) and nano else timestamp(raw.get("time")),
         attributes=attributes,
-        exit_code=int(code) if action == "die" and code.lstrip("-").isdigit() else None,
+        exit_code=int(code) if action == "die" and code.lstrip("-").isdecimal() else None,
         raw=raw,
     )
 

@@ -65,7 +65,7 @@ class PodmanContainerVerbs(ContainerVerbs):
         if spec.domainname:
             yield "domainname (make it part of hostname)"
         yield from (f"log_opt {name}" for name in spec.log_opt if name not in _LOG_OPTIONS)
-        if spec.gpus and (self._version < (5, 4) or spec.gpus.isdigit()):
+        if spec.gpus and (self._version < (5, 4) or spec.gpus.isdecimal()):
             yield f"gpus={spec.gpus} (Podman 5.4 and later take 'all' or 'device=…')"
         yield from self._unreachable_ports(spec)
 

@@ -42,7 +42,7 @@ _UNMASKED = ("systempaths=unconfined", "unmask=ALL")
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
+    return tuple(int(part) for part in text.split(".") if part.isdecimal())
 
 
 def _with_profile(option: str) -> str:

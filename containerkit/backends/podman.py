@@ -31,7 +31,7 @@ _ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())
+    return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdecimal())
 
 
 class PodmanBackend(PodmanImageVerbs, PodmanContainerVerbs, ResourceVerbs):

@@ -78,7 +78,7 @@ def _restart(container: Container, time: int | None) -> None:
 
 
 def _kill(container: Container, signal: str) -> None:
-    container.kill(int(signal) if signal.isdigit() else signal)
+    container.kill(int(signal) if signal.isdecimal() else signal)
 
 
 def _remove(container: Container, force: bool, volumes: bool) -> None:
@@ -139,7 +139,7 @@ def logs(
     containerkit logs -f --tail 20 web
     containerkit logs --since 10m -t web
     """
-    if tail != "all" and not tail.isdigit():
+    if tail != "all" and not tail.isdecimal():
         raise click.BadParameter(f"{tail!r} is not a number of lines or all", param_hint="--tail")
     lines = None if tail == "all" else int(tail)
     span: dict[str, Any] = {"since": moment("--since", since), "until": moment("--until", until)}
@@ -256,7 +256,7 @@ _LIMITS = ("--memory", "--memory-swap", "--memory-reservation", "--cpus", "--cpu
 def _update(container: Container, **limits: str | None) -> None:
     numbers = ("cpu_shares", "pids_limit")
     given: dict[str, Any] = {
-        key: int(value) if key in numbers and value.lstrip("-").isdigit() else value
+        key: int(value) if key in numbers and value.lstrip("-").isdecimal() else value
         for key, value in limits.items()
         if value is not None
     }

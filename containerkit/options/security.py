@@ -79,7 +79,7 @@ def parse_sysctls(name: str, value: object) -> dict[str, str]:
 def parse_gpus(name: str, value: object) -> str:
     """Return "all", a number of GPUs in digits, or "device=0,1"."""
     expected = "'all', a number of GPUs, or 'device=0,1'"
-    if isinstance(value, str) and not value.isdigit():
+    if isinstance(value, str) and not value.isdecimal():
         found = parse_text(name, value, expected)
         known = found == "all" or re.fullmatch(r"device=[\w:.-]+(,[\w:.-]+)*", found, re.ASCII)
         return found if known else fail(name, value, expected)

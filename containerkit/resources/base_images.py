@@ -44,7 +44,7 @@ def base_images(dockerfile: str, build_args: Mapping[str, str]) -> tuple[str, ..
     stages = {"scratch"}
     for match in _FROM.finditer(dockerfile):
         name = _VARIABLE.sub(lambda m: arguments.get(m[1] or m[2]) or m[3] or m[0], match["image"] or match["copied"])
-        if name.lower() not in stages and not name.isdigit() and "$" not in name:
+        if name.lower() not in stages and not name.isdecimal() and "$" not in name:
             found[name] = None
         if match["stage"]:
             stages.add(match["stage"].lower())

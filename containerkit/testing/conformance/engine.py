@@ -30,7 +30,7 @@ class EngineScenarios(Scenarios):
         """info() returns version, store, cgroups and machine in one vocabulary."""
         info = engine.info()
         assert info.kind == engine.kind
-        assert info.version[0].isdigit()
+        assert info.version[0].isdecimal()
         assert info.cgroup_version in (1, 2)
         assert info.image_store in ("graphdriver", "containerd")
         assert info.root_dir.startswith("/")

@@ -120,7 +120,7 @@ class ImageVerbs(World):
             "reference": named,
             "before": lambda image, ref: order.index(image.id) < order.index(self._image(ref, "listing images").id),
             "since": lambda image, ref: order.index(image.id) > order.index(self._image(ref, "listing images").id),
-            "until": lambda image, value: image.created < (float(value) if value.isdigit() else time.time()),
+            "until": lambda image, value: image.created < (float(value) if value.isdecimal() else time.time()),
         }
 
     def image_history(self, ref: str) -> tuple[HistoryEntry, ...]:

@@ -88,7 +88,7 @@ class ProcessVerbs(ContainerVerbs):
         first = user.partition(":")[0]
         known = files.find("/etc/passwd")
         names = {line.partition(":")[0] for line in split_lines(known[1].data.decode())} if known else {"root"}
-        if first and not first.isdigit() and first not in names:
+        if first and not first.isdecimal() and first not in names:
             raise StartFailed(f"{doing}: no user {first} in /etc/passwd", status=400)
         if self._scripts.find(argv):
             return
@@ -311,4 +311,4 @@ class ProcessVerbs(ContainerVerbs):
 
 def _number_of(signal: str) -> int:
     word = signal.removeprefix("SIG")
-    return int(word) if word.isdigit() else _NUMBERS.get(word, 15)
+    return int(word) if word.isdecimal() else _NUMBERS.get(word, 15)
