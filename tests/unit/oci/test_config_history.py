@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from containerkit.errors import InvalidImage
@@ -79,3 +81,21 @@ def test_broken_configs_are_refused(raw: bytes) -> None:
     """Anything but a config raises InvalidImage, however odd."""
     with pytest.raises(InvalidImage):
         ImageConfig.parse(raw)
+
+
+def test_times_of_a_config() -> None:
+    """The config's own time and those of its history stay as the builder wrote them."""
+    document = {
+        "created": "2026-01-02T03:04:05Z",
+        "rootfs": {"type": "layers", "diff_ids": []},
+        "history": [{"created_by": "COPY a /", "created": "2025-01-01T00:00:00Z"}],
+    }
+    config = ImageConfig.parse(json.dumps(document).encode())
+    assert config.created == "2026-01-02T03:04:05Z"
+    assert config.history[0].created == "2025-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("history", [{"a": 1}, "x", [1], [{}, None]])
+def test_history_of_another_type(history: object) -> None:
+    with pytest.raises(InvalidImage, match="history"):
+        ImageConfig.parse(json.dumps({"rootfs": {"type": "layers", "diff_ids": []}, "history": history}).encode())
