@@ -34,7 +34,11 @@ def save_images(backend: Backend, names: Sequence[str], path: str | os.PathLike[
 
 def _umask() -> int:
     """Return the process's umask. os.umask() would have to change it, which other threads would notice."""
-    for line in split_lines(Path("/proc/self/status").read_text("utf-8", "replace")) if os.path.exists("/proc/self/status") else ():
+    for line in (
+        split_lines(Path("/proc/self/status").read_text("utf-8", "replace"))
+        if os.path.exists("/proc/self/status")
+        else ()
+    ):
         if line.startswith("Umask:"):
             return int(line.split()[1], 8)
     return 0o022
