@@ -48,7 +48,8 @@ def _is_local(process: Path) -> bool:
     A rootless Podman starts itself again as /proc/self/exe, so the kernel names it "exe".
     """
     first = (process / "cmdline").read_bytes().partition(b"\0")[0]
-    return bool({(process / "comm").read_text("utf-8", "replace").strip(), os.path.basename(os.fsdecode(first))} & _LOCAL)
+    name = (process / "comm").read_text("utf-8", "replace").strip()
+    return bool({name, os.path.basename(os.fsdecode(first))} & _LOCAL)
 
 
 def engine_is_local(url: str) -> bool:
