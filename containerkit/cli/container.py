@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -151,10 +152,12 @@ def logs(
 
 
 @click.command()
+@click.option("--follow-link", "-L", is_flag=True, help="Copy what PATH points to, if it is a link.")
+@click.option("--quiet", "-q", is_flag=True, expose_value=False, help="Without effect: there is no progress.")
 @engine_option
 @click.argument("source")
 @click.argument("target")
-def cp(source: str, target: str) -> None:
+def cp(source: str, target: str, follow_link: bool) -> None:
     """Copy files out of a container (CONTAINER:PATH PATH) or into it (PATH CONTAINER:PATH).
 
     A - instead of PATH is a tar archive on stdout or stdin.
@@ -175,7 +178,7 @@ def cp(source: str, target: str) -> None:
         elif outside is not None:
             engine.containers.get(outside[0]).copy_from(outside[1], target)
         elif inside is not None:
-            engine.containers.get(inside[0]).copy_to(source, inside[1])
+            engine.containers.get(inside[0]).copy_to(os.path.realpath(source) if follow_link else source, inside[1])
 
 
 def _split(path: str) -> tuple[str, str] | None:

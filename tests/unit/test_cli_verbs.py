@@ -242,6 +242,11 @@ def test_files_go_in_and_out(engine: ck.Engine, tmp_path: Path) -> None:
     engine.start("app:1", name="web")
     (tmp_path / "in").write_bytes(b"data")
     assert call("cp", str(tmp_path / "in"), "web:/in").exit_code == 0
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    assert call("cp", "-L", str(tmp_path / "link"), "web:/followed").exit_code == 0
+    assert call("cp", "web:/followed", str(tmp_path / "copy")).exit_code == 0
+    assert (tmp_path / "copy").read_bytes() == (tmp_path / "in").read_bytes()
+    assert not (tmp_path / "copy").is_symlink()
     assert call("cp", "web:/in", str(tmp_path / "out")).exit_code == 0
     assert (tmp_path / "out").read_bytes() == b"data"
     assert call("diff", "web").stdout == "A /in\n"
