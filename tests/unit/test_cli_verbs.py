@@ -249,7 +249,7 @@ def test_files_go_in_and_out(engine: ck.Engine, tmp_path: Path) -> None:
     assert not (tmp_path / "copy").is_symlink()
     assert call("cp", "web:/in", str(tmp_path / "out")).exit_code == 0
     assert (tmp_path / "out").read_bytes() == b"data"
-    assert call("diff", "web").stdout == "A /in\n"
+    assert call("diff", "web").stdout == "A /followed\nA /in\n"
     assert call("cp", str(tmp_path / "in"), str(tmp_path / "out")).exit_code == 1
 
 
