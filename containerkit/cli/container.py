@@ -67,7 +67,8 @@ def _act(name: str, text: str, act: Callable[..., object], *options: Any) -> cli
     return click.command(name, help=text)(body)
 
 
-_TIME = click.option("--time", "-t", type=int, metavar="SECONDS", help="Time before the container is killed.")
+_TIME = click.option("--timeout", "--time", "-t", "time", type=int, metavar="SECONDS",
+                     help="Time before the container is killed.")  # fmt: skip
 
 
 def _stop(container: Container, time: int | None) -> None:
