@@ -46,20 +46,18 @@ _PAUSE = "#!/bin/sh\necho Confirmed: testimage pause invoked as $0\nwhile :; do 
 #: Shell that replaces the suite's preparation of each test: only what is new is removed.
 _HELPERS = """
 _objects() {
-    $OWN_PODMAN ps -aq --no-trunc; $OWN_PODMAN images -aq --no-trunc
-    $OWN_PODMAN volume ls -q; $OWN_PODMAN network ls -q
+    $OWN_SHELL 'podman ps -aq --no-trunc; podman images -aq --no-trunc; podman volume ls -q; podman network ls -q' | sort
 }
 basic_setup() {
     PODMAN_TMPDIR=$(mktemp -d --tmpdir=${BATS_TMPDIR:-/tmp} podman_bats.XXXXXX); chmod 777 $PODMAN_TMPDIR
-    _objects | sort >$PODMAN_TMPDIR.before
+    _objects >$PODMAN_TMPDIR.before
     MOST_RECENT_PODMAN_COMMAND=
 }
 basic_teardown() {
-    local new=$(_objects | sort | comm -13 $PODMAN_TMPDIR.before -)
-    for kind in container pod image volume network; do
-        [ -z "$new" ] || $OWN_PODMAN $kind rm -f $new >/dev/null 2>&1 || true
-    done
-    $OWN_PODMAN image exists $IMAGE || $OWN_PODMAN tag $YARDSTICK_IMAGE $IMAGE
+    local new=$(_objects | comm -13 $PODMAN_TMPDIR.before - | tr '\\n' ' ')
+    $OWN_SHELL "for kind in container pod image volume network; do
+        [ -z '$new' ] || podman \\$kind rm -f $new; done
+        podman image exists $IMAGE || podman tag $YARDSTICK_IMAGE $IMAGE" >/dev/null 2>&1 || true
     command rm -rf $PODMAN_TMPDIR $PODMAN_TMPDIR.before
 }
 is_rootless() { [ $YARDSTICK_ROOTLESS = true ]; }
@@ -120,7 +118,7 @@ class Suite:
     def run(self, file: str, *, timeout: float) -> list[Result]:
         """Run one file."""
         env = {
-            "PODMAN": str(self.program), "OWN_PODMAN": str(self.podman), "YARDSTICK_ROOTLESS": self.rootless,
+            "PODMAN": str(self.program), "OWN_SHELL": f"{ENGINES} in {self.engine} -- sh -c", "YARDSTICK_ROOTLESS": self.rootless,
             "YARDSTICK_IMAGE": self._call(self.podman, "image", "inspect", "-f", "{{.Id}}", self.image).strip(),
             "PODMAN_TIMEOUT": "60", "TMPDIR": "/tmp",
         }  # fmt: skip
