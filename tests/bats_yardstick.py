@@ -46,7 +46,8 @@ _PAUSE = "#!/bin/sh\necho Confirmed: testimage pause invoked as $0\nwhile :; do 
 #: Shell that replaces the suite's preparation of each test: only what is new is removed.
 _HELPERS = """
 _objects() {
-    $OWN_SHELL 'podman ps -aq --no-trunc; podman images -aq --no-trunc; podman volume ls -q; podman network ls -q' | sort
+    $OWN_SHELL 'podman ps -aq --no-trunc; podman images -aq --no-trunc
+        podman volume ls -q; podman network ls -q' | sort
 }
 basic_setup() {
     PODMAN_TMPDIR=$(mktemp -d --tmpdir=${BATS_TMPDIR:-/tmp} podman_bats.XXXXXX); chmod 777 $PODMAN_TMPDIR
@@ -118,7 +119,8 @@ class Suite:
     def run(self, file: str, *, timeout: float) -> list[Result]:
         """Run one file."""
         env = {
-            "PODMAN": str(self.program), "OWN_SHELL": f"{ENGINES} in {self.engine} -- sh -c", "YARDSTICK_ROOTLESS": self.rootless,
+            "PODMAN": str(self.program), "OWN_SHELL": f"{ENGINES} in {self.engine} -- sh -c",
+            "YARDSTICK_ROOTLESS": self.rootless,
             "YARDSTICK_IMAGE": self._call(self.podman, "image", "inspect", "-f", "{{.Id}}", self.image).strip(),
             "PODMAN_TIMEOUT": "60", "TMPDIR": "/tmp",
         }  # fmt: skip
