@@ -158,7 +158,9 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     help="How long each call to the engine may take to answer.",
 )  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+@click.option(
+    "--version", "-v", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
+)
 @click.pass_context
 def app(ctx: click.Context, engine: str | None, timeout: float, debug: bool) -> None:
     """Run containers, inspect image layers and check isolation, with Docker and Podman alike."""

@@ -245,4 +245,18 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-COMMANDS = (info, engines, ps, images, cleanup)
+@click.command("help", hidden=True)
+@click.argument("verbs", nargs=-1)
+@click.pass_context
+def help_(ctx: click.Context, verbs: tuple[str, ...]) -> None:
+    """Show the help of a verb."""
+    found = ctx.find_root()
+    for verb in verbs:
+        command = found.command.get_command(found, verb) if isinstance(found.command, click.Group) else None
+        if command is None:
+            raise click.UsageError(f"No such command {verb!r}.", found)
+        found = click.Context(command, found, verb)
+    click.echo(found.get_help())
+
+
+COMMANDS = (info, engines, ps, images, cleanup, help_)

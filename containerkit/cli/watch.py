@@ -90,6 +90,8 @@ def stats(names: tuple[str, ...], everything: bool, no_stream: bool, template: s
         try:
             for each in watched:
                 each.first.wait(5.0)
+                if each.refused is not None:
+                    raise each.refused
             while True:
                 rows = [each.row() for each in watched]
                 if not no_stream and sys.stdout.isatty():
@@ -109,6 +111,7 @@ class _Watched:
     def __init__(self, container: Any) -> None:
         self.container = container
         self.latest: Any = None
+        self.refused: Exception | None = None  # the engine cannot measure
         self.first = threading.Event()
         self._stream: Any = None
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -123,6 +126,8 @@ class _Watched:
                     self.latest = sample
                     if sample.cpu_percent is not None:
                         self.first.set()
+        except ck.Unsupported as exc:
+            self.refused = exc
         except (ck.ContainerKitError, OSError):
             self.latest = None
         finally:

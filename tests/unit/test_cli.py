@@ -567,3 +567,12 @@ def test_the_command_of_a_container_keeps_its_flags() -> None:
     assert list(without_values(app.commands["run"], args)) == [
         "--rm", "-e", "A=1", "--no-sig-proxy", "busybox", "--rm=true",
     ]  # fmt: skip
+
+
+def test_help_is_a_verb_too() -> None:
+    """`help run` is `run --help`; an unknown verb is an error."""
+    assert call("help", "run").output.startswith("Usage: containerkit run")
+    assert call("help", "image", "rm").output.startswith("Usage: containerkit image rm")
+    assert call("help").output.startswith("Usage: containerkit [OPTIONS]")
+    assert call("help", "nonsense").exit_code == 1
+    assert call("-v").output == call("--version").output

@@ -394,3 +394,12 @@ def test_names_are_completed(typed: list[str], names: list[str], engine: ck.Engi
 def test_the_script_of_a_shell(shell: str) -> None:
     """It calls the program with the variable that click looks for."""
     assert f"_CONTAINERKIT_COMPLETE={shell}_complete" in call("completion", shell).stdout
+
+
+def test_stats_of_an_engine_that_cannot_measure_is_an_error(engine: ck.Engine) -> None:
+    """No line of dashes stands for figures that no engine gives."""
+    engine.start("app:1", name="web")
+    result = call("stats", "--no-stream", "web")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "stats" in result.stderr
