@@ -61,7 +61,8 @@ def _group(
     @engine_option
     def ls(quiet: bool, no_trunc: bool, filters: dict[str, list[str]], template: str | None) -> None:
         with open_engine() as engine:
-            rows = [row(each, no_trunc) for each in getattr(engine, what).list(filters=filters)]
+            found = sorted(getattr(engine, what).list(filters=filters), key=lambda each: str(each.name))
+            rows = [row(each, no_trunc) for each in found]
         if quiet:
             for each in rows:
                 click.echo(each[identity])
@@ -75,9 +76,16 @@ def _group(
     @engine_option
     @click.argument("ref", metavar="NAME", required=kind == "network")
     def create(ref: str | None, **given: Any) -> None:
+        import containerkit as ck
+
         options = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value}
         with open_engine() as engine:
-            made = getattr(engine, what).create(ref, keep=True, **options)
+            try:
+                made = getattr(engine, what).create(ref, keep=True, **options)
+            except ck.NameInUse:
+                if kind == "network":
+                    raise
+                made = engine.volumes.get(str(ref))  # as docker does
             click.echo(made.id if kind == "network" else made.name)
 
     for option in reversed(create_options):

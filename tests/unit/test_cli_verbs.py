@@ -403,3 +403,14 @@ def test_stats_of_an_engine_that_cannot_measure_is_an_error(engine: ck.Engine) -
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "stats" in result.stderr
+
+
+def test_lists_of_volumes_are_sorted_and_a_second_create_takes_the_first(engine: ck.Engine) -> None:
+    """As docker does; a network of that name is an error."""
+    assert call("volume", "create", "two").stdout == "two\n"
+    assert call("volume", "create", "one").stdout == "one\n"
+    again = call("volume", "create", "two")
+    assert (again.exit_code, again.stdout) == (0, "two\n")
+    assert call("volume", "ls", "-q").stdout == "one\ntwo\n"
+    assert call("network", "create", "net").exit_code == 0
+    assert call("network", "create", "net").exit_code == 1
