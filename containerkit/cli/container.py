@@ -83,7 +83,9 @@ def _kill(container: Container, signal: str) -> None:
     container.kill(int(signal) if signal.isdecimal() else signal)
 
 
-def _remove(container: Container, force: bool, volumes: bool) -> None:
+def _remove(container: Container, force: bool, volumes: bool, time: int | None) -> None:
+    if force and time and container.status == "running":
+        container.stop(timeout=time)
     container.remove(force=force, volumes=volumes)
 
 
@@ -105,6 +107,7 @@ _ACTS = (
         _remove,
         click.option("--force", "-f", is_flag=True, help="Remove running containers."),
         click.option("--volumes", "-v", is_flag=True, help="Remove their anonymous volumes."),
+        click.option("--time", "-t", type=int, metavar="SECONDS", help="With --force: stop it, and wait so long."),
     ),
 )
 

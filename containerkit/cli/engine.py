@@ -60,6 +60,7 @@ def ps(
     size: bool,
     quiet: bool,
     no_trunc: bool,
+    noheading: bool,
     filters: dict[str, list[str]],
     template: str | None,
     form: str,
@@ -88,7 +89,7 @@ def ps(
         if size or "{{.Size}}" in (template or ""):
             for row, container in zip(rows, listed, strict=True):
                 row["Size"] = _written(container)
-    _print(rows, {**_PS, "Size": "SIZE"} if size else _PS, "ID", quiet, template, form)
+    _print(rows, {**_PS, "Size": "SIZE"} if size else _PS, "ID", quiet, template, form, not noheading)
 
 
 def _written(container: Any) -> str:
@@ -113,7 +114,13 @@ _IMAGES = {
 
 
 def _print(
-    rows: list[dict[str, Any]], columns: dict[str, str], identity: str, quiet: bool, template: str | None, form: str
+    rows: list[dict[str, Any]],
+    columns: dict[str, str],
+    identity: str,
+    quiet: bool,
+    template: str | None,
+    form: str,
+    heading: bool,
 ) -> None:
     """Print rows in the form that the options ask for."""
     if quiet:
@@ -124,7 +131,7 @@ def _print(
             rows, form, tables=[table("", list(columns.values()), [[row[field] for field in columns] for row in rows])]
         )
     else:
-        print_rows(rows, columns, template)
+        print_rows(rows, columns, template, heading=heading)
 
 
 def _mounted(mount: dict[str, Any]) -> str:
@@ -176,6 +183,7 @@ def images(
     digests: bool,
     quiet: bool,
     no_trunc: bool,
+    noheading: bool,
     filters: dict[str, list[str]],
     template: str | None,
     form: str,
@@ -190,7 +198,7 @@ def images(
             return
         rows = [row for image in found for row in _image_rows(image, no_trunc, name)]
     columns = {"Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", **_IMAGES} if digests else _IMAGES
-    _print(rows, columns, "ID", quiet, template, form)
+    _print(rows, columns, "ID", quiet, template, form, not noheading)
 
 
 def _image_rows(image: Any, no_trunc: bool, name: str | None) -> list[dict[str, str]]:

@@ -58,6 +58,7 @@ def list_options(command: F) -> F:
     for option in (
         format_option,
         filters_option,
+        click.option("--noheading", is_flag=True, help="Print no titles."),
         click.option("--no-trunc", is_flag=True, help="Print long values in full."),
         click.option("--quiet", "-q", is_flag=True, help="Print only the IDs or names."),
     ):
@@ -65,15 +66,24 @@ def list_options(command: F) -> F:
     return command
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], template: str | None = None) -> None:
+def print_rows(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    template: str | None = None,
+    *,
+    heading: bool = True,
+) -> None:
     """Print rows by a template, or as a table.
 
     Args:
         rows: values by the names of fields in templates.
         columns: field -> title.
+        heading: print the line of titles of a table.
     """
     if template in (None, "", "table"):
-        click.echo(columns_text(list(columns.values()), [[str(row[field]) for field in columns] for row in rows]))
+        text = columns_text(list(columns.values()), [[str(row[field]) for field in columns] for row in rows])
+        if heading or rows:
+            click.echo(text if heading else text.partition("\n")[2])
         return
     from .templates import fill, titles
 

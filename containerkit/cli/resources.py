@@ -59,7 +59,7 @@ def _group(
     @click.command("ls", help=f"List {what}.")
     @list_options
     @engine_option
-    def ls(quiet: bool, no_trunc: bool, filters: dict[str, list[str]], template: str | None) -> None:
+    def ls(quiet: bool, no_trunc: bool, noheading: bool, filters: dict[str, list[str]], template: str | None) -> None:
         with open_engine() as engine:
             found = sorted(getattr(engine, what).list(filters=filters), key=lambda each: str(each.name))
             rows = [row(each, no_trunc) for each in found]
@@ -67,7 +67,7 @@ def _group(
             for each in rows:
                 click.echo(each[identity])
             return
-        print_rows(rows, columns, template)
+        print_rows(rows, columns, template, heading=not noheading)
 
     @click.command("create", help=f"Create a {kind}, and print its {'ID' if kind == 'network' else 'name'}.")
     @click.option("--driver", "-d", metavar="NAME", help="Driver.")

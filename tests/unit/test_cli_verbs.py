@@ -414,3 +414,14 @@ def test_lists_of_volumes_are_sorted_and_a_second_create_takes_the_first(engine:
     assert call("volume", "ls", "-q").stdout == "one\ntwo\n"
     assert call("network", "create", "net").exit_code == 0
     assert call("network", "create", "net").exit_code == 1
+
+
+def test_a_list_without_titles_and_a_removal_with_time(engine: ck.Engine) -> None:
+    """--noheading leaves the titles out, of an empty list too; rm -t stops a running container first."""
+    assert call("ps", "--noheading").stdout == ""
+    engine.start("app:1", name="web")
+    assert call("ps", "--noheading").stdout.count("\n") == 1
+    assert call("images", "--noheading").stdout.startswith("app")
+    assert call("volume", "ls", "--noheading").stdout == ""
+    assert call("rm", "-t", "1", "-f", "web").stdout == "web\n"
+    assert not engine.containers.exists("web")
