@@ -6,21 +6,20 @@ used::
     def test_greeting(containers):
         assert "hello" in containers("busybox:1", "echo hello").logs()
 
-`factory` starts containers for one scope, `shared` for all workers of pytest-xdist, `summary` sums up.
+`engines` opens engines, `factory` starts containers for one scope, `shared` for all workers of pytest-xdist (which
+read of them in `recorded`), `summary` sums up.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import sys
-import uuid
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .engines import Engines
 from .factory import ContainerFactory
 from .shared import SharedContainers
 from .summary import Summary
@@ -44,7 +43,7 @@ __all__ = [
 
 _SUMMARY: pytest.StashKey[Summary] = pytest.StashKey()
 _OPEN: pytest.StashKey[list[tuple[str, ContainerFactory | SharedContainers]]] = pytest.StashKey()
-_ENGINES: pytest.StashKey[dict[str | None, Engine]] = pytest.StashKey()
+_ENGINES: pytest.StashKey[Engines] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Prepare what the fixtures and the summary note."""
     config.stash[_SUMMARY] = Summary()
     config.stash[_OPEN] = []
-    config.stash[_ENGINES] = {}
+    config.stash[_ENGINES] = Engines(config, config.stash[_SUMMARY])
+    config.add_cleanup(config.stash[_ENGINES].close)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -87,8 +87,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that needs an engine once on each requested engine."""
     targets = _targets(metafunc.config)
-    if targets and "container_engine" in metafunc.fixturenames:
-        metafunc.parametrize("container_engine", targets, indirect=True, scope="session", ids=_ids(targets))
+    if targets and "_container_target" in metafunc.fixturenames:
+        metafunc.parametrize("_container_target", targets, indirect=True, scope="session", ids=_ids(targets))
 
 
 def _targets(config: pytest.Config) -> list[str]:
@@ -115,30 +115,19 @@ def _ids(targets: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def container_engine(request: pytest.FixtureRequest) -> Engine:
+def _container_target(request: pytest.FixtureRequest) -> str | None:
+    """Return the target of connect() for this test."""
+    target: str | None = getattr(request, "param", None)
+    return target
+
+
+@pytest.fixture(scope="session")
+def container_engine(request: pytest.FixtureRequest, _container_target: str | None) -> Engine:
     """Return an open Engine; skip the test, with the reason, if no engine answers.
 
     Leftovers of an earlier run that was killed are removed first.
     """
-    import containerkit as ck
-
-    target: str | None = getattr(request, "param", None)
-    engines, summary = request.config.stash[_ENGINES], request.config.stash[_SUMMARY]
-    if target not in engines:
-        try:
-            engine = ck.connect(target, reaper=True)
-        except ck.EngineUnavailable as exc:
-            if request.config.getoption("require_container_engine"):
-                pytest.fail(str(exc), pytrace=False)
-            summary.missing.append(str(exc))
-            reason = str(exc).partition("\n")[0].partition(". Tried")[0]
-            pytest.skip(f"{reason} (see the end of the report)")
-        engines[target] = engine
-        request.config.add_cleanup(engine.close)
-        with contextlib.suppress(ck.ContainerKitError):
-            cleaned = ck.cleanup(engine)
-            summary.cleaned += [*cleaned.containers, *cleaned.networks, *cleaned.volumes]
-    return engines[target]
+    return request.config.stash[_ENGINES].open(_container_target)
 
 
 @pytest.fixture
@@ -191,21 +180,23 @@ def session_containers(request: pytest.FixtureRequest, container_engine: Engine)
 
 
 @pytest.fixture(scope="session")
-def shared_containers(request: pytest.FixtureRequest, container_engine: Engine) -> Iterator[SharedContainers]:
+def shared_containers(request: pytest.FixtureRequest, _container_target: str | None) -> Iterator[SharedContainers]:
     """Return a function like `containers`, for fixtures of scope "session": with pytest-xdist, once for all workers.
 
     A call with the same arguments returns the same container. It is removed when the last worker has ended;
-    ``--containers-keep`` leaves it running for the next run.
+    ``--containers-keep`` leaves it running for the next run. A worker that finds a container of another one connects
+    to the engine only when a test asks for more than its name, image, labels and ports.
     """
     config, summary = request.config, request.config.stash[_SUMMARY]
-    keep = bool(config.getoption("containers_keep"))
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    keep, engines = bool(config.getoption("containers_keep")), config.stash[_ENGINES]
 
     def note(what: str, image: str) -> None:
         (summary.started if what == "started" else summary.reused).append(image)
 
-    shared = SharedContainers(container_engine, run, keep=keep, note=note)
-    config.add_cleanup(shared.close)  # not at the end of the fixture: another worker may use what this one started
+    shared = SharedContainers(
+        lambda: engines.open(_container_target), engines.run_id(_container_target), keep=keep, note=note
+    )
+    engines.users.callback(shared.close)  # not at the end of the fixture: another worker may use what this one started
     config.stash[_OPEN].append(("shared_containers", shared))
     yield shared
     config.stash[_OPEN].remove(("shared_containers", shared))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import containerkit as ck
 from containerkit import wait
-from containerkit.pytest_plugin.shared import KEPT, SHARED, SharedContainers
+from containerkit.pytest_plugin.recorded import is_running
+from containerkit.pytest_plugin.shared import KEPT, SHARED, SharedContainers, path_of
 from containerkit.testing import FakeBackend
 
 Worker = Callable[..., SharedContainers]
@@ -34,7 +39,9 @@ def worker(engine: ck.Engine, notes: list[str], tmp_path: Path, monkeypatch: pyt
     made: list[SharedContainers] = []
 
     def make(run: str = "run", *, keep: bool = False) -> SharedContainers:
-        made.append(SharedContainers(engine, run, keep=keep, note=lambda what, image: notes.append(f"{what} {image}")))
+        made.append(
+            SharedContainers(lambda: engine, run, keep=keep, note=lambda what, image: notes.append(f"{what} {image}"))
+        )
         return made[-1]
 
     yield make
@@ -109,11 +116,106 @@ def test_a_strategy_is_waited_for_and_logs_are_shown(worker: Worker) -> None:
 
 def test_the_folder_of_another_user_is_refused(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks in a folder that someone else made could be held by them for ever."""
-    shared = worker()
-    shared._file("key", "lock")
-    real = shared._file("key", "lock").parent.stat().st_uid
-    folder = shared._file("key", "lock").parent
-    monkeypatch.setattr("os.getuid", lambda: real + 1)
-    folder.rename(folder.with_name(f"containerkit-pytest-{real + 1}"))
+    folder = path_of("key", "lock").parent
+    stranger = os.getuid() + 1
+    folder.rename(folder.with_name(f"containerkit-pytest-{stranger}"))
+    monkeypatch.setattr("os.getuid", lambda: stranger)
     with pytest.raises(PermissionError, match="belongs to another user"):
-        shared._file("key", "lock")
+        worker()("app:1", "serve")
+
+
+@pytest.fixture
+def seen(engine: ck.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this machine show that a container runs, as it does with a local engine."""
+    monkeypatch.setattr(
+        "containerkit.pytest_plugin.shared.is_running",
+        lambda facts: engine.containers.get(facts["id"]).status == "running",
+    )
+
+
+def unopened() -> ck.Engine:
+    raise AssertionError("nothing needs the engine")
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_worker_reads_what_another_wrote_down(worker: Worker, engine: ck.Engine, notes: list[str]) -> None:
+    """Identity and ports need no engine, nor does a strategy that is satisfied; everything else opens it."""
+    options: dict[str, Any] = {"publish": {80: ("127.0.0.1", 8080)}, "labels": {"mine": "1"}, "name": "web"}
+    real = worker()("app:1", "serve", wait=wait.log_line("ready"), **options)
+    other = SharedContainers(unopened, "run", keep=False, note=lambda what, image: notes.append(f"{what} {image}"))
+    found = other("app:1", "serve", wait=wait.log_line("ready"), **options)
+    assert (found.id, found.short_id, found.name, found.image) == (real.id, real.short_id, "web", real.image)
+    assert found.labels == real.labels
+    assert found.port(80) == real.port(80)
+    assert (repr(found), hash(found)) == (f"<Container {real.short_id} web (shared, {real.image})>", hash(real.id))
+    assert notes == ["started app:1", "reused app:1"]
+    for use in (lambda: found.status, lambda: found.port(81), lambda: other("app:1", "serve", wait=wait.healthy())):
+        with pytest.raises(AssertionError, match="nothing needs"):
+            use()
+    other.close()
+    third = worker()("app:1", "serve", wait=wait.log_line("ready"), **options)
+    assert isinstance(third, ck.Container)
+    assert third == found
+    assert "ready" in str(third.logs())
+    with pytest.raises(ck.NotFound, match="81/tcp"):
+        third.port(81)
+    with third:
+        assert third.status == "running"
+    assert engine.containers.list(all=True) == []
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_recorded_container_that_has_stopped_is_replaced(worker: Worker) -> None:
+    """What is written down holds only while the container is seen to run."""
+    first = worker()("app:1", "serve")
+    first.stop()
+    assert worker()("app:1", "serve").id != first.id
+
+
+def test_logs_show_a_container_that_did_not_get_ready(worker: Worker) -> None:
+    """The next worker looks for itself."""
+    for shared in (worker(), worker()):
+        with pytest.raises(ck.EngineTimeout):
+            shared("app:1", "serve", wait=wait.log_line("never"), wait_timeout=0.2)
+        assert [text.strip() for _, text in shared.logs()] == ["ready"]
+
+
+def served(answer: bytes, folder: Path) -> tuple[str, list[bytes]]:
+    """Answer one request at a socket; return its URL, and what was asked."""
+    asked: list[bytes] = []
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / "engine"))
+    listener.listen()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with listener, connection:
+            asked.append(connection.recv(4096))
+            connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"unix://{folder}/engine", asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "runs"),
+    [
+        (b'HTTP/1.0 200 OK\r\n\r\n{"State": {"Status": "running"}}', True),
+        (b'HTTP/1.0 200 OK\r\n\r\n{"State": {"Status": "exited"}}', False),
+        (b'HTTP/1.0 404 Not Found\r\n\r\n{"message": "No such container"}', False),
+        (b'HTTP/1.0 200 OK\r\n\r\n{"State": {"Status": "runn', False),
+        (b"", False),
+    ],
+    ids=["running", "exited", "gone", "cut", "nothing"],
+)
+def test_an_engine_on_this_machine_says_whether_a_container_runs(answer: bytes, runs: bool, tmp_path: Path) -> None:
+    """Anything but a whole answer that says so means that a client has to look."""
+    url, asked = served(answer, tmp_path)
+    assert is_running({"id": "abc123", "url": url}) is runs
+    assert asked[0].startswith(b"GET /containers/abc123/json HTTP/1.0\r\n")
+
+
+@pytest.mark.parametrize("url", ["ssh://host", "tcp://host:2375", "unix:///nothing/here"])
+def test_an_engine_elsewhere_is_not_asked(url: str) -> None:
+    """A client has to look there."""
+    assert not is_running({"id": "abc123", "url": url})
