@@ -35,8 +35,9 @@ from .logs import Logs, open_logs, read_logs
 from .process import ExecResult
 from .programs import explained
 from .session import LABEL
-from .strategy import Strategy, wait_until
+from .strategy import Strategy
 from .terminal import Terminal
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     import os

@@ -11,15 +11,16 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._text import split_lines
-from ..backends.base import Address
 from ..errors import ContainerKitError, EngineTimeout, InvalidOption, StartFailed, WrongState
 from ..streams import Deadline, Output, whole_lines
-from .container import Container
 from .strategy import Missing, Strategy
+
+if TYPE_CHECKING:  # a strategy is made before a client is loaded, or in a process that loads none
+    from ..backends.base import Address
+    from .container import Container
 
 __all__ = [
     "Strategy",
@@ -178,6 +179,8 @@ class http(_Polling):  # noqa: N801
         address = _address(container, self.port)
         if address is None:
             return f"port {self.port} is not published now"
+        from http.client import HTTPConnection, HTTPException
+
         connection = HTTPConnection(address.host, address.port, timeout=Deadline.current().cap(5.0) or 0.1)
         try:
             connection.request("GET", self.path)
@@ -333,6 +336,8 @@ def _address(container: Container, port: int) -> Address | None:
     """Return the address of a TCP port on the engine's host; None if it is not published."""
     record = container.refresh().record
     if record.network_mode == "host":
+        from ..backends.base import Address
+
         return Address("127.0.0.1", port)
     return container.port(port) if record.ports.get((port, "tcp")) else None
 
