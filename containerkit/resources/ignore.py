@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 
 from .._text import split_lines
+from ..errors import InvalidOption
 
 __all__ = ["is_ignored", "parse_ignore"]
 
 #: (True for a "!" pattern, which includes again; the paths it matches).
 Pattern = tuple[bool, "re.Pattern[str]"]
+_WILD = re.compile(r"[*?\[\\]")
 
 
 def parse_ignore(text: str) -> list[Pattern]:
@@ -18,6 +20,9 @@ def parse_ignore(text: str) -> list[Pattern]:
 
     The rules are those of https://docs.docker.com/build/concepts/context/#dockerignore-files: Go's filepath.Match per
     component, "**" for any number of components, "!" to include again, "#" for comments; the last match decides.
+
+    Raises:
+        InvalidOption: a pattern is malformed, such as "[z-a]".
     """
     patterns = []
     for line in split_lines(text.removeprefix("\ufeff")):
@@ -33,12 +38,18 @@ def parse_ignore(text: str) -> list[Pattern]:
             elif part not in ("", ".", ".."):
                 components.append(part)
         if components:
-            patterns.append((include, re.compile(_regex(components), re.DOTALL)))
+            try:
+                patterns.append((include, re.compile(_regex(components), re.DOTALL)))
+            except (re.error, ValueError) as exc:
+                raise InvalidOption("context", line, f"valid patterns in its ignore file ({exc})") from None
     return patterns
 
 
 def _regex(components: list[str]) -> str:
     """Return a regular expression for the path and everything below it."""
+    ending = "/".join(components).removeprefix("**")
+    if components[0].startswith("**") and components[0] != "**" and not _WILD.search(ending):
+        return f"^.*{re.escape(ending)}(?:/.*)?$"  # "**.log": since Docker 23 every path that ends so
     regex = ""
     for index, component in enumerate(components):
         last = index == len(components) - 1
@@ -50,22 +61,28 @@ def _regex(components: list[str]) -> str:
 
 
 def _component(pattern: str) -> str:
+    """Return the regular expression of one component. Raises ValueError, re.error."""
     regex, index = "", 0
     while index < len(pattern):
         char = pattern[index]
-        if char == "*":
-            while pattern[index + 1 : index + 2] == "*":
-                index += 1
+        if pattern.startswith("**", index):  # also a part of a component may stand for folders
+            index += 1
+            regex += ".*" if index + 1 == len(pattern) else "(?:.*/)?"
+        elif char == "*":
             regex += "[^/]*"
         elif char == "?":
             regex += "[^/]"
-        elif char == "[" and "]" in pattern[index + 2 :]:
-            end = pattern.index("]", index + 2)
-            inside = pattern[index + 1 : end].replace("\\", r"\\")
+        elif char == "[":
+            end = pattern.find("]", index)
+            if end <= index + 1:
+                raise ValueError("an empty or open set of characters")
+            inside = re.sub(r"[\\\[&~|]", r"\\\g<0>", pattern[index + 1 : end])
             regex += f"[{inside}]"
             index = end
-        elif char == "\\" and index + 1 < len(pattern):
+        elif char == "\\":
             index += 1
+            if index == len(pattern):
+                raise ValueError("a backslash at the end")
             regex += re.escape(pattern[index])
         else:
             regex += re.escape(char)

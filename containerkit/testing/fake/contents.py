@@ -57,7 +57,7 @@ class ContentVerbs(ImageVerbs, VolumeVerbs):
             found, stat = files.find(inner, last=False), files.stat(inner)
             if found is None or stat is None:
                 raise NotFound(f"{doing}: no {path} there", status=404)
-            name = posixpath.basename(found[0]) or ""
+            name = posixpath.basename(found[0]) or "/"
             return stat, ByteStream(iter((files.pack(found[0], name),)))
 
     def stat_path(self, ref: str, path: str) -> PathStat | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import tarfile
 import tempfile
@@ -62,9 +63,15 @@ def make(root: Path, **files: str) -> Path:
         ("**", ["a", "d/a"], []),
         ("\ufeffa", ["a"], []),
         ("ab*d", ["abd", "abcd"], ["d", "xcd", "ab/d"]),
-        ("a**d", ["ad", "abcd"], ["a/d", "bd"]),
+        ("a**d", ["ad", "aX/d", "a/d", "a/b/d"], ["aXd", "bd"]),
+        ("a***d", ["ad", "aXd", "aX/bd"], ["bd"]),
+        ("**.pyc", [".pyc", "a.pyc", "d/.pyc", "d/a.pyc", "a.pyc/b"], ["a.pyx", "apycb"]),
+        ("**x?", ["xa", "d/xa"], ["axa", "x"]),
+        ("a**", ["a", "ab", "ab/c"], ["b"]),
+        ("[ab]c[de]", ["acd", "bce"], ["ab]c[de", "acc"]),
+        ("x?y[ab]", ["xzya"], ["xya", "zya", "ya"]),
         (r"a\*b", ["a*b"], ["axb", "*b", "b"]),
-        ("a\\", ["a\\"], ["a"]),
+        (r"a\b", ["ab"], [r"a\b"]),
         ("d", ["d/two\nlines"], []),
         ("d/../../e", ["e"], ["d"]),
     ],
@@ -74,6 +81,19 @@ def test_ignore_patterns(rules: str, ignored: list[str], kept: list[str]) -> Non
     check = is_ignored(parse_ignore(rules))
     assert [path for path in ignored if not check(path)] == []
     assert [path for path in kept if check(path)] == []
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rule", ["[[a]x", "[a&&b]x", "[a||b]x", "[a~~b]x"])
+def test_marks_of_pythons_sets_are_characters(rule: str) -> None:
+    assert is_ignored(parse_ignore(rule))("ax")
+
+
+@pytest.mark.parametrize("rule", ["[z-a]", "[]a]", "a[", "d/[ab", "a\\"])
+def test_a_malformed_pattern(rule: str) -> None:
+    """Both command lines refuse it."""
+    with pytest.raises(InvalidOption, match=re.escape(repr(rule))):
+        parse_ignore(f"a\n{rule}\n")
 
 
 @pytest.mark.parametrize("kind", ["folder", "mapping"])

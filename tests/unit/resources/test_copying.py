@@ -65,9 +65,34 @@ def test_owner_and_mode_of_a_copy(box: ck.Container, tmp_path: Path) -> None:
     box.copy_to(tmp_path / "d", "/srv", uid=5, gid=6, mode=0o640)
     stats: Any = box._core.backend.stat_path
     assert (stats(box.id, "/srv/d").mode, stats(box.id, "/srv/d/b").mode) == (0o750, 0o640)
-    for wrong in ({"mode": "644"}, {"uid": -1}, {"gid": "0"}, {"mode": 0o10000}):
-        with pytest.raises(ck.InvalidOption):
+    for wrong in ({"mode": "644"}, {"uid": -1}, {"gid": "0"}, {"mode": 0o10000}, {"uid": 1 << 32}):
+        (name,) = wrong
+        with pytest.raises(ck.InvalidOption, match=f"^{name}="):
             box.copy_to(tmp_path / "d", "/srv", **wrong)
+
+
+def test_the_root_folder_is_a_target_and_a_source(box: ck.Container, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("copied")
+    box.copy_to(tmp_path / "a", "/")
+    assert box.read_file("/a") == b"copied"
+    (tmp_path / "out").mkdir()
+    box.copy_from("/.", tmp_path / "out")
+    assert (tmp_path / "out" / "a").read_text() == "copied"
+
+
+@pytest.mark.parametrize("relative", ["relative", "", 3])
+def test_a_path_in_the_container_is_absolute(box: ck.Container, tmp_path: Path, relative: Any) -> None:
+    """The error names the argument."""
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(ck.InvalidOption, match=r"^dst="):
+        box.copy_to(tmp_path / "a", relative)
+    with pytest.raises(ck.InvalidOption, match=r"^src="):
+        box.copy_from(relative, tmp_path)
+    for call in (box.read_file, lambda path: box.write_file(path, "x")):
+        with pytest.raises(ck.InvalidOption, match=r"^path="):
+            call(relative)
+    with pytest.raises(ck.InvalidOption, match=r"^src="):
+        box.copy_to("", "/new")
 
 
 @pytest.mark.parametrize(
@@ -92,8 +117,11 @@ def test_a_copy_that_is_refused(
 
 def test_write_file(box: ck.Container) -> None:
     """Text and bytes, with mode and owner; a folder is refused."""
-    box.write_file("/etc/new", "text", mode=0o600, uid=1, gid=2)
-    assert box.read_file("/etc/new") == b"text"
+    stats: Any = box._core.backend.stat_path
+    for mode in (0o600, 0, 0o7777):
+        box.write_file("/etc/new", "text", mode=mode, uid=1, gid=2)
+        assert box.read_file("/etc/new") == b"text"
+        assert stats(box.id, "/etc/new").mode == mode
     for path, words in (("/etc/", "the path of a file"), ("/etc", "a folder of that name exists")):
         with pytest.raises(ck.InvalidOption, match=words):
             box.write_file(path, "x")
