@@ -229,3 +229,9 @@ def test_every_public_name_is_in_the_reference_and_described() -> None:
     ]
     assert absent == []
     assert [line for line in text.splitlines() if re.search(r"`: *$|`: Raises", line)] == [], "docstrings to write"
+
+
+def test_every_page_has_a_place_on_the_site() -> None:
+    """`nox -s docs` refuses a page that the navigation does not name."""
+    named = re.findall(r": (\S+\.md)$", (ROOT / "properdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
