@@ -4,7 +4,8 @@ Imports errors, reference, spec, streams and values, nothing else of ours. Read 
 with `records` (its values); `transport` (the seam); `docker` beside `podman` (together they are the list of
 differences); then what both share: `_http` (requests and strict reading), `_containers`, `_lifecycle`, `_processes`,
 `_logs`, `_files`, `_images`, `_registry`, `_resources`, `_render` (request bodies), `_parse` and `_json` (responses).
-`_requests` and `_wire` are the transport over a vendor's client.
+`_sockets` is the transport to a unix socket, `_requests` the one over a vendor's client; `_exchange` and `_wire` are
+what both share.
 
 A package adds a backend with an entry point of the group ``containerkit.backends``: its name is the `kind`, its value a
 subclass of Backend that takes ``(url, *, timeout)``. Without an entry point, pass an instance to `connect()`.
@@ -12,7 +13,6 @@ subclass of Backend that takes ``(url, *, timeout)``. Without an entry point, pa
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Any
 
 __all__ = ["ENTRY_POINTS", "find_backend"]
@@ -23,6 +23,8 @@ ENTRY_POINTS = "containerkit.backends"
 
 def find_backend(kind: str) -> type[Any] | None:
     """Return the Backend class that an installed package registers for `kind`, or None."""
+    from importlib.metadata import entry_points  # it imports a parser of e-mails
+
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
         found = entry.load()
         return found if isinstance(found, type) else None

@@ -23,7 +23,8 @@ from ._http import HttpBackend, path, recast, short
 from ._render import limits_body
 
 _RUNNING = ("running", "paused", "restarting")
-_REMOVAL_TIME, _REMOVAL_PAUSE = 10.0, 0.05  # seconds to wait for the engine's own removal, and between two looks
+_REMOVAL_TIME = 10.0  # seconds to wait for the engine's own removal
+_REMOVAL_PAUSE = 0.005, 0.05  # seconds before the second look at it, and at most between two
 
 
 class LifecycleVerbs(HttpBackend):
@@ -155,6 +156,7 @@ class LifecycleVerbs(HttpBackend):
     def _removal_refused(self, exc: EngineError, ref: str, doing: str, *, force: bool) -> None:
         """Return if the container is gone or soon removed by the engine itself; else raise why it cannot be removed."""
         until = time.monotonic() + _REMOVAL_TIME
+        pause, longest = _REMOVAL_PAUSE
         while True:
             try:
                 record = self.inspect_container(ref)
@@ -172,4 +174,5 @@ class LifecycleVerbs(HttpBackend):
             in_progress = record.status == "removing" or "already in progress" in (exc.explanation or "")
             if not in_progress or time.monotonic() > until:
                 raise exc
-            time.sleep(_REMOVAL_PAUSE)
+            time.sleep(pause)
+            pause = min(2 * pause, longest)

@@ -7,18 +7,16 @@ _podman_images.py the images.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
-
-import requests
-from podman.api.client import APIClient
+from typing import Any
 
 from ..errors import InUse
 from . import _json
 from ._podman_containers import PodmanContainerVerbs
 from ._podman_images import PodmanImageVerbs
 from ._render import ALL_SWAP
-from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
 from .base import Capability, EngineInfo, Raw
 from .tls import TLS
@@ -42,13 +40,16 @@ class PodmanBackend(PodmanImageVerbs, PodmanContainerVerbs, ResourceVerbs):
     _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and sets twice the memory
 
     @staticmethod
-    def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+    def _open_vendor_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
         """Return a transport over podman-py's APIClient.
 
         PodmanClient is not used: its constructor reads podman's connection files, and fails if it may not.
         """
+        from podman.api.client import APIClient
 
-        def open_session() -> tuple[requests.Session, str]:
+        from ._requests import RequestsTransport
+
+        def open_session() -> tuple[Any, str]:
             client = APIClient(base_url=address, timeout=timeout, version=_NATIVE_API, max_pool_size=64)
             if tls is not None:  # APIClient ignores its own `tls` argument
                 client.verify, client.cert = tls.trusted, tls.client
@@ -65,7 +66,6 @@ class PodmanBackend(PodmanImageVerbs, PodmanContainerVerbs, ResourceVerbs):
         response = self._call("GET", "/info", doing, native=True)
         raw = self._read(doing, lambda body: _json.object_(_json.decode(body)), response.body)
         self._read(doing, lambda raw: (_json.required(raw, "host", dict), _json.required(raw, "store", dict)), raw)
-        compat = self._object("GET", "/info", doing)
         host, store = _json.mapping(raw.get("host")), _json.mapping(raw.get("store"))
         security, libpod = _json.mapping(host.get("security")), _json.mapping(raw.get("version"))
         cgroup = _json.text(host.get("cgroupVersion")).removeprefix("v")
@@ -96,8 +96,14 @@ class PodmanBackend(PodmanImageVerbs, PodmanContainerVerbs, ResourceVerbs):
                 )
                 if on is True
             ),
-            raw={"version": version, "info": compat, "libpod_info": raw, "headers": dict(response.headers)},
+            raw={"version": version, "libpod_info": raw, "headers": dict(response.headers)},
         )
+
+    def info(self) -> EngineInfo:
+        """Return `first_info` as it is now, with the response of the compat endpoint, which `run` does not need."""
+        info = super().info()
+        compat = self._object("GET", "/info", "requesting the engine's state")
+        return dataclasses.replace(info, raw={**info.raw, "info": compat})
 
     def _read_capabilities(self, info: EngineInfo) -> frozenset[Capability]:
         """Return what follows from the engine's info. Without cgroups of its own it can neither limit nor pause.

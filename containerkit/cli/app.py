@@ -53,9 +53,41 @@ class CommandError(click.ClickException):
 
 
 class App(click.Group):
-    """A group of commands that reports errors in one line on stderr; with --debug as a traceback."""
+    """A group of commands that reports errors in one line on stderr; with --debug as a traceback.
+
+    Its commands are imported when one is needed.
+
+    Attributes:
+        load: adds one command, or all for None.
+        alone: names of commands that need no others.
+    """
 
     debug = False
+    load: Callable[[str | None], None]
+    alone: frozenset[str] = frozenset()
+    _whole = False
+
+    @property  # type: ignore[override]
+    def commands(self) -> dict[str, click.Command]:
+        if not self._whole and hasattr(self, "load"):
+            self._whole = True  # load() comes here, too
+            self.load(None)
+        return self._commands
+
+    @commands.setter
+    def commands(self, commands: dict[str, click.Command]) -> None:
+        self._commands = commands
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command without importing the others."""
+        self._commands[str(name or cmd.name)] = cmd
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; while a shell completes, with the names that its arguments take."""
+        if cmd_name in self.alone and not self._whole and not ctx.resilient_parsing:
+            self.load(cmd_name)
+            return self._commands[cmd_name]
+        return super().get_command(ctx, cmd_name)
 
     def main(self, args: Sequence[str] | None = None, *given: Any, **extra: Any) -> NoReturn:
         """Run, and exit with 0, 1 for an error, 125 for a wrong option, or 130 after Ctrl-C."""

@@ -21,12 +21,19 @@ class ContainerState(Shown):
     """A container as the modules below :class:`Container` need it: to copy, execute, read logs and wait."""
 
     def __init__(
-        self, core: Core, id: str, *, record: ContainerRecord | None = None, warnings: tuple[str, ...] = ()
+        self,
+        core: Core,
+        id: str,
+        *,
+        record: ContainerRecord | None = None,
+        warnings: tuple[str, ...] = (),
+        tty: bool | None = None,
     ) -> None:
         self._core = core
         self._id = id
         self._record = record
         self.warnings = warnings
+        self._tty = tty
 
     # ---------------------------------------------------------------- properties
     @property

@@ -94,7 +94,7 @@ class Containers:
 def create_container(core: Core, spec: ContainerSpec, policy: Policy) -> Container:
     """Create a container from a parsed spec; the session owns it unless the policy keeps it."""
     created = create(core, spec, policy)
-    return Container(core, created.id, warnings=created.warnings)
+    return Container(core, created.id, warnings=created.warnings, tty=spec.tty)
 
 
 def start_container(core: Core, image: str, command: Any, options: Mapping[str, Any]) -> Container:

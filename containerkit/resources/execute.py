@@ -68,7 +68,7 @@ def open_exec(container: ContainerState, command: Any, options: Mapping[str, Any
 def attach(container: ContainerState, *, stdin: bool, kill: Callable[[str], None]) -> Terminal:
     """Return the streams of a container's first process. See :meth:`Container.attach`."""
     backend = container._core.backend
-    tty = container.record.tty
+    tty = container.record.tty if container._tty is None else container._tty
     with container._core.working(f"attaching to {container.label}"):
         stream = backend.attach_container(container.id, stdin=stdin, tty=tty)
     return Terminal(

@@ -82,7 +82,7 @@ def test_errors_are_typed(engine: ck.Engine) -> None:
 def test_connect_finds_a_registered_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     """connect("process://") opens the backend that the entry point of that name gives; other names are no backend."""
     entry = EntryPoint("process", "examples.process_backend:ProcessBackend", backends.ENTRY_POINTS)
-    monkeypatch.setattr(backends, "entry_points", EntryPoints([entry]).select)
+    monkeypatch.setattr("importlib.metadata.entry_points", EntryPoints([entry]).select)
     for target in ("process", "process://here"):
         with ck.connect(target) as engine:
             assert (engine.kind, engine.url) == ("process", target)
