@@ -34,12 +34,12 @@ class SocketTransport(PatientTransport):
     def __init__(self, path: str, url: str) -> None:
         super().__init__(url)
         self._path = path
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._idle: list[_Connection] = []
         self._pid = os.getpid()
 
     def close(self) -> None:
-        with self._lock:
+        with self.lock:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
@@ -62,7 +62,7 @@ class SocketTransport(PatientTransport):
 
     def _connection(self, silence: float | None) -> _Connection:
         """Return an idle connection that the engine has not ended, else a new one."""
-        with self._lock:
+        with self.lock:
             if self._pid != os.getpid():
                 self._pid, self._idle = os.getpid(), []
             while self._idle:
@@ -74,7 +74,7 @@ class SocketTransport(PatientTransport):
 
     def keep(self, connection: _Connection) -> None:
         """Keep a connection for later requests."""
-        with self._lock:
+        with self.lock:
             if self._pid == os.getpid() and len(self._idle) < _IDLE:
                 self._idle.append(connection)
                 return
@@ -122,29 +122,45 @@ class _SocketAnswer:
         self._connection = connection
         self._sock = sock
         self._response = response
+        self._over = False
 
     def chunks(self) -> Iterator[bytes]:
         response: Any = self._response
         if response.bodiless:
-            return iter(())
-        return _chunked(response.fp) if response.chunked else _sized(response.fp, response.length)
+            return
+        try:
+            yield from _chunked(response.fp) if response.chunked else _sized(response.fp, response.length)
+        except ValueError as exc:  # closed by another thread
+            raise HTTPException(f"the response was closed: {exc}") from exc
 
     def release(self) -> None:
         self._response.close()
+        if self._ended():
+            return
         if self._connection.reusable and not self._response.will_close:
             self._transport.keep(self._connection)
         else:
             self._connection.close()
 
     def close(self) -> None:
-        self._response.close()
-        self._connection.close()
+        if not self._ended():
+            self._response.close()
+            self._connection.close()
 
     def abort(self) -> None:
+        if self._ended():
+            return
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError, ValueError):
-            self.close()
+            self._response.close()
+            self._connection.close()
+
+    def _ended(self) -> bool:
+        """Return whether the connection is no longer this response's, and make it so."""
+        with self._transport.lock:
+            ended, self._over = self._over, True
+        return ended
 
     def take(self) -> UpgradeResponse:
         reader: Any = self._response.fp

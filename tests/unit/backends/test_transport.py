@@ -236,6 +236,27 @@ def test_an_abandoned_stream_is_closed(connect: Connect) -> None:
         assert transport.send(get(), NEVER).body == b"next"
 
 
+def test_a_stream_closed_after_its_end(connect: Connect) -> None:
+    """Closing a stream that was read to its end does not end the connection, which may serve another request."""
+    told = threading.Event()
+
+    def answer(near: socket.socket, _request: bytes) -> None:
+        assert told.wait(5)
+        near.sendall(sized(b"next"))
+
+    with Server(chunked(b"one"), answer, keep=True) as server:
+        transport = connect(server)
+        response = transport.stream(get(), NEVER)
+        assert list(response.chunks) == [b"one"]
+
+        def close() -> None:
+            response.close()
+            told.set()
+
+        threading.Timer(0.2, close).start()
+        assert transport.send(get(), NEVER).body == b"next"
+
+
 # ---------------------------------------------------------------- raw streams
 UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 
