@@ -1,4 +1,4 @@
-"""What both transports share: the time limits of a request, the reading of its response, and the translated errors."""
+"""The part that both transports share: time limits of a request, reading of its response, translation of errors."""
 
 from __future__ import annotations
 
