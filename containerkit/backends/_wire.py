@@ -114,7 +114,7 @@ class StrictResponse(http.client.HTTPResponse):
 
     @property
     def bodiless(self) -> bool:
-        """Whether the response has no body, whatever its header says."""
+        """True if the response has no body, whatever its header says."""
         return self._is_head or self.status in _BODILESS
 
     def begin(self) -> None:

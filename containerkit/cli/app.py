@@ -135,13 +135,15 @@ def _usage_code(exc: click.UsageError) -> int:
 
 
 def _prepare() -> None:
-    """Print characters that the terminal lacks as codes; make SIGTERM end the program through every `finally`."""
+    """Print characters that the terminal lacks as codes; make SIGTERM and SIGHUP end the program through every `finally`."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-    with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            with contextlib.suppress(ValueError):  # not in the main thread
+                signal.signal(number, _terminated)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

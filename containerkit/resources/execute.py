@@ -26,6 +26,7 @@ _KILL_MARKED = (
     'then kill -9 "${p#/proc/}"; fi; '
     "done"
 )
+_ENDING = 10.0  # seconds within which a container ends whose terminal has ended
 _KILLING = 5.0  # seconds for killing the processes of an exec
 
 
@@ -77,9 +78,26 @@ def attach(container: ContainerState, *, stdin: bool, kill: Callable[[str], None
         stdin=stdin,
         resize=lambda rows, columns: backend.resize_container(container.id, rows=rows, columns=columns),
         ended=IdleCheck(lambda: backend.inspect_container(container.id).status in ("running", "paused", "created")),
-        wait=lambda output: container._wait(None),
+        wait=lambda output: _attached_exit_code(container, tty=tty),
         kill=kill,
     )
+
+
+def _attached_exit_code(container: ContainerState, *, tty: bool) -> int:
+    """Return the exit code of a container whose output ended. A terminal's output ends with the process, or is cut.
+
+    Raises:
+        EngineUnavailable: the process still runs at its terminal.
+    """
+    if tty:
+        try:
+            return container._wait(_ENDING)
+        except EngineTimeout:
+            if container.refresh().status in ("running", "paused"):
+                raise EngineUnavailable(
+                    f"the connection to {container.label} was cut; it runs on, and attach() connects again"
+                ) from None
+    return container._wait(None)
 
 
 def _execute(
