@@ -135,7 +135,7 @@ def _usage_code(exc: click.UsageError) -> int:
 
 
 def _prepare() -> None:
-    """Print characters that the terminal lacks as codes; make SIGTERM and SIGHUP end the program through every `finally`."""
+    """Print characters that the terminal lacks as codes; let SIGTERM and SIGHUP end it through every `finally`."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
