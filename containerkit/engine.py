@@ -258,11 +258,20 @@ class Engine:
             raise InvalidOption("verify", verify, "True or False")
         return image_duplicates(self._core.backend, refs, verify=verify)
 
-    def disk_usage(self) -> DiskUsage:
-        """Return the engine's own disk usage beside the measured one, with the reason for each difference."""
+    def disk_usage(self, *, reported: bool = True) -> DiskUsage:
+        """Return the engine's own disk usage beside the measured one, with the reason for each difference.
+
+        Args:
+            reported: False does not ask the engine, which may need seconds to measure its images; its figures are None.
+
+        Raises:
+            InvalidOption.
+        """
         from .layers import engine_usage
 
-        return engine_usage(self._core.backend)
+        if not isinstance(reported, bool):
+            raise InvalidOption("reported", reported, "True or False")
+        return engine_usage(self._core.backend, reported=reported)
 
     # ---------------------------------------------------------------- isolation
     def check(self, *, probe: bool = True, only: Any = None, skip: Any = ()) -> IsolationReport:

@@ -11,12 +11,16 @@ import base64
 import contextlib
 import hashlib
 import json
+import ssl
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.utils import parse_dict_header
+from urllib3.exceptions import InsecureRequestWarning
 
 from ._text import split_lines
 from .errors import AuthenticationFailed, ContainerKitError, ImageNotFound, PullFailed
@@ -24,6 +28,7 @@ from .oci.problems import invalid
 from .oci.sources import StreamSource
 from .reference import DEFAULT_REGISTRY, Reference
 from .spec import RegistryAuth
+from .userconfig.registries import Certificates
 
 __all__ = ["MANIFEST_TYPES", "RegistryClient", "RemoteBlob"]
 
@@ -37,6 +42,7 @@ MANIFEST_TYPES = (
 _CHUNK = 256 << 10
 _PAGE = 1000  # tags in one answer; a registry may send fewer
 _PAGES = 1000
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 _DOCKER_HUB_API = "registry-1.docker.io"
 
 
@@ -49,6 +55,10 @@ class RegistryClient:
         tls_verify: False accepts any certificate, and plain http where https does not answer. Plain http is accepted
             from this machine (127.0.0.1, localhost) in any case, as docker does.
         timeout: seconds without an answer, or without another piece of it, after which a request fails; None: no limit.
+        certificates: those of this registry, beside the system's.
+
+    Raises:
+        PullFailed: a certificate or key cannot be read.
     """
 
     def __init__(
@@ -58,6 +68,7 @@ class RegistryClient:
         auth: RegistryAuth | None,
         tls_verify: bool = True,
         timeout: float | None = 60.0,
+        certificates: Certificates = Certificates(),  # noqa: B008 - it is frozen
     ) -> None:
         self._name = name
         self._auth = auth
@@ -67,7 +78,12 @@ class RegistryClient:
         plain_too = not tls_verify or local == "localhost" or local.startswith("127.") or local == "[::1]"
         self._bases = [f"https://{host}/v2", *([f"http://{host}/v2"] if plain_too else [])]
         self._session = requests.Session()
-        self._session.verify = tls_verify
+        self._verify = tls_verify
+        if tls_verify and (certificates.authorities or certificates.client):
+            try:
+                self._session.mount("https://", _Trusting(certificates))  # a server for tokens included
+            except (OSError, ValueError) as exc:  # an SSLError is an OSError
+                raise PullFailed(f"{self._action}: the certificates in certs.d cannot be used: {exc}") from exc
         self._session.auth = _as_it_is  # else requests replaces our header by an entry of ~/.netrc
         self._session.headers["Accept-Encoding"] = "identity"
         self._authorization = ""
@@ -140,17 +156,22 @@ class RegistryClient:
         while True:
             url = f"{self._bases[0]}/{self._name.repository}/{path}"
             try:
-                response = self._session.get(
-                    url, headers={**own, **(headers or {})}, timeout=self._timeout, stream=True
-                )
+                response = self._request("GET", url, headers={**own, **(headers or {})}, stream=True)
                 del self._bases[1:]
                 return response
             except (requests.exceptions.SSLError, requests.exceptions.ConnectionError) as exc:
-                if len(self._bases) == 1:
+                if len(self._bases) == 1 or _UNTRUSTED in str(exc):
                     raise self._silence(exc) from exc
                 del self._bases[0]
             except requests.RequestException as exc:
                 raise self._silence(exc) from exc
+
+    def _request(self, method: str, url: str, **more: Any) -> requests.Response:
+        """Send one request. Certificates are what the caller wants, whatever REQUESTS_CA_BUNDLE says."""
+        with warnings.catch_warnings():
+            if not self._verify:  # as the caller wants it
+                warnings.simplefilter("ignore", InsecureRequestWarning)
+            return self._session.request(method, url, timeout=self._timeout, verify=self._verify, **more)
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         try:
@@ -202,10 +223,10 @@ class RegistryClient:
                     "refresh_token": auth.identity_token,
                     "client_id": "containerkit",
                 }
-                response = self._session.post(realm, data={**fields, **given}, timeout=self._timeout)
+                response = self._request("POST", realm, data={**fields, **given})
             else:
                 login = (auth.username, auth.password) if auth is not None and auth.username else _as_it_is
-                response = self._session.get(realm, params=fields, auth=login, timeout=self._timeout)
+                response = self._request("GET", realm, params=fields, auth=login)
         except requests.RequestException as exc:
             raise self._silence(exc) from exc
         if response.status_code != 200:
@@ -222,6 +243,9 @@ class RegistryClient:
         return f"reading {self._name.name} from its registry"
 
     def _silence(self, exc: Exception) -> PullFailed:
+        if _UNTRUSTED in str(exc):
+            text = "no certificate authority known here vouches for it; put the file of its own into certs.d"
+            return PullFailed(f"{self._action}: {self._name.registry} or its server for tokens is not trusted: {text}")
         return PullFailed(f"{self._action}: no answer from {self._name.registry} ({_first_line(exc)})")
 
     def _refusal(self, response: requests.Response) -> ContainerKitError:
@@ -236,6 +260,22 @@ class RegistryClient:
             return AuthenticationFailed(f"{text} ({given})", status=status, explanation=reason)
         kind = ImageNotFound if status == 404 else PullFailed
         return kind(text, status=status, explanation=reason)
+
+
+class _Trusting(HTTPAdapter):
+    """Connections that trust certificate authorities of certs.d beside the system's, and show a client certificate."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._context = ssl.create_default_context()
+        for file in certificates.authorities:
+            self._context.load_verify_locations(file)
+        if certificates.client is not None:
+            self._context.load_cert_chain(*certificates.client)
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """Make the pool with that context."""
+        super().init_poolmanager(*args, **{**more, "ssl_context": self._context})  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)

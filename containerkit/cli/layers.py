@@ -141,16 +141,20 @@ def _check_layer(stack: LayerStack, ref: str, option: str, number: int | None) -
 @click.command(short_help="List the packages that each layer installs.")
 @click.option("--layer", type=int, metavar="NUMBER", help="The packages that this layer adds and removes.")
 @click.option("--all", "everything", is_flag=True, help="The packages of the whole image.")
+@click.option("--cyclonedx", is_flag=True, help="A software bill of materials instead, as JSON of CycloneDX 1.6.")
 @source_options
 @engine_option
 @form_options
 @click.argument("ref")
-def packages(ref: str, layer: int | None, everything: bool, form: str) -> None:
-    """Count the packages of dpkg, apk and Python that each layer of image REF adds and removes, and their bytes."""
-    if everything and layer is not None:
-        raise click.UsageError("--all and --layer: one of them")
+def packages(ref: str, layer: int | None, everything: bool, cyclonedx: bool, form: str) -> None:
+    """Count the packages of dpkg, apk, rpm and Python that each layer of REF adds and removes, and their bytes."""
+    if everything + cyclonedx + (layer is not None) > 1:
+        raise click.UsageError("--all, --layer and --cyclonedx: one of them")
     with image_stack(ref) as stack, working(f"reading {ref}"):
         _check_layer(stack, ref, "--layer", layer)
+        if cyclonedx:
+            click.echo(stack.cyclonedx(), nl=False)
+            return
         found = stack.packages()
     if not everything and layer is None:
         show(found, form)
@@ -416,12 +420,13 @@ def duplicates(refs: tuple[str, ...], verify: bool, form: str) -> None:
 
 
 @click.command(short_help="Show disk usage, reported and measured.")
+@click.option("--reported/--no-reported", default=True, help="Ask the engine too, which may take it seconds.")
 @engine_option
 @form_options
-def df(form: str) -> None:
+def df(form: str, reported: bool) -> None:
     """Show the engine's own disk usage beside the measured one."""
     with open_engine() as engine, working("weighing the store"):
-        found = engine.disk_usage()
+        found = engine.disk_usage(reported=reported)
     show(found, form, title="Disk usage")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ..errors import ImageNotFound, InvalidOption
+from ..errors import AuthenticationFailed, ImageNotFound, InvalidOption, PullFailed
 from ..oci.config import ImageConfig
 from ..oci.digest import sha256
 from ..oci.image import Document, ImageArchive, LayerBlob
@@ -22,6 +23,7 @@ from ..registry import RegistryClient, RemoteBlob
 from ..spec import RegistryAuth
 from ..userconfig.credentials import find_credentials
 from ..userconfig.environment import Environment
+from ..userconfig.registries import Place, certificates, places
 from .contents import Sizes
 from .readers import BlobReader
 from .stack import LayerStack, build_stack
@@ -68,6 +70,8 @@ def open_registry(
 ) -> RegistryImage:
     """Return an image of a registry without pulling it. Needs no engine.
 
+    Mirrors and plain http of `registries.conf`, and certificates in `certs.d`, are used as podman and skopeo use them.
+
     Args:
         ref: name of the image, with or without "docker://" in front.
         platform: such as "linux/arm64"; None for the one of this machine.
@@ -95,8 +99,7 @@ def open_registry(
     if limits is not None and not isinstance(limits, Limits):
         raise InvalidOption("limits", limits, "Limits, or None for the default")
     limits = limits or Limits()
-    client = _client(name, auth, tls_verify, timeout)
-    raw, digest = client.manifest(name.digest or name.tag or "", limits.document_bytes)
+    client, raw, digest = _first(name, auth, tls_verify, timeout, limits)
     document = parse_document(raw, f"manifest of {name}")
     documents: list[Document] = []
     platforms: tuple[str, ...] = ()
@@ -154,25 +157,41 @@ def list_tags(
         ImageNotFound: the registry has no such repository.
         AuthenticationFailed, PullFailed, InvalidReference.
     """
-    return _client(_named(ref), auth, tls_verify, timeout).tags()
+    place = places(Environment.current(), _named(ref))[-1]  # a mirror need not have every tag
+    return _client(place, auth, tls_verify, timeout).tags()
 
 
 def _named(ref: str) -> Reference:
     return parse(ref.removeprefix(_SCHEME) if isinstance(ref, str) else ref)
 
 
-def _client(name: Reference, auth: Any, tls_verify: bool, timeout: float | None) -> RegistryClient:
+def _client(place: Place, auth: Any, tls_verify: bool, timeout: float | None) -> RegistryClient:
+    name, environment = place.name, Environment.current()
     if auth is not None:
         credentials: RegistryAuth | None = parse_auth(auth, name.registry)
     else:
-        credentials = find_credentials(Environment.current(), name.registry, name.repository, kind="docker")
-    seconds = parse_timeout("timeout", timeout)
+        credentials = find_credentials(environment, name.registry, name.repository, kind="docker")
     return RegistryClient(
         name,
         auth=credentials,
-        tls_verify=parse_flag("tls_verify", tls_verify),
-        timeout=seconds,
+        tls_verify=parse_flag("tls_verify", tls_verify) and not place.insecure,
+        timeout=parse_timeout("timeout", timeout),
+        certificates=certificates(environment, name.registry),
     )
+
+
+def _first(
+    name: Reference, auth: Any, tls_verify: bool, timeout: float | None, limits: Limits
+) -> tuple[RegistryClient, bytes, str]:
+    """Return the manifest of the first place that has the image, with its digest and the client of that place."""
+    *mirrors, itself = places(Environment.current(), name)
+    wanted = name.digest or name.tag or ""
+    for mirror in mirrors:
+        with contextlib.suppress(ImageNotFound, AuthenticationFailed, PullFailed):
+            client = _client(mirror, None, tls_verify, timeout)  # the credentials are for the registry itself
+            return client, *client.manifest(wanted, limits.document_bytes)
+    client = _client(itself, auth, tls_verify, timeout)
+    return client, *client.manifest(wanted, limits.document_bytes)
 
 
 def _layers(client: RegistryClient, manifest: Manifest) -> tuple[LayerBlob, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..oci.layer import FileEntry
-from ..oci.packages import Installed, PackageKind, is_document, is_rpm, parse_files, parse_packages
+from ..oci.packages import Installed, PackageKind, is_document, is_rpm, is_unread, parse_files, parse_packages
 from ..oci.tree import Stack, Tree
 from ..values import PrintedValue, ValueTuple
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LayerPackages", "Package", "Packages", "find_packages"]
 
 _DOCUMENT_BYTES = 64 << 20
+_RPM_BYTES = 256 << 20  # a desktop's
 Data = Callable[[int, Sequence[FileEntry]], Iterator[tuple[str, Iterator[bytes]]]]
 _Key = tuple[str, str, str]
 
@@ -26,7 +27,7 @@ class Package(PrintedValue):
     """One installed package.
 
     Attributes:
-        kind: "deb", "apk" or "python".
+        kind: "deb", "apk", "rpm" or "python".
         arch: its architecture; "" for Python.
         bytes: Σ size of the package's files that the layer holds; None if the image does not list its files.
     """
@@ -66,7 +67,7 @@ class Packages(PrintedValue):
     Attributes:
         installed: the packages of the whole image.
         layers: base first, those without packages too.
-        unread: databases that cannot be parsed, such as rpm's.
+        unread: databases that were not read: damaged, too large, or with a journal of changes beside them.
     """
 
     installed: tuple[Package, ...]
@@ -99,16 +100,21 @@ def find_packages(layers: Sequence[Sequence[FileEntry]], instructions: Sequence[
     documents: dict[str, tuple[Installed, ...]] = {}
     files: dict[_Key, tuple[str, ...]] = {}
     before: dict[_Key, Package] = {}
+    known: dict[_Key, Package] = {}
     found: list[LayerPackages] = []
     unread: dict[str, None] = {}
     for index, entries in enumerate(layers):
         stack.apply(entries, index)
         own = {entry.path: entry for entry in entries if entry.type == "file"}
         wanted = [entry for path, entry in own.items() if is_document(path)]
-        unread.update(dict.fromkeys(path for path in own if is_rpm(path) and own[path].size))
-        unread.update(dict.fromkeys(entry.path for entry in wanted if entry.size > _DOCUMENT_BYTES))
-        for path, raw in _read(data, index, [entry for entry in wanted if entry.size <= _DOCUMENT_BYTES]):
-            documents[path] = parse_packages(path, raw)
+        unread.update(dict.fromkeys(path for path in own if is_unread(path) and own[path].size))
+        unread.update(dict.fromkeys(entry.path for entry in wanted if not _fits(entry)))
+        for path, raw in _read(data, index, [entry for entry in wanted if _fits(entry)]):
+            try:
+                documents[path] = parse_packages(path, raw) if raw else ()
+            except ValueError:
+                documents[path] = ()
+                unread[path] = None
             if (listed := parse_files(path, raw)) is not None:
                 files[listed[0]] = listed[1]
         documents = {path: value for path, value in documents.items() if value and stack.find(path) is not None}
@@ -116,10 +122,15 @@ def find_packages(layers: Sequence[Sequence[FileEntry]], instructions: Sequence[
         added = [key for key, package in now.items() if before.get(key) != package]
         sizes = _Sizes(own, Tree(index + 1, 0, stack.root, 0))
         weighed = [replace(now[key], bytes=sizes.of(files.get(key))) for key in added]
+        known.update(zip(added, weighed, strict=True))
         gone = [package for key, package in before.items() if now.get(key) != package]
         found.append(LayerPackages(index, instructions[index], ValueTuple(weighed), ValueTuple(gone)))
         before = now
-    return Packages(ValueTuple(before.values()), ValueTuple(found), tuple(unread))
+    return Packages(ValueTuple(known[key] for key in before), ValueTuple(found), tuple(unread))
+
+
+def _fits(entry: FileEntry) -> bool:
+    return entry.size <= (_RPM_BYTES if is_rpm(entry.path) else _DOCUMENT_BYTES)
 
 
 def _read(data: Data, index: int, entries: Sequence[FileEntry]) -> Iterator[tuple[str, bytes]]:
@@ -140,6 +151,8 @@ def _keyed(
     for path, installed in documents.items():
         for one in installed:
             key: _Key = (one.kind, one.name, one.arch)
+            if one.kind == "rpm":  # it installs several versions of a package beside each other
+                key = ("rpm", f"{one.name}-{one.version}", one.arch)
             if one.kind == "python":
                 key = ("python", path.rpartition("/")[0], "")
             elif one.files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -383,7 +384,7 @@ class LayerStack(Sequence[Layer]):
         )
 
     def packages(self) -> Packages:
-        """Return which layer installed, replaced or removed which packages of dpkg, apk and Python.
+        """Return which layer installed, replaced or removed which packages of dpkg, apk, rpm and Python.
 
         Raises:
             InvalidImage: a layer or a database cannot be read.
@@ -396,6 +397,29 @@ class LayerStack(Sequence[Layer]):
             [layer.created_by for layer in self.layers],
             contents.files_data if contents is not None else lambda index, entries: iter(()),
         )
+
+    def cyclonedx(self) -> str:
+        """Return the installed packages as a software bill of materials: JSON of CycloneDX 1.6, with package URLs.
+
+        Properties of each component name the layer that installed it. Needs the extra `containerkit[sbom]`.
+
+        Raises:
+            Unsupported: cyclonedx-python-lib is not installed.
+            InvalidImage: a layer or a database cannot be read.
+
+        Example::
+
+            Path("image.cdx.json").write_text(stack.cyclonedx())
+        """
+        from .bom import OS_RELEASE, cyclonedx, os_release
+
+        release: Mapping[str, str] = {}
+        for path in OS_RELEASE:
+            with contextlib.suppress(InvalidOption):  # an image without that file
+                release = release or os_release(self.read_file(path).decode("utf-8", "replace"))
+        diff_ids = [layer.diff_id for layer in self.layers]
+        digest = self.config_digest
+        return cyclonedx(self.packages(), ref=self.ref, digest=digest, diff_ids=diff_ids, release=release)
 
     def judge(self, rules: str) -> tuple[RuleResult, ...]:
         """Judge the image by the rules of dive, with dive's own figures and its defaults for rules that are not stated.

@@ -1,4 +1,4 @@
-"""Parse the databases of package managers: dpkg, apk, and the metadata of Python's distributions."""
+"""Parse the databases of package managers: dpkg, apk, rpm, and the metadata of Python's distributions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from .._text import split_lines
 
-PackageKind = Literal["deb", "apk", "python"]
+PackageKind = Literal["deb", "apk", "rpm", "python"]
 
 _DPKG = "/var/lib/dpkg/"
 _DPKG_LIST = re.compile(r"/var/lib/dpkg/info/(?P<name>[^/:]+)(?::(?P<arch>[^/]+))?\.list")
@@ -18,6 +18,7 @@ _APK = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 _DIST_INFO = re.compile(r"(?P<site>/.*)?/[^/]+\.dist-info/(?P<what>METADATA|RECORD)")
 _EGG_INFO = re.compile(r".*\.egg-info(/PKG-INFO)?")
 _RPM = re.compile(r"/(var/lib|usr/lib/sysimage)/rpm/(Packages|Packages\.db|rpmdb\.sqlite)")
+_RPM_JOURNAL = re.compile(r"/(var/lib|usr/lib/sysimage)/rpm/rpmdb\.sqlite-wal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,13 @@ class Installed:
 
 
 def is_rpm(path: str) -> bool:
-    """Return whether a path is the database of rpm, which is not parsed."""
+    """Return whether a path is the database of rpm."""
     return _RPM.fullmatch(path) is not None
+
+
+def is_unread(path: str) -> bool:
+    """Return whether a path is a database that is not parsed: SQLite's journal of what is not in rpm's file yet."""
+    return _RPM_JOURNAL.fullmatch(path) is not None
 
 
 def is_document(path: str) -> bool:
@@ -46,13 +52,21 @@ def is_document(path: str) -> bool:
         return (
             path == f"{_DPKG}status" or path.startswith(f"{_DPKG}status.d/") or _DPKG_LIST.fullmatch(path) is not None
         )
-    if path in _APK:
+    if path in _APK or is_rpm(path):
         return True
     return "-info" in path and (_DIST_INFO.fullmatch(path) or _EGG_INFO.fullmatch(path)) is not None
 
 
 def parse_packages(path: str, raw: bytes) -> tuple[Installed, ...]:
-    """Return the packages that a document lists; none for one that lists files only."""
+    """Return the packages that a document lists; none for one that lists files only.
+
+    Raises:
+        ValueError: a database of rpm is damaged or of an unknown form.
+    """
+    if is_rpm(path):
+        from .rpm import rpm_headers
+
+        return tuple(Installed("rpm", one.name, one.version, one.arch, one.files) for one in rpm_headers(raw))
     text = raw.decode("utf-8", "replace")
     if path.startswith(_DPKG):
         return () if path.endswith((".list", ".md5sums")) else tuple(_dpkg(text))
@@ -66,6 +80,8 @@ def parse_files(path: str, raw: bytes) -> tuple[tuple[PackageKind, str, str], tu
 
     For Python the name is the path of the folder, since RECORD does not state another.
     """
+    if is_rpm(path):
+        return None
     text = raw.decode("utf-8", "replace")
     if found := _DPKG_LIST.fullmatch(path):
         return ("deb", found["name"], found["arch"] or ""), tuple(line for line in split_lines(text) if line)

@@ -12,7 +12,7 @@ from .._lazy import loading
 from ..backends._peer import engine_root
 
 if TYPE_CHECKING:
-    from ..backends.base import Backend
+    from ..backends.base import Backend, EngineInfo
     from .disk import disk_bytes
     from .graph import RwDir, Store, StoreLayer
 
@@ -33,12 +33,22 @@ def open_store(backend: Backend) -> tuple[Store | None, str]:
             from .containerd import containerd_store
 
             return containerd_store(root, folder, info.storage_driver), ""
-        from .graph import docker_store, podman_store
-
         if info.kind == "docker":
+            from .docker import docker_store
+
             return docker_store(folder, info.storage_driver), ""
-        return podman_store(folder, info.storage_driver), ""
+        from .podman import podman_store
+
+        return podman_store(folder, info.storage_driver, lists=not _other_image_stores(info)), ""
     except OSError as exc:
         return None, f"this user may not read the store: {exc.strerror or exc} ({info.root_dir})"
     except (ValueError, KeyError, TypeError) as exc:
         return None, f"the store at {info.root_dir} is laid out in a way not known here: {exc!r}"
+
+
+def _other_image_stores(info: EngineInfo) -> bool:
+    """Return whether Podman also shows images of other folders: those of `additionalimagestores` or `imagestore`."""
+    told: object = info.raw.get("libpod_info")
+    for key in ("store", "graphOptions"):
+        told = told.get(key) if isinstance(told, dict) else None
+    return not isinstance(told, dict) or any("imagestore" in str(name).lower() for name in told)

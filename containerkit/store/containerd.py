@@ -81,7 +81,7 @@ def containerd_store(root: Path, docker: Path, driver: str) -> Store:
             layers[chain] = StoreLayer(chain, diff, blob, blob, None, blob=blob)
     cache = containerd_cache(place, driver, snapshots, database)
     listed = _listed(database) if database is not None else None
-    return Store(docker, driver, True, layers, containers, images, configs, chains, cache, listed)
+    return Store(docker, driver, True, layers, containers, images, configs, chains, cache, lambda: listed)
 
 
 def _listed(database: Bucket) -> dict[str, Listed] | None:
@@ -100,11 +100,12 @@ def _listed(database: Bucket) -> dict[str, Listed] | None:
         parent = labels.get(b"org.mobyproject.image.parent", b"") if isinstance(labels, Bucket) else b""
         if not isinstance(digest, bytes) or not isinstance(parent, bytes):
             raise ValueError(f"the record of image {key!r} has another form")
-        names, above = found.get(digest.decode(), Listed())
+        names, above, _ = found.get(digest.decode(), Listed())
         if b"@" not in key:  # "moby-dangling@sha256:…" and digests are no names
             names = (*names, key.decode())
         found[digest.decode()] = Listed(names, above or parent.decode())
-    return found
+    parents = {row.parent for row in found.values()}
+    return {image: row._replace(intermediate=not row.names and image in parents) for image, row in found.items()}
 
 
 def _snapshots(folder: Path) -> dict[str, tuple[Path, str]]:

@@ -1,21 +1,18 @@
-"""The layers of a storage driver's store: Docker's layerdb, and Podman's containers-storage."""
+"""What a store holds, whoever keeps it: layers, read-write layers of containers, images, a build cache."""
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..oci.digest import sha256
 from .beneath import open_beneath
-from .buildkit import BuildCache, docker_cache
+from .buildkit import BuildCache
 from .disk import disk_bytes
 
-__all__ = ["Listed", "RwDir", "Store", "StoreLayer", "docker_store", "podman_store"]
+__all__ = ["Listed", "RwDir", "Store", "StoreLayer"]
 
 
 def _disk(paths: Iterable[Path]) -> int:
@@ -124,10 +121,21 @@ class RwDir:
 
 
 class Listed(NamedTuple):
-    """An image as the store lists it: its full names, and the ID of the image that it was built from."""
+    """An image as the store lists it.
+
+    Attributes:
+        names: its full names.
+        parent: ID of the image that it was built from; "" if there is none.
+        intermediate: whether it has no name, and another image was built from it.
+    """
 
     names: tuple[str, ...] = ()
     parent: str = ""
+    intermediate: bool = False
+
+
+def _unlisted() -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class Store:
         configs: image ID -> its config document, where the store has it as a file.
         chains: image ID -> chain IDs of the layers of all its platforms, where an image may have several.
         cache: what the cache of a builder keeps.
-        listed: image ID -> names and parent of every image, where the engine would need long to list them; else None.
+        lister: function that lists every image by its ID, where the engine would need long for that; else of None.
     """
 
     root: Path
@@ -152,7 +160,12 @@ class Store:
     configs: Mapping[str, Path] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cache: BuildCache = field(default_factory=BuildCache)
-    listed: Mapping[str, Listed] | None = None
+    lister: Callable[[], Mapping[str, Listed] | None] = _unlisted
+
+    @cached_property
+    def listed(self) -> Mapping[str, Listed] | None:
+        """Image ID -> names and parent of every image; None where the engine is to be asked. Raises OSError."""
+        return self.lister()
 
     def under(self, container: str) -> Iterator[str]:
         """Return the chain IDs of the layers below a container, the top one first."""
@@ -186,122 +199,3 @@ class Store:
     def image_disk(self, image_id: str) -> int:
         """Return bytes on disk of an image's own records and mapped copies, without its layers."""
         return _disk(self.images.get(image_id, ()))
-
-
-def docker_store(root: Path, driver: str) -> Store:
-    """Read image/DRIVER/layerdb: a folder per chain ID, with the name (cache-id) of the layer's folder.
-
-    Raises OSError.
-    """
-    database = root / "image" / driver / "layerdb"
-    vfs = driver == "vfs"
-    data = root / "vfs" / "dir" if vfs else root / driver
-    layers = {}
-    database.lstat()  # raises if this is no such store; a store that never held a layer lacks the inner folder
-    found = database / "sha256"
-    for folder in found.iterdir() if found.is_dir() else ():
-        chain = f"sha256:{folder.name}"
-        place, split = data / (folder / "cache-id").read_text().strip(), folder / "tar-split.json.gz"
-        layers[chain] = StoreLayer(
-            chain,
-            (folder / "diff").read_text().strip(),
-            place,
-            place if vfs else place / "diff",
-            split if split.is_file() else None,
-            beside=(folder,),
-            parent=_word(folder / "parent"),
-        )
-    containers = {}
-    mounts = database / "mounts"
-    for folder in mounts.iterdir() if mounts.is_dir() else ():
-        place = data / (folder / "mount-id").read_text().strip()
-        own = root / "containers" / folder.name
-        logs = tuple(own.glob(f"{folder.name}-json.log*")) if own.is_dir() else ()
-        beside = (data / f"{place.name}-init", own, folder)
-        containers[folder.name] = RwDir(
-            folder.name, place, place if vfs else place / "diff", logs, beside, parent=_word(folder / "parent")
-        )
-    images, configs = {}, {}
-    content = root / "image" / driver / "imagedb" / "content" / "sha256"
-    for file in content.iterdir() if content.is_dir() else ():
-        configs[f"sha256:{file.name}"] = file
-        images[f"sha256:{file.name}"] = (file, content.parents[1] / "metadata" / "sha256" / file.name)
-    cache = docker_cache(root, data, [layer.folder for layer in layers.values()])
-    return Store(root, driver, not vfs, layers, containers, images, configs, cache=cache)
-
-
-def _word(path: Path) -> str:
-    return path.read_text().strip() if path.is_file() else ""
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_bytes()) if path.is_file() else []
-
-
-def podman_store(root: Path, driver: str) -> Store:
-    """Read DRIVER-layers/layers.json: layers by an ID other than the chain ID, with their parents. Raises OSError."""
-    records = root / f"{driver}-layers"
-    records.lstat()  # as above
-    rows = {row["id"]: row for row in _rows(records / "layers.json")}
-    vfs = driver == "vfs"
-    data = root / "vfs" / "dir" if vfs else root / driver
-    mapped = {
-        top: image["id"] for image in _rows(root / f"{driver}-images" / "images.json")
-        for top in image.get("mapped-layers") or ()
-    }  # fmt: skip
-    chains = _chains(rows)
-    layers: dict[str, StoreLayer] = {}
-    for identity, row in rows.items():
-        chain = chains[identity]
-        if identity in mapped or not chain or not row.get("diff-digest"):
-            continue
-        place, split = data / identity, records / f"{identity}.tar-split.gz"
-        found = StoreLayer(
-            chain,
-            row["diff-digest"],
-            place,
-            place if vfs else place / "diff",
-            split if split.is_file() else None,
-            beside=(split,),
-            tar_bytes=row.get("diff-size"),
-            compressed_bytes=row.get("compressed-size") or None,
-            parent=chains.get(row.get("parent", ""), ""),
-        )
-        layers.setdefault(chain, found)
-    containers = {}
-    for row in _rows(root / f"{driver}-containers" / "containers.json"):
-        place, own = data / row["layer"], root / f"{driver}-containers" / row["id"]
-        parent = rows.get(row["layer"], {}).get("parent", "")
-        copies = (data / parent,) if parent in mapped else ()
-        logs = tuple((own / "userdata").glob("ctr.log*")) if (own / "userdata").is_dir() else ()
-        containers[row["id"]] = RwDir(
-            row["id"], place, place if vfs else place / "diff", logs, (own,), copies, chains.get(parent, "")
-        )
-    folder = root / f"{driver}-images"
-    images = {
-        f"sha256:{row['id']}": (folder / row["id"], *(data / top for top in row.get("mapped-layers") or ()))
-        for row in _rows(folder / "images.json")
-    }
-    configs = {image: folder / image.removeprefix("sha256:") / _data_name(image) for image in images}
-    return Store(root, driver, not vfs, layers, containers, images, configs)
-
-
-def _data_name(key: str) -> str:
-    """Return the file name that containers-storage uses for a key with more than letters, digits, "." and "-"."""
-    return "=" + base64.standard_b64encode(key.encode()).decode()
-
-
-def _chains(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return layer ID -> chain ID; iterative, since an image may have more layers than Python's recursion limit."""
-    chains: dict[str, str] = {}
-    for start in rows:
-        path = []
-        identity = start
-        while identity and identity not in chains:
-            path.append(identity)
-            identity = rows.get(identity, {}).get("parent", "")
-        for found in reversed(path):
-            row = rows.get(found, {})
-            below, diff = chains.get(row.get("parent", ""), ""), row.get("diff-digest", "")
-            chains[found] = (sha256(f"{below} {diff}".encode()) if below else diff) if diff else ""
-    return chains

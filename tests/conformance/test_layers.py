@@ -398,7 +398,7 @@ def test_flattening_is_weighed_over_the_store(engine: ck.Engine, load: Callable[
 def test_a_store_lists_the_images_that_the_engine_lists(
     engine: ck.Engine, store: Any, load: Callable[..., str], tmp_path: Path
 ) -> None:
-    """Names, parents and IDs from containerd's records are those of the API, what a build left included."""
+    """Names, parents and IDs from the store's records are those of the API, what a build left included."""
     if store.listed is None:
         pytest.skip("this engine lists its images itself: it needs no time for that")
     base, child = load(ImageBuilder().layer(files=files(3, 2000)), "listed-base"), named("listed-child")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ class ServedRegistry:
 
     Args:
         asks: the credentials that each request must have.
+        tls: (certificate, key) files, for https; None for http.
 
     Attributes:
         address: host and port.
@@ -32,7 +34,7 @@ class ServedRegistry:
         page: number of tags in one answer.
     """
 
-    def __init__(self, asks: Asks = "nothing") -> None:
+    def __init__(self, asks: Asks = "nothing", tls: tuple[str, str] | None = None) -> None:
         self.asks = asks
         self.paths: list[str] = []
         self.blobs: dict[str, bytes] = {}
@@ -49,8 +51,19 @@ class ServedRegistry:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                pass  # a client that does not trust the certificate
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> ServedRegistry:
@@ -96,7 +109,9 @@ class ServedRegistry:
         if self.asks != "nothing" and given != {"basic": login, "bearer": f"Bearer {TOKEN}"}[self.asks]:
             challenge = 'Basic realm="lab"'
             if self.asks == "bearer":
-                challenge = f'Bearer realm="http://{self.address}/token",service="lab",scope="repository:x:pull"'
+                challenge = (
+                    f'Bearer realm="{self._scheme}://{self.address}/token",service="lab",scope="repository:x:pull"'
+                )
             self._send(request, 401, b'{"errors":[{"message":"who are you"}]}', {"WWW-Authenticate": challenge})
             return
         repository, kind, what = path.removeprefix("/v2/").rpartition("/manifests/")

@@ -105,8 +105,8 @@ def test_images_are_listed_from_containerds_own_records(tmp_path: Path) -> None:
     meta = place / "io.containerd.metadata.v1.bolt" / "meta.db"
     bolt(meta, {b"v1": {b"moby": {b"images": images}, b"moby_history": {b"images": {}}, b"k8s.io": {b"images": {}}}})
     assert containerd_store(tmp_path, tmp_path, "overlayfs").listed == {
-        first: (("docker.io/library/app:1", "docker.io/library/app:2"), second),
-        second: ((), ""),
+        first: (("docker.io/library/app:1", "docker.io/library/app:2"), second, False),
+        second: ((), "", True),
     }
     bolt(meta, {b"v1": {b"moby": {b"images": {}}, b"moby-100000.100000": {b"images": {}}}})
     assert containerd_store(tmp_path, tmp_path, "overlayfs").listed is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from containerkit.oci.platforms import matches, of_this_machine
 from containerkit.testing import FakeBackend
 from containerkit.testing.archives import ImageBuilder
 from tests.registry.served import PASSWORD, USER, ServedRegistry
+from tests.tls import Authority
 
 BASE = ImageBuilder().layer(files={"etc/a": 1000, "etc/b": "one"}).metadata("ENV A=1")
 IMAGE = BASE.layer(files={"etc/b": "two"}, whiteouts=["etc/a"], created_by="RUN rm /etc/a")
@@ -183,3 +185,51 @@ def test_the_command_line(registry: ServedRegistry) -> None:
     assert "compressed" in shown.output
     assert "/etc/b" in CliRunner().invoke(app, ["layers", ref, "--files"]).output
     assert CliRunner().invoke(app, ["compare-images", ref, ref, "--exit-code"]).exit_code == 0
+
+
+# ---------------------------------------------------------------- certificates and mirrors
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """A certificate authority that this machine does not know; other programs' setting names a file without it."""
+    made = Authority(tmp_path / "authority")
+    other = Authority(tmp_path / "other")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, other.ca)
+    return made
+
+
+@pytest.mark.parametrize("asks", ["basic", "bearer"])
+def test_a_certificate_of_an_own_authority(authority: Authority, asks: Any, tmp_path: Path) -> None:
+    """It is refused with what to do; certs.d, or tls_verify=False, makes it good, for the server of tokens too."""
+    with ServedRegistry(asks, tls=authority.issue("registry")) as served:
+        ref = served.push("team/app:1", IMAGE.oci_members())
+        with pytest.raises(ck.PullFailed, match=r"not trusted.*certs\.d"):
+            ck.open_registry(ref, auth=(USER, PASSWORD))
+        open_to_all = ck.open_registry(ref, auth=(USER, PASSWORD), tls_verify=False)
+        folder = tmp_path / "containers" / "certs.d" / served.address
+        folder.mkdir(parents=True)
+        (folder / "ca.crt").write_text(Path(authority.ca).read_text())
+        image = ck.open_registry(ref, auth=(USER, PASSWORD))
+        assert image.digest == open_to_all.digest
+        assert image.read_file("/etc/b") == b"two"
+        assert ck.list_tags(ref, auth=(USER, PASSWORD)) == ("1",)
+        (folder / "ca.crt").write_text("no certificate")
+        with pytest.raises(ck.PullFailed, match=r"certificates in certs\.d"):
+            ck.open_registry(ref, auth=(USER, PASSWORD))
+
+
+def test_a_mirror(registry: ServedRegistry, tmp_path: Path) -> None:
+    """The first mirror that has the image serves it under its own name; without one, the registry itself is asked."""
+    registry.push("copy/app:1", IMAGE.oci_members())
+    with ServedRegistry("basic") as closed:
+        (tmp_path / "containers").mkdir()
+        (tmp_path / "containers" / "registries.conf").write_text(
+            '[[registry]]\nprefix = "gone.invalid/team"\nlocation = "gone.invalid/team"\n'
+            f'[[registry.mirror]]\nlocation = "{closed.address}"\n'
+            f'[[registry.mirror]]\nlocation = "{registry.address}/copy"\n'
+        )
+        image = ck.open_registry("gone.invalid/team/app:1")
+        assert (image.ref, image.verify().unchecked) == ("gone.invalid/team/app:1", ())
+        assert closed.paths
+        with pytest.raises(ck.PullFailed, match=r"gone\.invalid"):
+            ck.open_registry("gone.invalid/team/app:2")

@@ -1,17 +1,21 @@
-"""Packages per layer: of dpkg, apk and Python; added, replaced, removed; bytes of their files."""
+"""Packages per layer: of dpkg, apk, rpm and Python; added, replaced, removed; bytes of their files."""
 
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from containerkit.cli import app
 from containerkit.layers.stack import LayerStack, open_archive
 from containerkit.testing.archives import ImageBuilder
 
+RPM = Path(__file__).parents[1] / "oci" / "rpm"
 INFO = "var/lib/dpkg/info"
 
 
@@ -80,18 +84,59 @@ def test_apk_and_python(tmp_path: Path) -> None:
     assert "2 packages" in str(found)
 
 
-def test_distroless_and_rpm(tmp_path: Path) -> None:
-    """A file per package in status.d is read; the database of rpm is named as not read."""
+def test_distroless_and_unread_databases(tmp_path: Path) -> None:
+    """A file per package in status.d is read; a damaged database of rpm and a journal beside it are named."""
     image = ImageBuilder().layer(
         files={
             "var/lib/dpkg/status.d/base": "Package: base-files\nVersion: 12\nArchitecture: all\n",
             "var/lib/dpkg/status.d/base.md5sums": "00  etc/x\n",
             "var/lib/rpm/rpmdb.sqlite": 10,
+            "var/lib/rpm/rpmdb.sqlite-wal": 10,
         }
     )
     found = opened(image, tmp_path).packages()
     assert names(found.installed) == ["base-files 12 None"]
-    assert found.unread == ("/var/lib/rpm/rpmdb.sqlite",)
+    assert set(found.unread) == {"/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite-wal"}
+
+
+@pytest.mark.parametrize(
+    "form", ["var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages"]
+)
+def test_rpm(tmp_path: Path, form: str) -> None:
+    """The layer that replaced a package's file has its bytes; a removed database removes the packages."""
+    database = lzma.decompress((RPM / f"{Path(form).name}.xz").read_bytes())
+    base = ImageBuilder().layer(files={form: database, "usr/share/alpha/a": 6, "usr/share/beta/b": 7})
+    found = opened(base.layer(whiteouts=[form]), tmp_path).packages()
+    assert sorted(names(found.layers[0].added)) == ["alpha 2:1.2-3 6", "beta 1.2-3 7"]
+    assert (len(found.layers[1].removed), found.installed, found.unread) == (2, (), ())
+
+
+def test_a_bill_of_materials(tmp_path: Path) -> None:
+    """It satisfies CycloneDX's own schema; package URLs and layers are stated for every kind of package."""
+    image = (
+        ImageBuilder()
+        .layer(files={"usr/lib/os-release": 'NAME="Some Linux"\nID=rhel\nVERSION_ID="9.4"\n'})
+        .layer(
+            files={
+                "var/lib/rpm/rpmdb.sqlite": lzma.decompress((RPM / "rpmdb.sqlite.xz").read_bytes()),
+                "usr/lib/python3/x-1.dist-info/METADATA": "Name: X_y\nVersion: 1\n",
+            }
+        )
+    )
+    stack = opened(image, tmp_path)
+    told = stack.cyclonedx()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(told) is None
+    document = json.loads(told)
+    assert {one["purl"] for one in document["components"]} == {
+        "pkg:rpm/redhat/alpha@1.2-3?arch=x86_64&distro=rhel-9.4&epoch=2",
+        "pkg:rpm/redhat/beta@1.2-3?arch=noarch&distro=rhel-9.4",
+        "pkg:pypi/x-y@1",
+    }
+    told_of = {row["name"]: row["value"] for row in document["components"][0]["properties"]}
+    assert told_of["containerkit:layer:diff_id"] == stack[1].diff_id
+    assert document["metadata"]["component"]["version"] == stack.config_digest
+    shown = CliRunner().invoke(app, ["packages", "--cyclonedx", str(tmp_path / "image.tar")])
+    assert json.loads(shown.stdout)["components"] == document["components"]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\0\n:\n\n\n", b"P:\n", b"Name\n\n", b'"\n"\n'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import tempfile
@@ -21,7 +22,8 @@ from containerkit.oci.image import ImageArchive
 from containerkit.oci.layer import LayerContents
 from containerkit.store.beneath import open_beneath
 from containerkit.store.disk import disk_bytes
-from containerkit.store.graph import docker_store, podman_store
+from containerkit.store.docker import docker_store
+from containerkit.store.podman import podman_store
 from containerkit.testing.archives import ImageBuilder
 
 DIFFS = (sha256(b"base"), sha256(b"top"))
@@ -109,6 +111,50 @@ def test_podmans_layers_by_their_parents(tmp_path: Path, driver: str) -> None:
     assert store.image_disk("sha256:i") == copy + disk_bytes(tmp_path / f"{driver}-images" / "i")
     own = store.containers["c"]
     assert (own.copied, own.log_bytes) == (copy, 8192)
+
+
+def test_podmans_images_with_their_parents(tmp_path: Path) -> None:
+    """A parent has the history without the last line, and the same top layer or the one below."""
+    history = [{"created_by": word, "created": "2024-01-01T00:00:00Z"} for word in "abcd"]
+    layers = [{"id": "l0"}, {"id": "l1", "parent": "l0"}, {"id": "l2", "parent": "l1"}]
+    images = [
+        {"id": "base", "layer": "l0", "names": ["docker.io/library/base:1"]},
+        {"id": "step", "layer": "l1"},
+        {"id": "label", "layer": "l1"},
+        {"id": "top", "layer": "l2", "names": ["localhost/top:1"]},
+        {"id": "other", "layer": "l2", "names": ["localhost/other:1"]},
+        {"id": "loose", "layer": "l0"},
+        {"id": "list", "names": ["localhost/list:1"]},
+    ]
+    lines = {"base": 1, "step": 2, "label": 3, "top": 4, "loose": 4}
+    write(tmp_path / "overlay-layers" / "layers.json", text=json.dumps(layers))
+    write(tmp_path / "overlay-images" / "images.json", text=json.dumps(images))
+    for image, count in lines.items():
+        name = "=" + base64.standard_b64encode(f"sha256:{image}".encode()).decode()
+        write(tmp_path / "overlay-images" / image / name, text=json.dumps({"history": history[:count]}))
+    listed = podman_store(tmp_path, "overlay").listed
+    assert listed is not None
+    assert {image[7:]: (row.parent[7:], row.intermediate) for image, row in listed.items()} == {
+        "base": ("", False),
+        "step": ("base", True),
+        "label": ("step", True),
+        "top": ("label", False),
+        "other": ("", False),
+        "loose": ("", False),
+        "list": ("", False),
+    }
+    assert listed["sha256:top"].names == ("localhost/top:1",)
+    assert podman_store(tmp_path, "overlay", lists=False).listed is None
+
+
+def test_a_layer_that_is_being_made_is_none(tmp_path: Path) -> None:
+    """A folder without the names in it, as Docker makes and removes them, hides no other layer."""
+    root = docker(tmp_path, "overlay2")
+    (root / "image/overlay2/layerdb/sha256/half").mkdir()
+    (root / "image/overlay2/layerdb/mounts/half").mkdir()
+    store = docker_store(root, "overlay2")
+    assert set(store.layers) == set(CHAINS)
+    assert "half" not in store.containers
 
 
 def test_an_empty_store_is_one(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from containerkit.oci.digest import chain_ids, hex_part, sha256
 from containerkit.oci.image import LayerBlob
 from containerkit.oci.layer import FileEntry, LayerContents
 from containerkit.store.disk import disk_bytes
-from containerkit.store.graph import Listed, Store, StoreLayer, docker_store
+from containerkit.store.docker import docker_store
+from containerkit.store.graph import Listed, Store, StoreLayer
 from containerkit.streams import ByteStream
 from containerkit.testing import FakeBackend
 from containerkit.testing.archives import ImageBuilder
@@ -380,10 +381,10 @@ def test_images_that_the_store_lists(backend: Engine, tmp_path: Path, monkeypatc
         configs[identity].write_bytes(json.dumps({"rootfs": {"type": "layers", "diff_ids": []}}).encode())
     listed = {
         IMAGE.image_id: Listed(("docker.io/library/app:1", "quay.io/me/app:2"), between),
-        between: Listed(),
+        between: Listed(intermediate=True),
         loose: Listed(),
     }
-    index.store = replace(store, configs=configs, listed=listed)
+    index.store = replace(store, configs=configs, lister=lambda: listed)
 
     def refused(**_: object) -> tuple[ImageRecord, ...]:
         raise AssertionError("the store lists the images")
