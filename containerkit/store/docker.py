@@ -23,10 +23,10 @@ def docker_store(root: Path, driver: str) -> Store:
     found = database / "sha256"
     for folder in found.iterdir() if found.is_dir() else ():
         chain = f"sha256:{folder.name}"
-        own, diff = _word(folder / "cache-id"), _word(folder / "diff")
-        if not own or not diff:  # it is being made or removed
+        cache, diff = _word(folder / "cache-id"), _word(folder / "diff")
+        if not cache or not diff:  # it is being made or removed
             continue
-        place, split = data / own, folder / "tar-split.json.gz"
+        place, split = data / cache, folder / "tar-split.json.gz"
         layers[chain] = StoreLayer(
             chain,
             diff,
@@ -53,8 +53,8 @@ def docker_store(root: Path, driver: str) -> Store:
     for file in content.iterdir() if content.is_dir() else ():
         configs[f"sha256:{file.name}"] = file
         images[f"sha256:{file.name}"] = (file, content.parents[1] / "metadata" / "sha256" / file.name)
-    cache = docker_cache(root, data, [layer.folder for layer in layers.values()])
-    return Store(root, driver, not vfs, layers, containers, images, configs, cache=cache)
+    kept = docker_cache(root, data, [layer.folder for layer in layers.values()])
+    return Store(root, driver, not vfs, layers, containers, images, configs, cache=kept)
 
 
 def _word(path: Path) -> str:
