@@ -201,11 +201,21 @@ class Engine:
         return start_container(self._core, image, command, {**options, "keep": keep})
 
     # ---------------------------------------------------------------- layers
-    def layers(self, ref: str) -> LayerStack:
-        """Return the layers of an image, base first, without exporting the image. Raises ImageNotFound."""
+    def layers(self, ref: str, *, platform: str | None = None) -> LayerStack:
+        """Return the layers of an image, base first, without exporting the image.
+
+        Args:
+            ref: name or ID of the image.
+            platform: such as "linux/arm64", of an image that Docker's containerd store holds for several; None for
+                the one that the engine shows. Another than that is read from a temporary copy of the image.
+
+        Raises:
+            ImageNotFound.
+            InvalidOption: the engine has the image for other platforms only.
+        """
         from .layers import image_layers
 
-        return image_layers(self._core.backend, ref)
+        return image_layers(self._core.backend, ref, platform=platform)
 
     def sharing(self, refs: Any = None) -> Sharing:
         """Return which images and containers share which layers. None for `refs` means all images."""

@@ -27,6 +27,8 @@ __all__ = ["COMMANDS"]
     "--max-layers", type=click.IntRange(min=0), metavar="NUMBER", help="Exit with 1 if there are more layers."
 )
 @click.option("--layer", type=int, metavar="NUMBER", help="With --files: what this layer holds, whiteouts too.")
+@click.option("--junit", type=click.File("wb", lazy=True), metavar="FILE",
+              help="Write the verdict of each rule for CI.")  # fmt: skip
 @source_options
 @engine_option
 @form_options
@@ -37,6 +39,7 @@ def layers(
     layer: int | None,
     max_size: int | None,
     max_layers: int | None,
+    junit: BinaryIO | None,
     form: str,
 ) -> None:
     """List the layers of image REF, base first; or of an archive or OCI layout, if REF is a path, or `-` for stdin.
@@ -61,6 +64,8 @@ def layers(
         if max_layers is not None:
             text = f"there are {len(stack)} layers, {max_layers} are allowed"
             verdicts.append(_verdict("max-layers", len(stack) <= max_layers, text))
+        if junit is not None:
+            write_junit(junit, ref, verdicts)
         enforce("layers", ref, verdicts)
 
 

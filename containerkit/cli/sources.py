@@ -40,10 +40,8 @@ def image_stack(ref: str) -> Iterator[LayerStack]:
     if ref.startswith(("/", "./", "../", "~")) or (_ARCHIVE.search(ref) and os.path.isfile(ref)):
         yield ck.open_archive(ref, platform=settings.platform)
         return
-    if settings.platform is not None:
-        raise click.UsageError("--platform goes with an archive or with docker://; an engine has one image of a name")
     with open_engine() as engine:
-        yield engine.layers(ref)
+        yield engine.layers(ref, platform=settings.platform)
 
 
 def _set(ctx: click.Context, param: click.Parameter, value: object) -> None:
@@ -54,7 +52,7 @@ def source_options(command: F) -> F:
     """Add the options of commands that read an image of an archive or of a registry."""
     for option in (
         click.option("--platform", metavar="OS/ARCH", expose_value=False, callback=_set,
-                     help="Of an archive or a registry that has the image for several."),
+                     help="Of an archive, a registry or an engine that has the image for several."),
         click.option("--tls-verify/--no-tls-verify", default=True, expose_value=False, callback=_set,
                      help="Whether a registry needs a good certificate; without, plain http will do, too."),
     ):  # fmt: skip

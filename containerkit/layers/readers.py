@@ -15,7 +15,7 @@ from ..oci.stream import ImageContents, scan_stream
 from ..oci.verify import check_config, check_history, layer_violations, violations
 from .contents import Sizes, Verification
 
-__all__ = ["BlobReader", "RecordReader", "StreamReader"]
+__all__ = ["BlobReader", "Chunks", "RecordReader", "StreamReader"]
 
 _BYTES = ("config digest", "blob digests and sizes", "diff_ids", "history", "entries")
 
@@ -336,7 +336,7 @@ class StreamReader:
     def _copied(self) -> BlobReader:
         with self._lock:
             if self._copy is None:
-                image = open_image(cast(BinaryIO, _Chunks(self._save())), ref=self._ref, limits=self._limits)
+                image = open_image(cast(BinaryIO, Chunks(self._save())), ref=self._ref, limits=self._limits)
                 self._copy = BlobReader(self.name, image.layers, image=image, limits=self._limits)
         return self._copy
 
@@ -346,7 +346,7 @@ class StreamReader:
         return Verification(_BYTES)
 
 
-class _Chunks:
+class Chunks:
     """Chunks of bytes, with the one method of a file that is needed to copy them."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:

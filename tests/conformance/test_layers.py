@@ -424,9 +424,11 @@ def test_every_platform_of_an_image_is_on_the_disk(engine: ck.Engine, store: Any
     ref = named("platforms")
     members: dict[str, bytes] = {}
     rows = []
+    diff_ids = {}
     for arch in ("amd64", "s390x"):
         built = replace(ImageBuilder().layer(files=files(40, 20_000)), architecture=arch)
         members.update(built.oci_members())
+        diff_ids[arch] = built.layers[0].diff_id
         rows += json.loads(members["index.json"])["manifests"]
     index = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": rows})
     digest, kind = sha256(index.encode()), "application/vnd.oci.image.index.v1+json"
@@ -442,5 +444,18 @@ def test_every_platform_of_an_image_is_on_the_disk(engine: ck.Engine, store: Any
         assert found.disk_bytes is not None
         assert found.disk_bytes > 2 * 40 * 20_000
         assert engine.reclaimable([ref]).disk_bytes == pytest.approx(found.disk_bytes, rel=0.01)
+        for arch, diff_id in diff_ids.items():
+            stack = engine.layers(ref, platform=f"linux/{arch}")
+            assert (stack.ref, [layer.diff_id for layer in stack], len(stack.files())) == (ref, [diff_id], 40 + 8)
+            assert stack.verify().unchecked == ()
     finally:
         engine.images.remove(ref, force=True)
+
+
+def test_layers_of_a_platform(engine: ck.Engine, load: Callable[..., str]) -> None:
+    """The engine's own platform is its image; one that it does not have is InvalidOption with those that it has."""
+    ref = load(replace(ImageBuilder().layer(files={"a": os.urandom(100)}), architecture="s390x"))
+    shown = engine.images.get(ref)
+    assert [layer.diff_id for layer in engine.layers(ref, platform="linux/s390x")] == list(shown.diff_ids)
+    with pytest.raises(ck.InvalidOption, match="s390x"):
+        engine.layers(ref, platform="linux/riscv64")

@@ -76,6 +76,8 @@ def test_annotations_and_junit(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert found.stderr.count("::error") == 1
     assert 'tests="2" failures="1"' in Path("x.xml").read_text()
+    assert call("layers", "image.tar", "--max-layers", "1", "--max-size", "99999", "--junit", "y.xml").exit_code == 1
+    assert 'tests="2" failures="1"' in Path("y.xml").read_text()
 
 
 def test_layers_are_compared() -> None:
