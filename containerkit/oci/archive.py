@@ -15,18 +15,20 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from ..errors import InvalidImage, InvalidOption
 from .compression import Compression, Expanded, decompress, sniff
 from .config import ImageConfig
 from .digest import sha256, sha256_of
 from .image import Document, ImageArchive, LayerBlob
-from .manifest import Descriptor, Index, Manifest, parse_document
+from .manifest import Index, Manifest, parse_document
 from .members import Absent, Blob, Catalog, FolderMembers, Members, index_tar
 from .platforms import matches, of_this_machine
 from .problems import Limits, invalid
 from .verify import layer_violations
+
+T = TypeVar("T")
 
 __all__ = ["SaveEntry", "choose", "find_image", "open_image", "parse_save_entries"]
 
@@ -214,14 +216,16 @@ class _Finder:
     def image(self, ref: str | None) -> ImageArchive:
         if "version" in self._members and "manifest.json" in self._members:
             return self._from_dir()
-        if "manifest.json" in self._members:
+        layout = "index.json" in self._members
+        if "manifest.json" in self._members and not (layout and self._platform):  # it lists one platform of an image
             return self._from_save_entries(ref)
-        if "index.json" in self._members:
+        if layout:
             return self._from_layout(ref)
         raise invalid("archive", ["neither manifest.json (docker-archive) nor index.json (OCI layout) in it"])
 
     def _from_save_entries(self, ref: str | None) -> ImageArchive:
         entries = parse_save_entries(self._document("manifest.json"))
+        entries = self._of_platform([(entry, self._stated(entry.config)) for entry in entries])
         entry = entries[choose([(entry.config, entry.refs) for entry in entries], ref)]
         refs = tuple(dict.fromkeys(name for other in entries if other.config == entry.config for name in other.refs))
         found = self._manifest_of(entry) if "index.json" in self._members else None
@@ -231,18 +235,23 @@ class _Finder:
         """Find the image of skopeo's `dir:`: one manifest, and blobs named by the digits of their digests."""
         raw = self._document("manifest.json")
         manifest = Manifest.parse(raw)
+        config = manifest.config.digest.partition(":")[2]
+        self._of_platform([(manifest, self._stated(config))])
         names = [layer.digest.partition(":")[2] for layer in manifest.layers]
-        return self._build((), manifest.config.digest.partition(":")[2], names, _Listed(manifest, (), ()))
+        return self._build((), config, names, _Listed(manifest, (), ()))
 
     def _from_layout(self, ref: str | None) -> ImageArchive:
         found = list(self._manifests("index.json", ()))
         if not found:
             raise invalid("archive", [*self._problems, "index.json leads to no image that is present"])
-        wanted = [item for item in found if self._fits(item.documents[-1].descriptor)]
-        if not wanted and self._platform is not None:
-            platforms = {"/".join(filter(None, item.documents[-1].descriptor.platform or ())) for item in found}
-            raise InvalidOption("platform", self._platform, f"one of the archive's: {', '.join(sorted(platforms))}")
-        wanted = wanted or found
+        stated = [(item, item.documents[-1].descriptor.platform) for item in found]
+        if self._platform is None:
+            wanted = [item for item, platform in stated if platform is None or matches(platform, of_this_machine())]
+            wanted = wanted or found
+        else:
+            wanted = self._of_platform(
+                [(item, platform or self._stated(item.manifest.config.path)) for item, platform in stated]
+            )
         chosen = wanted[choose([(item.manifest.config.path, item.refs) for item in wanted], ref)]
         manifest = chosen.manifest
         same = (item for item in wanted if item.manifest.config == manifest.config)
@@ -282,9 +291,25 @@ class _Finder:
         documents = listed.documents if listed else ()
         return ImageArchive(refs, raw, name, config, tuple(found.values()), manifest, documents)
 
-    def _fits(self, descriptor: Descriptor) -> bool:
-        """Return whether an index entry is for the wanted platform, else this machine's; or for any."""
-        return descriptor.platform is None or matches(descriptor.platform, self._platform or of_this_machine())
+    def _of_platform(self, stated: list[tuple[T, tuple[str, str, str] | None]]) -> list[T]:
+        """Return those of the wanted platform, or of an unknown one; all without a wish. Raises InvalidOption."""
+        if self._platform is None:
+            return [item for item, _ in stated]
+        found = [item for item, platform in stated if platform is None or matches(platform, self._platform)]
+        if not found:
+            there = sorted({"/".join(filter(None, platform)) for _, platform in stated if platform is not None})
+            raise InvalidOption("platform", self._platform, f"one of the archive's: {', '.join(there)}")
+        return found
+
+    def _stated(self, name: str) -> tuple[str, str, str] | None:
+        """Return the platform that a config states; None if it states none, or if nobody wants to know."""
+        if self._platform is None:
+            return None
+        try:
+            config = ImageConfig.parse(self._document(name))
+        except InvalidImage:  # reported when the image is built
+            return None
+        return (config.os, config.architecture, config.variant) if config.os and config.architecture else None
 
     def _document(self, name: str) -> bytes:
         extent = self._members.find(name)

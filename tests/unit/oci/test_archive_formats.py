@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +273,36 @@ def test_a_foreign_layer_is_named_as_unknown(media_type: str, tmp_path: Path) ->
     assert stack.verify().unchecked == ("layer 0",)
     with pytest.raises(InvalidImage, match=r"layer 0: .*foreign layer"):
         stack.files()
+
+
+def test_the_wanted_platform(tmp_path: Path) -> None:
+    """A docker-archive, and a layout whose index states no platform, are asked for the one of the config."""
+    image = replace(ImageBuilder().layer(files={"a": "b"}), architecture="s390x")
+    docker, layout = tmp_path / "image.tar", tmp_path / "layout.tar"
+    docker.write_bytes(image.to_docker_archive())
+    layout.write_bytes(pack(image.oci_members()))
+    for path in (docker, layout):
+        assert [layer.diff_id for layer in open_archive(path, platform="linux/s390x")] == [image.layers[0].diff_id]
+        with pytest.raises(InvalidOption, match=r"one of the archive's: linux/s390x"):
+            open_archive(path, platform="linux/amd64")
+
+
+def test_a_save_of_several_platforms(tmp_path: Path) -> None:
+    """Docker's containerd store lists one platform in manifest.json, and all of them in the index."""
+    members: dict[str, bytes] = {}
+    rows, diff_ids = [], {}
+    for arch in ("amd64", "s390x"):
+        image = replace(ImageBuilder().layer(files={arch: arch}), architecture=arch)
+        members.update(image.oci_members())
+        entry = json.loads(members["index.json"])["manifests"][0]
+        rows.append({**entry, "platform": {"os": "linux", "architecture": arch}})
+        diff_ids[arch] = image.layers[0].diff_id
+    manifest = json.loads(members["blobs/" + rows[0]["digest"].replace(":", "/")])
+    blobs = ["blobs/" + one["digest"].replace(":", "/") for one in (manifest["config"], *manifest["layers"])]
+    members["index.json"] = json.dumps({"schemaVersion": 2, "manifests": rows}).encode()
+    members["manifest.json"] = json.dumps([{"Config": blobs[0], "RepoTags": ["a:1"], "Layers": blobs[1:]}]).encode()
+    (tmp_path / "saved.tar").write_bytes(pack(members))
+    for arch, diff_id in diff_ids.items():
+        found = open_archive(tmp_path / "saved.tar", platform=f"linux/{arch}")
+        assert [layer.diff_id for layer in found] == [diff_id]
+    assert [layer.diff_id for layer in open_archive(tmp_path / "saved.tar")] == [diff_ids["amd64"]]
