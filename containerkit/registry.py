@@ -275,7 +275,7 @@ class _Trusting(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         """Make the pool with that context."""
-        super().init_poolmanager(*args, **{**more, "ssl_context": self._context})  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **{**more, "ssl_context": self._context})
 
 
 @dataclass(frozen=True, slots=True)

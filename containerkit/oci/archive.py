@@ -224,8 +224,8 @@ class _Finder:
         raise invalid("archive", ["neither manifest.json (docker-archive) nor index.json (OCI layout) in it"])
 
     def _from_save_entries(self, ref: str | None) -> ImageArchive:
-        entries = parse_save_entries(self._document("manifest.json"))
-        entries = self._of_platform([(entry, self._stated(entry.config)) for entry in entries])
+        listed = parse_save_entries(self._document("manifest.json"))
+        entries = self._of_platform([(entry, self._stated(entry.config)) for entry in listed])
         entry = entries[choose([(entry.config, entry.refs) for entry in entries], ref)]
         refs = tuple(dict.fromkeys(name for other in entries if other.config == entry.config for name in other.refs))
         found = self._manifest_of(entry) if "index.json" in self._members else None
