@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html.parser
 import json
+import random
+import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
@@ -13,8 +15,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from rich.cells import cell_len
 
-from containerkit.display import Table, Tabular, bytes_cell, percent_cell, seconds_cell
+from containerkit.display import Table, Tabular, bytes_cell, percent_cell, seconds_cell, text
 from containerkit.display.escape import visible
 
 TABLE = Table(
@@ -212,11 +215,41 @@ def test_no_text_adds_a_tag_an_escape_sequence_or_a_line(title: str, value: str)
     assert len(table.to_text().splitlines()) == (4 if title else 3)
 
 
-def test_rich_is_loaded_only_when_something_is_drawn() -> None:
-    """Importing the room, making a table, and JSON, HTML and Markdown do without."""
+def test_rich_is_loaded_only_when_something_is_folded() -> None:
+    """Importing the room, making a table that fits, and JSON, HTML and Markdown do without."""
     code = (
         "import sys; from containerkit.display import Table; t = Table('t', ['a'], [[1]]); t.to_dict(), t.to_html(), "
-        "t.to_markdown(); a = 'rich' in sys.modules; t.to_text(); print(a, 'rich' in sys.modules)"
+        "t.to_markdown(), t.to_text(); a = 'rich' in sys.modules; "
+        "Table('t', ['a', 'b'], [['x' * 30, 'y']]).to_text(width=20); print(a, 'rich' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["False", "True"]
+
+
+WORDS = ["a", "long text here", 5, 1234567, None, bytes_cell(1500), bytes_cell(None), True, "日本語", "ü", "", "two  "]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_table_that_fits_is_the_one_that_rich_draws(seed: int) -> None:
+    """To the byte, with wide characters, numbers, blanks at the ends of lines, and notes."""
+    numbers = random.Random(seed)
+    columns = [numbers.choice(["a", "bytes", "日", "longer heading"]) for _ in range(numbers.randrange(1, 5))]
+    rows = [[numbers.choice(WORDS) for _ in columns] for _ in range(numbers.randrange(6))]
+    grid = Table(numbers.choice(["", "Title", "日本"]), columns, rows, notes=["one", "two "][: seed % 3])._grid()
+    fitted = text._fitted(grid, 200, False)
+    assert fitted is not None
+    assert fitted == text._laid_out(grid, 200, False)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text._fitted(grid, 200, True) or "") == fitted
+
+
+def test_a_long_table_is_folded_in_its_last_column() -> None:
+    """Every line fits; the parts of a cell stand below each other and lose nothing."""
+    paths = [f"/usr/{'folder/' * 9}{number}{'日本' * (number % 3)}" for number in range(300)]
+    shown = Table("Files", ["size", "path"], [(number, path) for number, path in enumerate(paths)]).to_text(width=40)
+    lines = shown.splitlines()
+    assert max(map(cell_len, lines)) <= 40
+    begun: list[str] = []
+    for line in lines[3:]:
+        begun += [line[7:]] if line[:4].strip() else []
+        begun[-1] += "" if line[:4].strip() else line[7:]
+    assert begun == paths
