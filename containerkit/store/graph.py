@@ -1,4 +1,4 @@
-"""What a store holds, whoever keeps it: layers, read-write layers of containers, images, a build cache."""
+"""Values for what a store holds, whoever keeps it: layers, containers' own layers, images, a build cache."""
 
 from __future__ import annotations
 
