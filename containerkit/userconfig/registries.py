@@ -1,4 +1,4 @@
-"""How podman and skopeo are told to reach registries: mirrors of registries.conf, certificates of certs.d."""
+"""Read how podman and skopeo are told to reach registries: mirrors of registries.conf, certificates of certs.d."""
 
 from __future__ import annotations
 
