@@ -37,9 +37,16 @@ def _threshold(command: F) -> F:
     return fail_on(severity(command))
 
 
+_LANG = click.option(
+    "--lang", type=click.Choice(["en", "es"]), default="en", show_default=True, help="The language of the report."
+)
+
+
 def _for_machines(command: F) -> F:
-    """Add --baseline, --sarif and --junit."""
+    """Add --lang, --html, --baseline, --sarif and --junit."""
     for option in (
+        _LANG,
+        click.option("--html", type=_FILE, metavar="FILE", help="Also write a page for the browser, which explains."),
         click.option("--junit", type=_FILE, metavar="FILE", help="Also write JUnit XML."),
         click.option("--sarif", type=_FILE, metavar="FILE", help="Also write SARIF 2.1.0."),
         click.option(
@@ -51,9 +58,21 @@ def _for_machines(command: F) -> F:
     return command
 
 
-def _write(reports: Sequence[IsolationReport | AuditReport], sarif: str | None, junit: str | None) -> None:
+def _write(
+    reports: Sequence[IsolationReport | AuditReport],
+    *,
+    html: str | None,
+    sarif: str | None,
+    junit: str | None,
+    lang: str,
+) -> None:
     import containerkit as ck
 
+    if html is not None:
+        from containerkit.display import page_html
+
+        parts = [report.to_fragment(lang=lang) for report in reports]
+        Path(html).write_text(page_html("containerkit", parts), "utf-8")
     if sarif is not None:
         Path(sarif).write_text(json.dumps(ck.to_sarif(*reports), indent=2) + "\n", "utf-8")
     if junit is not None:
@@ -86,8 +105,10 @@ def check(
     skip: tuple[str, ...],
     no_probe: bool,
     baseline: str | None,
+    html: str | None,
     sarif: str | None,
     junit: str | None,
+    lang: str,
     fail_on: str,
     min_severity: str,
     form: str,
@@ -102,8 +123,8 @@ def check(
     known = _baseline(baseline)
     skipped = {"skip": skip} if skip else {}
     reports, complete = _reports(ctx, everywhere=everywhere, only=only or None, probe=not no_probe, **skipped)
-    _show(reports, form, many=everywhere)
-    _write(reports, sarif, junit)
+    _show(reports, form, lang, many=everywhere)
+    _write(reports, html=html, sarif=sarif, junit=junit, lang=lang)
     ctx.exit(_exit_code(reports, fail_on, min_severity, known) if complete else _COULD_NOT)
 
 
@@ -112,11 +133,20 @@ def check(
 @click.option(
     "--fix-script", is_flag=True, help="Print the commands that would mend what is missing; run none of them."
 )
+@click.option("--html", type=_FILE, metavar="FILE", help="Also write a page for the browser, which explains.")
+@_LANG
 @_threshold
 @form_options
 @click.pass_context
 def check_host(
-    ctx: click.Context, user: str | None, fix_script: bool, fail_on: str, min_severity: str, form: str
+    ctx: click.Context,
+    user: str | None,
+    fix_script: bool,
+    html: str | None,
+    lang: str,
+    fail_on: str,
+    min_severity: str,
+    form: str,
 ) -> None:
     """Check whether an account could run rootless engines on this host. Needs no engine. Exit codes as in `check`."""
     import containerkit as ck
@@ -128,22 +158,25 @@ def check_host(
     if fix_script:
         click.echo(report.to_script())
     else:
-        _show([report], form, many=False)
+        _show([report], form, lang, many=False)
+    _write([report], html=html, sarif=None, junit=None, lang=lang)
     ctx.exit(_exit_code([report], fail_on, min_severity, _baseline(None)))
 
 
 @click.command(short_help="Compare the isolation of engines.")
 @click.option("--no-probe", is_flag=True, help="Start no container; what needs one is unknown.")
+@click.option("--detail", is_flag=True, help="Also show what was found, not the status alone.")
+@_LANG
 @form_options
 @click.argument("targets", nargs=-1)
 @click.pass_context
-def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, form: str) -> None:
+def compare(ctx: click.Context, targets: tuple[str, ...], no_probe: bool, detail: bool, lang: str, form: str) -> None:
     """Compare engines side by side: TARGETS, or every engine that answers here."""
     import containerkit as ck
 
     reports, complete = _reports(ctx, everywhere=not targets, targets=targets, probe=not no_probe)
     if reports:
-        compared = ck.compare_reports(*reports)
+        compared = ck.compare_reports(*reports, detail=detail, lang=lang)
         show(compared, form, tables=[compared])
     ctx.exit(0 if complete else _COULD_NOT)
 
@@ -163,8 +196,10 @@ def audit(
     containers: tuple[str, ...],
     fail_on: str,
     baseline: str | None,
+    html: str | None,
     sarif: str | None,
     junit: str | None,
+    lang: str,
     form: str,
 ) -> None:
     """Audit running CONTAINERS, or all that run: each finding, its severity, how to avoid it. Starts nothing.
@@ -174,9 +209,9 @@ def audit(
     known = _baseline(baseline)
     with open_engine() as engine:
         report = engine.audit(*containers)
-    show(report, form, tables=[report.table()])
+    show(report, form, tables=[report.table(lang=lang)])
     counted = _SEVERITIES[_SEVERITIES.index(fail_on) :] if fail_on != "never" else ()
-    _write([report], sarif, junit)
+    _write([report], html=html, sarif=sarif, junit=junit, lang=lang)
     found = any(
         str(finding.severity) in counted and not known.covers(finding.id, each.name)
         for each in report
@@ -220,19 +255,19 @@ def _nothing_answers() -> None:
         check_failed(exc)
 
 
-def _show(reports: Sequence[IsolationReport], form: str, *, many: bool) -> None:
+def _show(reports: Sequence[IsolationReport], form: str, lang: str, *, many: bool) -> None:
     if form == "markdown":
-        click.echo("\n".join(report.to_markdown() for report in reports), nl=False)
+        click.echo("\n".join(report.to_markdown(lang=lang) for report in reports), nl=False)
     elif form == "json" and not many:
         for report in reports:
             show(report, form)
     else:
-        show(list(reports), form, tables=[each for report in reports for each in _tables(report)])
+        show(list(reports), form, tables=[each for report in reports for each in _tables(report, lang)])
 
 
-def _tables(report: IsolationReport) -> tuple[Any, ...]:
-    counts = ", ".join(f"{number} {status}" for status, number in report.counts.items() if number)
-    return report.table(), table("", (), (), [counts or "nothing was checked"])
+def _tables(report: IsolationReport, lang: str) -> tuple[Any, ...]:
+    """Return the results, with the header of the report below them: date, machine, user, versions, counts."""
+    return report.table(lang=lang), table("", (), (), report.header(lang=lang))
 
 
 def _exit_code(reports: Sequence[IsolationReport], fail_on: str, min_severity: str, known: Baseline) -> int:

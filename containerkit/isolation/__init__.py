@@ -8,7 +8,7 @@ Imports backends, display, errors, oci, reference, spec and streams. Start readi
 
 from __future__ import annotations
 
-from .audit import AuditReport, ContainerAudit, audit_containers
+from .audit import AuditReport, ContainerAudit, audit_containers, audit_schema
 from .baseline import Baseline, Known, load_baseline
 from .compare import Statement, compare_reports, statements
 from .formats import to_junit, to_sarif
@@ -32,6 +32,7 @@ __all__ = [
     "Statement",
     "Status",
     "audit_containers",
+    "audit_schema",
     "check_engine",
     "check_host",
     "compare_reports",

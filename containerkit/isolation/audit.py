@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ContainerKitError, NotFound
@@ -14,6 +16,7 @@ from .audited import ContainerFacts, MountFacts
 from .client import collect_peer, collect_socket, socket_path
 from .exposure import exposures, unknowns
 from .facts import ClientFacts, Facts
+from .language import translator
 from .mounts import known_paths
 from .outside import Outside
 from .probes import first_line
@@ -24,10 +27,23 @@ if TYPE_CHECKING:
     from ..backends.base import Backend, ContainerRecord
     from ..display import Table
 
-__all__ = ["AuditReport", "ContainerAudit", "audit_containers", "collect_containers", "judge_containers"]
+__all__ = [
+    "AuditReport",
+    "ContainerAudit",
+    "audit_containers",
+    "audit_schema",
+    "collect_containers",
+    "judge_containers",
+]
 
 SCHEMA = "containerkit.audit/1"
 _AT_ONCE = 8
+
+
+def audit_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of `AuditReport.to_dict()`."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "audit.schema.json").read_text("utf-8"))
+    return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,13 +83,13 @@ class ContainerAudit:
             "problem": self.problem,
         }
 
-    def table(self) -> Table:
-        """Return one row per finding."""
-        return AuditReport("", None, (self,)).table()
+    def table(self, *, lang: str = "en") -> Table:
+        """Return one row per finding, in English or in the language "es"."""
+        return AuditReport("", None, (self,)).table(lang=lang)
 
-    def to_text(self) -> str:
+    def to_text(self, *, lang: str = "en") -> str:
         """Return the findings as text for a terminal."""
-        return self.table().to_text()
+        return self.table(lang=lang).to_text()
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -118,34 +134,45 @@ class AuditReport:
                 return audit
         raise KeyError(f"no container {name!r} in this report")
 
-    def table(self) -> Table:
-        """Return one row per finding."""
+    def table(self, *, lang: str = "en") -> Table:
+        """Return one row per finding, in English or in the language "es"."""
         from ..display import Cell, Table
 
+        tr = translator(lang)
         tones: Mapping[Severity, Any] = {Severity.CRITICAL: "bad", Severity.HIGH: "bad", Severity.MEDIUM: "warn"}
         rows: list[Sequence[object]] = []
         for audit in self.containers:
             label = audit.name or audit.id[:12]
             for found in audit.findings:
                 fix = found.remediation
-                avoid = " ".join((fix.text, *fix.commands)) if fix else ""
-                severity = Cell(str(found.severity), str(found.severity), tones.get(found.severity, ""))
-                rows.append((label, severity, found.id, found.summary, avoid))
-            rows += [(label, "unknown", "", reason, "") for reason in audit.unknown]
+                avoid = " ".join((tr(fix.text), *fix.commands)) if fix else ""
+                severity = Cell(str(found.severity), tr(found.severity), tones.get(found.severity, ""))
+                rows.append((label, severity, found.id, tr(found.summary), avoid))
+            rows += [(label, tr("unknown"), "", tr(reason), "") for reason in audit.unknown]
             if not audit.findings and not audit.unknown:
-                rows.append((label, "", "", "nothing beyond the default", ""))
-        columns = ("container", "severity", "finding", "what was found", "how to avoid it")
-        title = f"Running containers: {self.engine}" if self.engine else "Running container"
-        notes = () if self.containers else ("no container runs",)
-        return Table(title, columns, rows, notes=notes)
+                rows.append((label, "", "", tr("nothing beyond the default"), ""))
+        columns = map(tr, ("container", "severity", "finding", "what was found", "how to avoid it"))
+        title = tr(f"Running containers: {self.engine}" if self.engine else "Running container")
+        notes = () if self.containers else (tr("no container runs"),)
+        return Table(title, tuple(columns), rows, notes=notes)
 
-    def to_text(self) -> str:
+    def to_text(self, *, lang: str = "en") -> str:
         """Return the report as text for a terminal."""
-        return self.table().to_text()
+        return self.table(lang=lang).to_text()
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, *, lang: str = "en") -> str:
         """Return the report as Markdown."""
-        return self.table().to_markdown()
+        return self.table(lang=lang).to_markdown()
+
+    def to_html(self, *, lang: str = "en") -> str:
+        """Return a complete page, light or dark as the reader's system is; it loads nothing from anywhere."""
+        from ..display import page_html
+
+        return page_html(self.table(lang=lang).title, [self.to_fragment(lang=lang)])
+
+    def to_fragment(self, *, lang: str = "en") -> str:
+        """Return the report as a part of a page, in English or in the language "es"."""
+        return self.table(lang=lang).to_html()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready types with stable keys; `schema` names the format and its version."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .report import IsolationReport
-from .values import Status
+from .language import translator
+from .report import TONES, IsolationReport
+from .values import CheckResult, Status
 
 if TYPE_CHECKING:
     from ..display import Table
@@ -89,23 +90,37 @@ def statements(report: IsolationReport) -> tuple[Statement, ...]:
     return tuple(said)
 
 
-def compare_reports(*reports: IsolationReport) -> Table:
-    """Return a table with one row per statement, then one row per check, and one column per report."""
-    from ..display import Table
+def compare_reports(*reports: IsolationReport, detail: bool = False, lang: str = "en") -> Table:
+    """Return a table with one row per statement, then one row per check, and one column per report.
 
-    names = _names(reports)
-    rows: list[tuple[object, ...]] = []
+    Args:
+        reports: of the engines to compare.
+        detail: also show what was found, not the status alone; such a table is wide.
+        lang: "en" or "es".
+
+    Raises:
+        InvalidOption: there is no such language.
+    """
+    from ..display import Cell, Table
+
+    tr = translator(lang)
     stated = [statements(report) for report in reports]
-    rows += [
-        (f"“{said[0].text}”", *(one.answer for one in said))
+    rows: list[tuple[object, ...]] = [
+        (f"“{tr(said[0].text)}”", *(Cell(one.answer, tr(one.answer)) for one in said))
         for said in zip(*stated, strict=True)
         if any(one.answer != "unknown" for one in said)
     ]
+
+    def cell(result: CheckResult | None) -> object:
+        if result is None:
+            return ""
+        text = tr(result.status) + (f": {tr(result.summary)}" if detail else "")
+        return Cell(f"{result.status}: {result.summary}", text, TONES.get(result.status, ""))
+
     ids = dict.fromkeys(result.id for report in reports for result in report.results)
-    for check_id in ids:
-        cells = ({r.id: r for r in report.results}.get(check_id) for report in reports)
-        rows.append((check_id, *(f"{cell.status}: {cell.summary}" if cell else "" for cell in cells)))
-    return Table("Isolation compared", ("", *names), rows)
+    found = [{result.id: result for result in report.results} for report in reports]
+    rows += [(check, *(cell(results.get(check)) for results in found)) for check in ids]
+    return Table(tr("Isolation compared"), ("", *map(tr, _names(reports))), rows)
 
 
 def _names(reports: tuple[IsolationReport, ...]) -> tuple[str, ...]:

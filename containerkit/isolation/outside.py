@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from .facts import PeerFacts
 from .host import engine_root, read
 from .procfs import host_id, parse_id_map, parse_mountinfo, parse_status
 
-__all__ = ["Outside", "group_folder"]
+__all__ = ["Outside", "group_folder", "steady_thread"]
 
 _NAMESPACES = ("pid", "net", "ipc", "uts", "user")
 _READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
@@ -40,17 +41,18 @@ class Outside:
         self.root = engine_root(peer.pid, nested=peer.nested) if peer is not None and peer.pid > 0 else None
         self._own: dict[str, str] = {}  # the engine's own namespaces
         self._seen: dict[str, tuple[str, str | None, bool | None]] = {}
-        self._mountinfo = _text(f"/proc/{peer.pid}/mountinfo") if peer is not None else ""
+        self._process = steady_thread(Path(f"/proc/{peer.pid}")) if peer is not None else None
+        self._mountinfo = _text(f"{self._process}/mountinfo") if peer is not None else ""
         self._guarded: tuple[str, ...] = ()  # paths of this kernel that a default container cannot write, or see
         if peer is not None and self.root is not None:
             for name in _NAMESPACES:
                 with contextlib.suppress(OSError):
-                    self._own[name] = os.readlink(f"/proc/{peer.pid}/ns/{name}")
+                    self._own[name] = os.readlink(f"{self._process}/ns/{name}")
             self._guarded = tuple(p for p in (*_READ_ONLY, *_MASKED) if os.path.exists(f"{self.root}{p}"))
 
     def sockets(self) -> tuple[str, ...]:
         """Return paths of engines' sockets that processes in the engine's network listen on."""
-        content = read(Path(f"/proc/{self.peer.pid}/net/unix")) if self.peer else None
+        content = read(self._process / "net/unix") if self._process else None
         rows = [line.split(maxsplit=7) for line in split_lines(content or "")[1:]]
         paths = {row[7] for row in rows if len(row) > 7 and row[7].startswith("/") and row[3] == "00010000"}
         names = ("docker", "podman", "containerd", "crio", "cri-dockerd", "buildkitd")
@@ -173,6 +175,21 @@ class Outside:
                 content = _text(f"{self.root}{folder}/devices.list")
                 return tuple(split_lines(content)) if content else None
         return None
+
+
+def steady_thread(process: Path) -> Path:
+    """Return the folder of a thread that has the network of most threads of a process.
+
+    Podman's threads enter the networks of containers to set them up, and its first thread may stay in one: what
+    /proc/PID/ns/net shows is then a container's network.
+    """
+    networks: dict[Path, str] = {}
+    with contextlib.suppress(OSError):
+        for thread in sorted((process / "task").iterdir()):
+            with contextlib.suppress(OSError):
+                networks[thread] = os.readlink(thread / "ns/net")
+    seen = Counter(networks.values()).most_common(1)
+    return next((thread for thread, network in networks.items() if network == seen[0][0]), process)
 
 
 def writable_below(given: Iterable[MountFacts], mountinfo: str) -> tuple[str, ...]:

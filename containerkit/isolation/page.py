@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..display.escape import html_text
 from .checks import GROUPS
+from .language import Translate
 from .meanings import MEANINGS
 from .values import CheckResult, Status
 
@@ -27,39 +28,44 @@ font-size:.82em}
 .ck-report dd{margin:0 0 .4em}"""
 
 
-def report_html(title: str, preface: Iterable[str], results: Sequence[CheckResult]) -> str:
-    """Return a fragment for a notebook or a page, in the reader's light or dark colours; it loads nothing."""
+def report_html(title: str, preface: Iterable[str], results: Sequence[CheckResult], tr: Translate) -> str:
+    """Return a fragment for a notebook or a page, in the reader's light or dark colours; it loads nothing.
+
+    The title, the preface and the results are in the language already.
+    """
     out = ['<div class="containerkit ck-report tex2jax_ignore mathjax_ignore">', f"<style>{_STYLE}</style>"]
     out.append(f"<p><b>{html_text(title)}</b><br>")
     out.append("<br>".join(f'<span class="m">{html_text(line)}</span>' for line in preface) + "</p>")
-    out.append(_drawing(results))
+    out.append(_drawing(results, tr))
     for group, heading in GROUPS.items():
         rows = [r for r in results if r.group == group]
         if rows:
-            out.append(f"<h3>{group}. {html_text(heading)}</h3>")
-            out += [_result(r) for r in rows]
+            out.append(f"<h3>{group}. {html_text(tr(heading))}</h3>")
+            out += [_result(r, tr) for r in rows]
     out.append("</div>")
     return "\n".join(out)
 
 
-def _result(result: CheckResult) -> str:
+def _result(result: CheckResult, tr: Translate) -> str:
     tone = _TONES.get(str(result.status), _OTHER)
     unfolded = ' open="open"' if result.status is Status.FAIL else ""
-    text = result.summary + "".join(f" [conflict: {conflict}]" for conflict in result.conflicts)
+    text = result.summary + "".join(f" [{tr('conflict')}: {conflict}]" for conflict in result.conflicts)
     out = []
     out.append(
-        f'<details{unfolded}><summary><span class="b" style="background:{tone}">{result.status}</span> '
+        f'<details{unfolded}><summary><span class="b" style="background:{tone}">{html_text(tr(result.status))}</span> '
         f"<b>{html_text(result.id)}</b> {html_text(text)}</summary><dl>"
     )
-    out.append(f"<dt>{html_text(result.title)}?</dt><dd>{html_text(MEANINGS.get(result.id, ''))}</dd>")
+    out.append(f"<dt>{html_text(result.title)}?</dt><dd>{html_text(tr(MEANINGS.get(result.id, '')))}</dd>")
     if result.evidence:
         seen = "<br>".join(f"<code>{html_text(str(item))}</code>" for item in result.evidence)
-        out.append(f"<dt>Evidence</dt><dd>{seen}</dd>")
+        out.append(f"<dt>{tr('Evidence')}</dt><dd>{seen}</dd>")
     fix = result.remediation
     if fix is not None:
         commands = f"<pre>{'<br>'.join(map(html_text, fix.commands))}</pre>" if fix.commands else ""
-        out.append(f"<dt>Fix{' (as root)' if fix.needs_root else ''}</dt><dd>{html_text(fix.text)}{commands}</dd>")
-    out.append(f"<dt>Severity</dt><dd>{result.severity}</dd></dl></details>")
+        out.append(
+            f"<dt>{tr('Fix')}{tr(' (as root)') if fix.needs_root else ''}</dt><dd>{html_text(fix.text)}{commands}</dd>"
+        )
+    out.append(f"<dt>{tr('Severity')}</dt><dd>{html_text(tr(result.severity))}</dd></dl></details>")
     return "".join(out)
 
 
@@ -72,7 +78,7 @@ _BOXES: tuple[tuple[str, tuple[str, ...]], ...] = (
 _WIDTH, _LINE, _INSET = 860, 24, 14
 
 
-def _drawing(results: Sequence[CheckResult]) -> str:
+def _drawing(results: Sequence[CheckResult], tr: Translate) -> str:
     """Return three boxes inside one another, each with the results that say who is root and what is shared."""
     found = {r.id: r for r in results}
     boxes = [(name, [found[i] for i in ids if i in found]) for name, ids in _BOXES]
@@ -85,13 +91,13 @@ def _drawing(results: Sequence[CheckResult]) -> str:
         out.append(
             f'<rect x="{x}" y="{y}" width="{_WIDTH - 2 * x}" height="{height}" rx="8" fill="currentColor" '
             'fill-opacity=".05" stroke="currentColor" stroke-opacity=".6"/>'
-            f'<text x="{x + 12}" y="{y + 19}" font-weight="600">{name}</text>'
+            f'<text x="{x + 12}" y="{y + 19}" font-weight="600">{tr(name)}</text>'
         )
         for index, result in enumerate(rows, 1):
             base = y + 19 + index * _LINE
             tone = _TONES.get(str(result.status), _OTHER)
             words = result.summary if len(result.summary) <= 100 else result.summary[:99] + "…"
-            described.append(f"{name}: {result.summary}")
+            described.append(f"{tr(name)}: {result.summary}")
             out.append(f'<circle cx="{x + 20}" cy="{base - 5}" r="6" fill="{tone}"/>')
             out.append(f'<text x="{x + 34}" y="{base}">{html_text(words)}</text>')
         y += _LINE * (len(rows) + 1) + 12

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checks import GROUPS
+from .language import Translate, translator
 from .meanings import MEANINGS
 from .values import CheckResult, Status
 
 if TYPE_CHECKING:
     from ..display import Table
 
-__all__ = ["SCHEMA", "IsolationReport", "report_schema"]
+__all__ = ["SCHEMA", "TONES", "IsolationReport", "report_schema", "translated"]
 
 SCHEMA = "containerkit.isolation/1"
 _COLUMNS = ("", "check", "status", "severity", "what was found")
 _WRONG = (Status.FAIL, Status.WARN)
+TONES: Mapping[Status, Any] = {Status.FAIL: "bad", Status.WARN: "warn", Status.PASS: "good"}
 #: Checks whose remedies come first in a script: programs, then the kernel, then the account.
 _ORDER = (
     *("idmap-helpers", "firewall-tools", "network-helper", "rootless-overlay", "rootless-devices", "userns-sysctls"),
@@ -81,12 +83,16 @@ class IsolationReport:
         counts = ", ".join(f"{number} {status}" for status, number in self.counts.items() if number)
         return f"<IsolationReport of {self.engine}{f' at {self.endpoint}' if self.endpoint else ''}: {counts}>"
 
-    def table(self) -> Table:
-        """Return one row per check."""
-        from ..display import Table
+    def table(self, *, lang: str = "en") -> Table:
+        """Return one row per check, in English or in the language "es"."""
+        from ..display import Cell, Table
 
-        rows = [(r.group, r.id, str(r.status), str(r.severity), r.summary) for r in self.results]
-        return Table(self.title, _COLUMNS, rows)
+        tr = translator(lang)
+        rows = [
+            (r.group, r.id, Cell(str(r.status), tr(r.status), TONES.get(r.status, "")), tr(r.severity), tr(r.summary))
+            for r in self.results
+        ]
+        return Table(tr(self.title), [tr(column) for column in _COLUMNS], rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready types with stable keys; `schema` names the format and its version."""
@@ -103,39 +109,47 @@ class IsolationReport:
             "results": [result.to_dict() for result in self.results],
         }
 
-    def to_markdown(self) -> str:
-        """Return the report as Markdown: a table for each group, then what is wrong, explained."""
-        lines = [f"# {_cell(self.title)}", "", *self._preface()]
+    def to_markdown(self, *, lang: str = "en") -> str:
+        """Return the report as Markdown: a table for each group, then what is wrong, explained.
+
+        Args:
+            lang: "en" or "es".
+        """
+        tr = translator(lang)
+        head = " | ".join(tr(word) for word in _COLUMNS[1:])
+        lines = [f"# {_cell(tr(self.title))}", "", *self._preface(tr)]
         for group, title in GROUPS.items():
-            rows = [r for r in self.results if r.group == group]
+            rows = [translated(r, tr) for r in self.results if r.group == group]
             if rows:
+                lines += ["", f"## {group}. {tr(title)}", "", f"| {head} |", "|---|---|---|---|"]
                 lines += [
-                    "",
-                    f"## {group}. {title}",
-                    "",
-                    "| check | status | severity | what was found |",
-                    "|---|---|---|---|",
+                    f"| {_cell(r.id)} | {tr(r.status)} | {tr(r.severity)} | {_cell(_in_full(r, tr))} |" for r in rows
                 ]
-                lines += [f"| {_cell(r.id)} | {r.status} | {r.severity} | {_cell(_in_full(r))} |" for r in rows]
         wrong = [r for r in self.results if r.status in _WRONG]
         if wrong:
-            lines += ["", "## What it means, and what could be done", ""]
+            lines += ["", f"## {tr('What it means, and what could be done')}", ""]
         for result in wrong:
-            lines += _advice(result)
+            lines += _advice(translated(result, tr), tr)
         return "\n".join(lines) + "\n"
 
-    def to_text(self) -> str:
-        """Return the report as text for a terminal."""
+    def to_text(self, *, lang: str = "en") -> str:
+        """Return the report as text for a terminal.
+
+        Args:
+            lang: "en" or "es".
+        """
+        tr = translator(lang)
         width = max((len(r.id) for r in self.results), default=0)
-        lines = [self.title, *self._preface()]
+        room = max(len(tr(status)) for status in Status) + 1
+        lines = [tr(self.title), *self._preface(tr)]
         for group, title in GROUPS.items():
-            rows = [r for r in self.results if r.group == group]
+            rows = [translated(r, tr) for r in self.results if r.group == group]
             if rows:
-                lines += ["", f"{group}. {title}"]
+                lines += ["", f"{group}. {tr(title)}"]
             for r in rows:
-                lines.append(f"  {r.status!s:8}{r.id:{width}}  {_in_full(r)}")
+                lines.append(f"  {tr(r.status):{room}}{r.id:{width}}  {_in_full(r, tr)}")
                 if r.status in _WRONG:
-                    lines += [f"          {word:9} {_line(text)}" for word, text in _explained(r)]
+                    lines += [f"          {word:9} {_line(text)}" for word, text in _explained(r, tr)]
         return "\n".join(lines) + "\n"
 
     def to_script(self) -> str:
@@ -158,48 +172,76 @@ class IsolationReport:
     def _to_mend(self) -> list[CheckResult]:
         return [r for r in self.results if r.remediation and r.status in _WRONG]
 
-    def to_html(self) -> str:
-        """Return a complete page, light or dark as the reader's system is; it loads nothing from anywhere."""
+    def to_html(self, *, lang: str = "en") -> str:
+        """Return a complete page, light or dark as the reader's system is; it loads nothing from anywhere.
+
+        Args:
+            lang: "en" or "es".
+        """
         from ..display import page_html
 
-        return page_html(self.title, [self._repr_html_()])
+        return page_html(translator(lang)(self.title), [self.to_fragment(lang=lang)])
 
-    def _repr_html_(self) -> str:
+    def to_fragment(self, *, lang: str = "en") -> str:
+        """Return the report as a part of a page, in English or in the language "es"."""
         from .page import report_html
 
-        return report_html(self.title, self._preface(), self.results)
+        tr = translator(lang)
+        return report_html(tr(self.title), self._preface(tr), [translated(r, tr) for r in self.results], tr)
+
+    def _repr_html_(self) -> str:
+        return self.to_fragment()
 
     @property
     def title(self) -> str:
         """Title of the report: what was examined, and its address."""
         return f"Isolation: {self.engine}" + (f" at {self.endpoint}" if self.endpoint else "")
 
-    def _preface(self) -> list[str]:
-        counts = ", ".join(f"{number} {status}" for status, number in self.counts.items() if number)
+    def header(self, *, lang: str = "en") -> list[str]:
+        """Return the lines below the title: date, machine, user and versions; counts; what does not count, and why."""
+        return self._preface(translator(lang))
+
+    def _preface(self, tr: Translate) -> list[str]:
+        counts = ", ".join(f"{number} {tr(status)}" for status, number in self.counts.items() if number)
         closed = sorted({reason for gate, reason in self.gates.items() if reason and gate != "probe"})
-        about = [f"{name} {value}" for name, value in self.about.items()]
-        return [*([", ".join(about)] if about else []), f"{counts or 'nothing asked'}; {self.duration:.1f} s"] + [
-            f"Facts of this host do not count: {r}." for r in closed
+        about = [f"{tr(name)} {tr(value)}" for name, value in self.about.items()]
+        return [
+            *([", ".join(about)] if about else []),
+            f"{counts or tr('nothing asked')}; {self.duration:.1f} s",
+            *(tr(f"Facts of this host do not count: {reason}.") for reason in closed),
         ]
 
 
-def _explained(result: CheckResult) -> Iterator[tuple[str, str]]:
+def translated(result: CheckResult, tr: Translate) -> CheckResult:
+    """Return a result with its texts in another language; the evidence stays as it was seen."""
+    fix = result.remediation
+    return replace(
+        result,
+        title=tr(result.title),
+        summary=tr(result.summary),
+        conflicts=tuple(map(tr, result.conflicts)),
+        reason=tr(result.reason) if result.reason else None,
+        remediation=replace(fix, text=tr(fix.text)) if fix else None,
+    )
+
+
+def _explained(result: CheckResult, tr: Translate) -> Iterator[tuple[str, str]]:
     """Yield (word, text) for what a result means, what was seen by whom, and what mends it."""
     if result.id in MEANINGS:
-        yield "means", MEANINGS[result.id]
+        yield tr("means"), tr(MEANINGS[result.id])
     for item in result.evidence:
-        yield "evidence", str(item)
+        yield tr("evidence"), str(item)
     fix = result.remediation
     if fix is not None:
-        yield "fix", fix.text + (" (as root)" if fix.needs_root else "")
+        yield tr("fix"), fix.text + (tr(" (as root)") if fix.needs_root else "")
         for command in fix.commands:
-            yield "command", command
+            yield tr("command"), command
 
 
-def _advice(result: CheckResult) -> list[str]:
-    lines = [f"- **{_cell(result.id)}** ({result.status})"]
-    for word, text in _explained(result):
-        code = word in ("evidence", "command")
+def _advice(result: CheckResult, tr: Translate) -> list[str]:
+    lines = [f"- **{_cell(result.id)}** ({tr(result.status)})"]
+    for word, text in _explained(result, tr):
+        code = word in (tr("evidence"), tr("command"))
         shown = f"`{_line(text.replace('`', chr(39)))}`" if code else _cell(text)
         lines.append(f"  - {shown}" if code else f"  - {word}: {shown}")
     return lines
@@ -209,8 +251,8 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _in_full(result: CheckResult) -> str:
-    return result.summary + "".join(f" [conflict: {conflict}]" for conflict in result.conflicts)
+def _in_full(result: CheckResult, tr: Translate) -> str:
+    return result.summary + "".join(f" [{tr('conflict')}: {conflict}]" for conflict in result.conflicts)
 
 
 def _cell(value: str) -> str:

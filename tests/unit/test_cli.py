@@ -452,6 +452,18 @@ def test_check_passes_its_choice_on_and_prints_every_form(stub: Stub) -> None:
     assert "1 pass, 1 fail" in text.output
     assert json.loads(call("check", "--json").output)["schema"].startswith("containerkit.isolation/")
     assert call("check", "--markdown").output == stub.report.to_markdown()
+    assert "falla" in call("check", "--lang", "es").output
+
+
+def test_check_writes_a_page_in_the_reader_s_language(stub: Stub, tmp_path: Path) -> None:
+    """--html: a file of its own, whatever the terminal shows."""
+    stub.report = report(PASS, FAIL)
+    page = tmp_path / "report.html"
+    call("check", "--html", str(page), "--lang", "es", "--json")
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert "Aislamiento" in page.read_text("utf-8")
+    assert call("check-host", "--html", str(page), "--lang", "es").exit_code in (0, 1, 2)
+    assert "Qué necesitan aquí los motores sin root" in page.read_text("utf-8")
 
 
 def test_an_engine_that_cannot_be_checked_is_2_and_does_not_stop_the_others(
@@ -474,9 +486,10 @@ def test_compare_puts_engines_side_by_side(stub: Stub, monkeypatch: pytest.Monke
     """Those named; what one cannot tell is said on stderr, the others are shown, and the exit code is 2."""
     compared: list[int] = []
 
-    def compare_reports(*reports: ck.IsolationReport) -> Any:
+    def compare_reports(*reports: ck.IsolationReport, **options: Any) -> Any:
         from containerkit.display import Table
 
+        assert options == {"detail": False, "lang": "en"}
         compared.append(len(reports))
         return Table("Compared", ("what",), [("x",)])
 

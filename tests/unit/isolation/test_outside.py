@@ -9,7 +9,7 @@ import pytest
 
 from containerkit.isolation.audited import ContainerFacts, DeviceFacts, MountFacts
 from containerkit.isolation.facts import PeerFacts
-from containerkit.isolation.outside import Outside
+from containerkit.isolation.outside import Outside, steady_thread
 
 ID = "c" * 64
 MOUNTS = """\
@@ -130,3 +130,12 @@ def test_sockets_of_this_process() -> None:
     assert found.root is not None
     assert all(path.endswith(".sock") for path in found.sockets())
     assert "/etc" in (found.present(["/etc", "/no-such-folder"]) or ())
+
+
+def test_a_first_thread_that_stayed_in_a_containers_network(tmp_path: Path) -> None:
+    """The network of most threads is the engine's; without threads to read, the process itself is taken."""
+    for thread, network in {"10": "net:[2]", "11": "net:[1]", "12": "net:[1]"}.items():
+        (tmp_path / "task" / thread / "ns").mkdir(parents=True)
+        (tmp_path / "task" / thread / "ns/net").symlink_to(network)
+    assert steady_thread(tmp_path) == tmp_path / "task/11"
+    assert steady_thread(tmp_path / "nothing") == tmp_path / "nothing"

@@ -12,7 +12,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from containerkit.isolation import IsolationReport, compare_reports, evaluate, report_schema, statements
+from containerkit.isolation import (
+    AuditReport,
+    IsolationReport,
+    audit_schema,
+    compare_reports,
+    evaluate,
+    report_schema,
+    statements,
+)
+from containerkit.isolation.audit import judge_containers
+from containerkit.isolation.audited import ContainerFacts
 from containerkit.isolation.checks import CATALOGUE
 from containerkit.isolation.meanings import MEANINGS
 from containerkit.isolation.values import CheckResult, Evidence, Remediation, Severity, Source, Status
@@ -185,6 +195,18 @@ def test_reports_fit_the_shipped_schema(engine: str) -> None:
     assert not fits({key: value for key, value in told.items() if key != "results"}, schema, schema)
     assert not fits({**told, "more": 1}, schema, schema)
     assert not fits({**told, "results": [{**told["results"][0], "status": "maybe"}]}, schema, schema)
+
+
+def test_audits_fit_the_shipped_schema() -> None:
+    """An audit of a loose and of an unreadable container fits; a severity that does not exist does not."""
+    loose = ContainerFacts("1" * 64, "web", privileged=True, cap_add=("SYS_ADMIN",))
+    unseen = ContainerFacts("3" * 64, "gone", problem="it broke")
+    facts = world.facts("docker-rootful", containers=(loose, unseen))
+    schema, told = audit_schema(), AuditReport("docker 28", None, judge_containers(facts)).to_dict()
+    assert fits(told, schema, schema)
+    assert told["containers"][0]["findings"]
+    assert not fits({**told, "worst": "terrible"}, schema, schema)
+    assert not fits({**told, "containers": [{**told["containers"][0], "more": 1}]}, schema, schema)
 
 
 def test_what_is_wrong_is_explained_in_every_form() -> None:
