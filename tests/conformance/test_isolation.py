@@ -26,111 +26,11 @@ from containerkit.isolation.collect import collect
 from containerkit.isolation.facts import Facts, HostFacts, ProbeFacts
 from containerkit.isolation.host import collect_host
 from containerkit.isolation.probes import Probes
+from tests.conformance.oracle import ORACLE
 
 EXAMPLE = Path(__file__).parents[2] / "examples/isolation_report.py"
 NAME = os.environ.get("CK_ENGINE", "")
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="no probe for this processor")
-
-#: What the kernel shows on every engine of these versions: the oracle table without what depends on the host alone.
-ORACLE: dict[str, dict[str, str]] = {
-    "docker20": {
-        "engine-rootless": "fail",
-        "daemonless": "fail",
-        "root-equivalence": "fail",
-        "container-root-uid": "fail",
-        "userns-active": "fail",
-        "userns-remap": "warn",
-        "userns-shared": "warn",
-        "limits-enforced": "pass",
-        "limits-honest": "pass",
-        "default-limits": "warn",
-        "default-pids-limit": "warn",
-        "seccomp": "pass",
-        "no-new-privileges": "warn",
-        "default-capabilities": "warn",
-        "nested-userns": "pass",
-        "io-uring": "warn",
-        "keyring": "pass",
-        "module-loading": "pass",
-        "clock": "pass",
-        "shared-kernel": "warn",
-        "tcp-exposed": "pass",
-        "network-helper": "na",
-        "storage-driver": "pass",
-        "proc-masking": "pass",
-        "devices": "pass",
-    },
-}
-ORACLE["docker20r"] = {
-    **ORACLE["docker20"],
-    "engine-rootless": "pass",
-    "root-equivalence": "pass",
-    "container-root-uid": "pass",
-    "userns-active": "pass",
-    "userns-remap": "na",
-    "docker-group": "na",
-    "limits-enforced": "fail",
-    "limits-honest": "fail",
-    "network-helper": "warn",
-    "socket-permissions": "pass",
-    "subid-ranges": "pass",
-}
-ORACLE["podman4"] = {
-    **ORACLE["docker20"],
-    "daemonless": "pass",
-    "userns-remap": "na",
-    "default-pids-limit": "pass",
-    "default-capabilities": "pass",
-    "nested-userns": "warn",
-    "io-uring": "pass",
-    "keyring": "fail",
-    "tcp-exposed": "unknown",
-    "docker-group": "na",
-    "socket-permissions": "pass",
-}
-ORACLE["podman4r"] = {
-    **ORACLE["podman4"],
-    "engine-rootless": "pass",
-    "root-equivalence": "pass",
-    "container-root-uid": "pass",
-    "userns-active": "pass",
-    "keyring": "pass",
-    "limits-enforced": "fail",
-    "default-pids-limit": "warn",
-    "network-helper": "warn",
-    "subid-ranges": "pass",
-}
-# The compatible /info is where Podman claims limits that do not hold; a backend may not pass it on (see limits_honest).
-del ORACLE["podman4r"]["limits-honest"]
-# A rootful daemon with userns-remap: its containers get a user namespace each, all with the same range.
-ORACLE["docker20-remap"] = {
-    **ORACLE["docker20"],
-    "container-root-uid": "pass",
-    "userns-active": "pass",
-    "userns-remap": "pass",
-    "userns-shared": "info",
-}
-#: Docker closed io_uring to containers in 25.0.
-ORACLE["docker28"] = {**ORACLE["docker20"], "io-uring": "pass"}
-ORACLE["docker28r"] = {**ORACLE["docker20r"], "io-uring": "pass"}
-#: pasta, not slirp4netns, from Podman 5.0.
-ORACLE["podman58r"] = {**ORACLE["podman4r"], "network-helper": "pass"}
-#: Version 2 without controllers: crun refuses a container with limits, so none holds, and there is no second user
-#: namespace to compare with; /info of 6.1 claims pids all the same.
-ORACLE["podman6r"] = {
-    **ORACLE["podman58r"],
-    "limits-enforced": "fail",
-    "userns-shared": "unknown",
-    "limits-honest": "fail",
-}
-#: A machine of its own with systemd and version 2, seen from this host: limits hold without root, and what needs this
-#: host's view is unknown. One processor: a cpuset cannot be told.
-_REMOTE = {"socket-permissions": "unknown", "docker-group": "unknown", "subid-ranges": "unknown", "daemonless": "info"}
-_HELD = {"limits-enforced": "pass", "limits-honest": "pass", "default-pids-limit": "pass"}
-ORACLE["vmdocker"] = {**ORACLE["docker28"], **_REMOTE, **_HELD}
-ORACLE["vmdockerr"] = {**ORACLE["docker28r"], **_REMOTE, **_HELD}
-ORACLE["vmpodmanr"] = {**ORACLE["podman58r"], **_REMOTE, **_HELD}
-
 
 @pytest.fixture(scope="module")
 def report(engine: Any) -> IsolationReport:
