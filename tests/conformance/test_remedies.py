@@ -22,8 +22,8 @@ import pytest
 import containerkit as ck
 from containerkit.backends._peer import engine_peer
 from containerkit.isolation import CheckResult, Status, evaluate
-from containerkit.isolation.client import collect_client, collect_socket
-from containerkit.isolation.facts import EngineFacts, Facts
+from containerkit.isolation.client import collect_socket
+from containerkit.isolation.facts import ClientFacts, EngineFacts, Facts
 from containerkit.isolation.host import account_of, collect_host
 from tests.unit.isolation import world
 
@@ -63,13 +63,15 @@ class Machine:
         host = collect_host(account_of(UID, self.files), files=self.files)
         ports = self.run("cat /proc/sys/net/ipv4/ip_unprivileged_port_start").strip()
         host = replace(host, sysctls={**host.sysctls, "net.ipv4.ip_unprivileged_port_start": ports})
-        return Facts(client=collect_client(None), host=replace(host, **changes))
+        return Facts(client=ClientFacts(None, "none"), host=replace(host, **changes))
 
 
-@pytest.fixture
-def machine() -> Iterator[Machine]:
+@pytest.fixture(scope="module")
+def copied() -> Iterator[Machine]:
     if os.geteuid() or not shutil.which("nsenter"):
         pytest.skip("needs root")
+    if os.environ.get("CK_ENGINE", "docker20") != "docker20":
+        pytest.skip("the same on every engine: one run of them is enough")
     script = """
         set -e
         base=$(mktemp -d)
@@ -100,12 +102,20 @@ def machine() -> Iterator[Machine]:
             time.sleep(0.05)
         if not (found.files / "usr/sbin/useradd").exists():
             pytest.skip("this machine has no useradd")
-        found.run(f"useradd -m -u {UID} {NAME}; sed -i '/^{NAME}:/d' /etc/subuid /etc/subgid")
+        found.run(f"useradd -m -u {UID} {NAME}; touch /etc/subuid /etc/subgid; sed -i '/^{NAME}:/d' /etc/sub?id")
+        found.run("mkdir /saved; cp -a /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/subuid /etc/subgid /saved")
         yield found
     finally:
         holder.kill()
         holder.wait()
         holder.stdout.close()
+
+
+@pytest.fixture
+def machine(copied: Machine) -> Machine:
+    """The machine with the accounts that it had at first."""
+    copied.run("cp -a /saved/. /etc")
+    return copied
 
 
 def result(facts: Facts, check: str) -> CheckResult:
