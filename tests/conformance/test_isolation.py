@@ -32,6 +32,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples/isolation_report.py"
 NAME = os.environ.get("CK_ENGINE", "")
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="no probe for this processor")
 
+
 @pytest.fixture(scope="module")
 def report(engine: Any) -> IsolationReport:
     found = engine.check()
