@@ -69,6 +69,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "compare_reports",
         "load_baseline",
         "to_junit",
+        "to_page",
         "to_sarif",
     ),
     "layers": (
@@ -154,6 +155,7 @@ if TYPE_CHECKING:
         compare_reports,
         load_baseline,
         to_junit,
+        to_page,
         to_sarif,
     )
     from .layers import (
@@ -278,6 +280,7 @@ __all__ = [
     "open_archive",
     "open_registry",
     "to_junit",
+    "to_page",
     "to_sarif",
     "wait",
 ]

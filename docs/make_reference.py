@@ -68,6 +68,7 @@ GROUPS: dict[str, tuple[Any, ...]] = {
         isolation.Known,
         ck.to_sarif,
         ck.to_junit,
+        ck.to_page,
     ),
     "Labs": (
         labs.load,

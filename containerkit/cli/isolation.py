@@ -69,10 +69,7 @@ def _write(
     import containerkit as ck
 
     if html is not None:
-        from containerkit.display import page_html
-
-        parts = [report.to_fragment(lang=lang) for report in reports]
-        Path(html).write_text(page_html("containerkit", parts), "utf-8")
+        Path(html).write_text(ck.to_page(*reports, lang=lang), "utf-8")
     if sarif is not None:
         Path(sarif).write_text(json.dumps(ck.to_sarif(*reports), indent=2) + "\n", "utf-8")
     if junit is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from .audit import AuditReport, ContainerAudit, audit_containers, audit_schema
 from .baseline import Baseline, Known, load_baseline
 from .compare import Statement, compare_reports, statements
-from .formats import to_junit, to_sarif
+from .formats import to_junit, to_page, to_sarif
 from .judge import check_engine, check_host, evaluate
 from .report import IsolationReport, report_schema
 from .setting import Exposure
@@ -41,5 +41,6 @@ __all__ = [
     "report_schema",
     "statements",
     "to_junit",
+    "to_page",
     "to_sarif",
 ]

@@ -1,4 +1,4 @@
-"""Reports for other programs: SARIF 2.1.0 for code scanning, JUnit XML for CI."""
+"""Reports for other programs: SARIF 2.1.0 for code scanning, JUnit XML for CI, a page for the browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .audit import AuditReport
 from .report import IsolationReport
 from .values import Remediation, Severity, Status
 
-__all__ = ["to_junit", "to_sarif"]
+__all__ = ["to_junit", "to_page", "to_sarif"]
 
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
@@ -71,6 +71,24 @@ def to_junit(*reports: IsolationReport | AuditReport) -> str:
         suite.set("failures", str(failures))
         suite.set("skipped", str(skipped))
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
+
+
+def to_page(*reports: IsolationReport | AuditReport, lang: str = "en") -> str:
+    """Return reports as one page for the browser, light or dark as the reader's system is; it loads nothing.
+
+    Args:
+        reports: from check(), check_host() or audit().
+        lang: "en" or "es".
+
+    Returns:
+        The HTML document.
+
+    Raises:
+        InvalidOption: there is no such language.
+    """
+    from ..display import page_html
+
+    return page_html("containerkit", [report.to_fragment(lang=lang) for report in reports])
 
 
 def _run(report: IsolationReport | AuditReport) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The code has its texts in English, where they are made. A catalogue has each of them as it stands in the source, with
 its placeholders; a finished text is recognised by what stands between them, and what they hold is translated in turn.
-What engines and programs say themselves stays as they say it. `docs/make_catalogues.py` writes the catalogues.
+Words of engines and programs stay as they are. `docs/make_catalogues.py` writes the catalogues.
 """
 
 from __future__ import annotations
