@@ -6,6 +6,7 @@ Sessions and what they need:
     types         mypy --strict                                   nothing
     tests         unit tests, with the coverage gate              nothing
     mutants       mutation tests, by hand or weekly               nothing
+    lesson        the notebooks in a browser                      an engine
     docs          the site, by hand: a broken link is a failure   nothing
     package       build, install bare, type-check a script        nothing
     conformance   the suite that every engine passes              engines
@@ -337,6 +338,15 @@ def demo(session: nox.Session) -> None:
     session.run("python", "engines/base_image.py", str(base), "--size", size)
     with engines(session, start=True) as running:
         each_engine(session, running, "examples/ten_images.py", str(base))
+
+
+@nox.session
+def lesson(session: nox.Session) -> None:
+    """Open the notebooks in Jupyter; `nox -s lesson -- es` opens the Spanish ones. Other arguments go to Jupyter."""
+    session.install("-e", ".[notebook]", *groups("lesson"))
+    language, *rest = session.posargs if session.posargs[:1] in (["en"], ["es"]) else ("en", *session.posargs)
+    root = ("--allow-root",) if os.geteuid() == 0 else ()
+    session.run("jupyter-lab", *root, *rest, f"examples/notebooks/{language}/first_steps.ipynb")
 
 
 @nox.session
