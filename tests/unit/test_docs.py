@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import codeop
 import inspect
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from containerkit.cli import app
 from containerkit.options import table
 from containerkit.resources import containers, images, networks, volumes
 from docs.make_reference import COMMAND, PAGE, reference
-from tests.pages import ROOT, blocks, links, pages, prose
+from tests.pages import ROOT, Block, blocks, links, pages, prose
 
 WITHOUT_REFERENCE = [page for page in pages() if page != PAGE]
 
@@ -235,3 +236,22 @@ def test_every_page_has_a_place_on_the_site() -> None:
     """`nox -s docs` refuses a page that the navigation does not name."""
     named = re.findall(r": (\S+\.md)$", (ROOT / "properdocs.yml").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
+
+
+TYPED = [
+    block
+    for page in pages()
+    for block in blocks(page)
+    if block.language == "python" and "not run" not in block.notes and "\ndef test_" not in block.text
+]
+
+
+@pytest.mark.parametrize("block", TYPED, ids=lambda block: block.where)
+def test_a_block_can_be_typed_into_a_shell(block: Block) -> None:
+    """A shell of Python 3.10 to 3.12 ends a statement at a blank line, and needs one after an indented block."""
+    compiler, typed = codeop.CommandCompiler(), list[str]()
+    for line in [*block.text.splitlines(), ""]:
+        typed.append(line)
+        if compiler("\n".join(typed), block.where, "single") is not None:
+            typed.clear()
+    assert not any(line.strip() for line in typed)
