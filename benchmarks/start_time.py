@@ -19,7 +19,7 @@ import tempfile
 import time
 from typing import IO
 
-PAIRS = 15
+PAIRS = 9
 
 
 class Shell:
