@@ -14,7 +14,7 @@ import msgspec
 from ..errors import InvalidOption
 from ..oci.archive import open_image
 from ..oci.config import History, ImageConfig, Mapped, map_history
-from ..oci.digest import chain_ids, sha256
+from ..oci.digest import chain_ids, sha256, sha256_of
 from ..oci.dockerfile import dockerfile, instruction
 from ..oci.layer import FileEntry
 from ..oci.problems import Limits
@@ -297,9 +297,9 @@ class LayerStack(Sequence[Layer]):
     def compare(self, other: LayerStack, *, times: bool = True) -> FileDiff:
         """Return what differs in the files of another image, seen from this image.
 
-        Either image may be of an engine or of an archive. The file contents are compared where both images name them
-        by the same algorithm: two archives (SHA-256), or two images in stores with tar-split records (CRC-64).
-        Otherwise a file of the same size and metadata in layers that are not shared counts as modified.
+        Either image may be of an engine, an archive or a registry. Contents of files in layers that are not shared are
+        compared by what both images state of them: SHA-256, or the CRC-64 of two stores with tar-split records. Of
+        files for which they state different ones, the bytes are read and hashed.
 
         Args:
             other: the image to compare with; what only it has is `added`.
@@ -326,9 +326,17 @@ class LayerStack(Sequence[Layer]):
             contents, number = (self._contents, layer) if layer < count else (other._contents, layer - count)
             return {} if contents is None else contents.content_ids(number, paths)
 
+        def digests(layer: int, paths: Collection[str]) -> Mapping[str, str]:
+            contents, number = (self._contents, layer) if layer < count else (other._contents, layer - count)
+            if contents is None:
+                return {}
+            files = {one.path: one for one in contents.entries(number) if one.type == "file" and one.path in paths}
+            whole = [one for one in files.values() if one.stored == one.size]  # no tar holds the holes of the others
+            return {path: sha256_of(chunks)[0] for path, chunks in contents.files_data(number, whole)}
+
         before = stack([_entries(layer, times) for layer in self.layers])
         after = stack([_entries(layer, times) for layer in other.layers], numbers)
-        return _shown(compare(before, after, content_ids))
+        return _shown(compare(before, after, content_ids, digests))
 
     def compare_layers(self, other: LayerStack) -> tuple[LayerChange, ...]:
         """Return the layers of both images: shared, of the same content on other layers, removed and added.

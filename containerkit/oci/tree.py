@@ -379,7 +379,9 @@ class Diff:
         }
 
 
-def compare(before: Tree, after: Tree, content_ids: ContentIds | None = None) -> Diff:
+def compare(
+    before: Tree, after: Tree, content_ids: ContentIds | None = None, digests: ContentIds | None = None
+) -> Diff:
     """Return the differences between two trees.
 
     A file that a layer adds again counts as modified if only its time differs, and also if nothing differs but its
@@ -389,6 +391,8 @@ def compare(before: Tree, after: Tree, content_ids: ContentIds | None = None) ->
     Args:
         content_ids: function that returns the content IDs of paths of a layer. Called only for files that may differ in
             nothing but content, and whose entries have no ``content_id``.
+        digests: function that returns the SHA-256 of the content of paths of a layer. Called only for files whose
+            content IDs are of different algorithms.
     """
     added: list[FileChange] = []
     modified: list[FileChange] = []
@@ -407,14 +411,14 @@ def compare(before: Tree, after: Tree, content_ids: ContentIds | None = None) ->
         elif differs:
             modified.append(change)
     if doubtful:
-        modified += _other_bytes(doubtful, content_ids)
+        modified += _other_bytes(doubtful, content_ids, digests)
         modified.sort(key=lambda change: change.path.split("/"))
     removed = [FileChange(path, "removed", _shown(path, node), None) for path, node in left.items()]
     return Diff(tuple(added), tuple(modified), tuple(removed))
 
 
 def _other_bytes(
-    doubtful: Sequence[tuple[FileChange, Node, Node]], content_ids: ContentIds | None
+    doubtful: Sequence[tuple[FileChange, Node, Node]], content_ids: ContentIds | None, digests: ContentIds | None
 ) -> Iterator[FileChange]:
     """Return the changes whose bytes differ, or are not known."""
     wanted: dict[int, set[str]] = {}
@@ -428,14 +432,27 @@ def _other_bytes(
         assert node.entry is not None
         return node.entry.content_id or found.get(node.layer, {}).get(node.entry.path)
 
+    unlike: dict[int, set[str]] = {}
+    for _, old, new in doubtful:
+        pair = (name(old), name(new))
+        if None not in pair and _unlike(*pair):
+            for node, known in zip((old, new), pair, strict=True):
+                if node.entry is not None and not str(known).startswith("sha256:"):
+                    unlike.setdefault(node.layer, set()).add(node.entry.path)
+    hashed = {layer: digests(layer, paths) for layer, paths in unlike.items()} if digests else {}
+
+    def compared(node: Node) -> str | None:
+        assert node.entry is not None
+        return hashed.get(node.layer, {}).get(node.entry.path) or name(node)
+
     for change, old, new in doubtful:
-        if name(old) is None or name(old) != name(new):
+        if name(old) is None or (name(old) != name(new) and compared(old) != compared(new)):
             yield change
 
 
 def _differs(old: FileEntry, new: FileEntry, replaced: bool) -> bool | None:
     """Return whether two entries differ; None if only their bytes can differ and are not known."""
-    if old is new or (not replaced and old == new):
+    if old is new or (not replaced and (old == new or _same_but_unnamed(old, new))):
         return False
     if (old.type, old.mode, old.uid, old.gid, old.xattrs) != (new.type, new.mode, new.uid, new.gid, new.xattrs):
         return True
@@ -445,4 +462,14 @@ def _differs(old: FileEntry, new: FileEntry, replaced: bool) -> bool | None:
         return True
     if new.type != "file" or new.size == 0:
         return False
-    return None if old.content_id is None or new.content_id is None else old.content_id != new.content_id
+    return None if _unlike(old.content_id, new.content_id) else old.content_id != new.content_id
+
+
+def _same_but_unnamed(old: FileEntry, new: FileEntry) -> bool:
+    """Return whether entries of one layer, read in two ways, differ only in how their content is named."""
+    return _unlike(old.content_id, new.content_id) and msgspec.structs.replace(old, content_id=new.content_id) == new
+
+
+def _unlike(one: str | None, other: str | None) -> bool:
+    """Return whether two content IDs cannot be compared: one is unknown, or they are of different algorithms."""
+    return one is None or other is None or one.partition(":")[0] != other.partition(":")[0]

@@ -140,3 +140,28 @@ def test_files_read_without_a_container_are_those_of_a_container(
     monkeypatch.setattr(index, "open_store", lambda *args: (None, "not asked"))
     other = engine.layers(ref)
     assert {path: other.read_file(path) for path in expected} == expected
+
+
+@pytest.mark.parametrize("reader", ["best", "save stream"])
+def test_an_image_is_compared_with_its_archive(
+    engine: ck.Engine, load: Callable[[ImageBuilder], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    """An image equals its own archive in both directions, and differs from another in the file that is another."""
+    ref = load(CASES["hardlinks"])
+    saved = ck.open_archive(engine.images.save(ref, tmp_path / "image.tar"))
+    again = ImageBuilder().layer(
+        dirs=["d", "keep"], files={"d/x": A, "d/y": B, "keep/one": A, "gone": os.urandom(len(B)), "same": B}
+    )
+    (tmp_path / "other.tar").write_bytes(
+        again.layer(files={"h": A}, links={"h2": "h", "keep/h3": "h"}).to_docker_archive()
+    )
+    other = ck.open_archive(tmp_path / "other.tar")
+    if reader == "save stream":
+        monkeypatch.setattr(index, "open_store", lambda *args: (None, "not asked"))
+    stack = engine.layers(ref)
+    for before, after in ((stack, saved), (saved, stack)):
+        assert before.compare(after).to_dict() == {"added": [], "modified": [], "removed": []}
+    for before, after in ((stack, other), (other, stack)):
+        found = before.compare(after)
+        assert (found.added, found.removed) == ((), ())
+        assert [change.path for change in found.modified] == ["/gone"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from containerkit.errors import InvalidOption
 from containerkit.layers.stack import LayerStack, open_archive
+from containerkit.oci.layer import FileEntry
+from containerkit.oci.tree import compare, stack
 from containerkit.testing.archives import ImageBuilder
 
 BASE = ImageBuilder().layer(files={"same": b"s" * 10, "size": b"1", "bytes": b"a" * 10, "gone": b"g"})
@@ -61,3 +64,27 @@ def test_only_a_stack_can_be_compared(tmp_path: Path) -> None:
     """Another type raises InvalidOption."""
     with pytest.raises(InvalidOption, match="LayerStack"):
         stack_of(BASE, tmp_path / "old.tar").compare("new.tar")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["one layer", "layers that are not shared"])
+@pytest.mark.parametrize("ids", [("crc64:00", None), (None, "crc64:00"), ("crc64:00", "sha256:00")])
+def test_contents_that_two_readers_name_in_their_own_ways(ids: tuple[str | None, str | None], same: bool) -> None:
+    """A shared layer is equal to itself; of other layers the bytes are hashed, and only those in doubt."""
+    trees = []
+    for number, content_id in enumerate(ids):
+        entries = [FileEntry("/equal", "file", 5, content_id=content_id), FileEntry("/d", "dir")]
+        entries.append(FileEntry("/other", "file", 5, content_id=content_id))
+        trees.append(stack([entries], [0 if same else number]))
+    asked: list[int] = []
+
+    def stated(layer: int, paths: Collection[str]) -> dict[str, str]:
+        return dict.fromkeys(paths, "sha256:ff")  # what an archive states of a layer without content IDs
+
+    def digests(layer: int, paths: Collection[str]) -> dict[str, str]:
+        asked.append(layer)
+        return {path: f"sha256:{layer if path == '/other' else 'ff'}" for path in paths}
+
+    found = compare(trees[0], trees[1], stated, digests)
+    expected = set() if same else {"/other"} if None in ids else {"/equal", "/other"}
+    assert {change.path for change in found.modified} == expected
+    assert asked == ([] if same else [0] if ids[0] else [1])
