@@ -10,6 +10,7 @@ from .app import engine_option, open_engine, say_error
 
 __all__ = ["inspect_command"]
 
+_BROKEN = 64  # docker's exit code for a broken template
 _COLLECTIONS = {"container": "containers", "image": "images", "network": "networks", "volume": "volumes"}
 
 
@@ -42,10 +43,14 @@ def inspect_command(kind: str | None) -> click.Command:
         if template in (None, "json"):
             click.echo(json.dumps(found, indent=4, default=str) if found else "[]")
         else:
-            from .templates import fill
+            from .templates import TemplateError, fill
 
-            for value in found:
-                click.echo(fill(str(template), value))
+            try:
+                for value in found:
+                    click.echo(fill(str(template), value))
+            except TemplateError as exc:
+                exc.__dict__["exit_code"] = _BROKEN if exc.broken else 1  # click types it as a class variable
+                raise
         ctx.exit(1 if missing else 0)
 
     inspect.help = f"Print what the engine knows about {f'{kind}s' if kind else 'objects'}, as JSON in its own form."

@@ -18,9 +18,10 @@ _WORD = re.compile(
 
 
 class TemplateError(click.ClickException):
-    """A template that cannot be filled in."""
+    """A template that cannot be filled in; `broken`: whatever the value is."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, broken: bool = False) -> None:
+        self.broken = broken
         super().__init__(f"--format: {what}; functions are {', '.join(sorted(_FUNCTIONS))}; --json prints everything")
 
 
@@ -77,13 +78,13 @@ def _parse(template: str) -> list[Any]:
         elif head == "end" and stack:
             body, _ = stack.pop()
         elif head in ("else", "end"):
-            raise TemplateError(f"{{{{{head}}}}} without a block")
+            raise TemplateError(f"{{{{{head}}}}} without a block", broken=True)
         elif not found[3].startswith("/*"):
             body.append([words, [], []])
     if stack:
-        raise TemplateError("a block without its {{end}}")
+        raise TemplateError("a block without its {{end}}", broken=True)
     if "{{" in text[place:]:
-        raise TemplateError("a {{ without its }}")
+        raise TemplateError("a {{ without its }}", broken=True)
     root.append(text[place:])
     return root
 
@@ -94,7 +95,7 @@ def _words(action: str) -> list[Any]:
     while action[place:].strip() and not action.startswith("/*"):
         found = _WORD.match(action, place)
         if found is None:
-            raise TemplateError(f"{{{{{action}}}}} is no action")
+            raise TemplateError(f"{{{{{action}}}}} is no action", broken=True)
         text, number, field, name, sign = found.groups()
         if text is not None:
             words.append(("value", text[1:-1] if text[0] == "`" else json.loads(text)))
@@ -167,13 +168,13 @@ def _pipeline(words: list[Any], scope: dict[str, Any]) -> Any:
 
 def _command(words: list[Any], piped: list[Any], scope: dict[str, Any]) -> Any:
     if not words:
-        raise TemplateError("an empty action")
+        raise TemplateError("an empty action", broken=True)
     if isinstance(words[0], str) and words[0] != "(":
         function = _FUNCTIONS.get(words[0])
         if words[0] in ("true", "false", "nil"):
             return {"true": True, "false": False}.get(words[0])
         if function is None:
-            raise TemplateError(f"no function {words[0]}")
+            raise TemplateError(f"no function {words[0]}", broken=True)
         arguments = [*_operands(words[1:], scope), *piped]
         try:
             return function(*arguments)
@@ -199,7 +200,7 @@ def _operands(words: list[Any], scope: dict[str, Any]) -> list[Any]:
                 depth += (words[place] == "(") - (words[place] == ")")
                 place += 1
             if depth:
-                raise TemplateError("a ( without its )")
+                raise TemplateError("a ( without its )", broken=True)
             values.append(_pipeline(words[start : place - 1], scope))
         elif isinstance(word, str):
             values.append(_command([word], [], scope))

@@ -163,6 +163,9 @@ def test_inspect_takes_containers_and_images(engine: ck.Engine) -> None:
     engine.start("app:1", name="web")
     assert len(json.loads(call("inspect", "web", "app:1").stdout)) == 2
     assert call("inspect", "missing").exit_code == 1
+    assert call("inspect", "-f", "{{.Nonsense}}", "web").exit_code == 1
+    assert call("inspect", "-f", "{{nonsense .}}", "web").exit_code == 64
+    assert call("inspect", "-f", "{{.Name", "web").exit_code == 64
 
 
 @pytest.mark.parametrize(
