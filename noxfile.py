@@ -324,6 +324,10 @@ def kill(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Run every script and notebook of examples/, and every block of the pages, once per engine."""
     session.install("-e", ".[notebook]", *groups("tests", "examples"))
+    if shutil.which("apt-get"):  # else the notebook about networks shows no capture
+        image = RESULTS.parent / "tcpdump.tar"
+        session.run("python", "-m", "tests.examples.tcpdump_image", str(image))
+        session.env["CK_TCPDUMP_IMAGE"] = str(image)
     with engines(session) as running:
         each_engine(session, running, "-m", "pytest", *EXAMPLES, *pytest_args(session), with_junit=True)
 

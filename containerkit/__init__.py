@@ -25,6 +25,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Progress",
         "Stats",
     ),
+    "display.progress_bars": ("ProgressBars",),
     "discovery.connect": ("Endpoint", "connect", "discover"),
     "resources.container": ("Container",),
     "engine": ("Engine",),
@@ -57,6 +58,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "WrongState",
     ),
     "resources.image": ("Image",),
+    "resources.stats_series": ("StatsSeries",),
     "resources.terminal": ("Terminal",),
     "resources.logs": ("Logs",),
     "isolation": (
@@ -118,6 +120,7 @@ if TYPE_CHECKING:
         Stats,
     )
     from .discovery.connect import Endpoint, connect, discover
+    from .display.progress_bars import ProgressBars
     from .engine import Engine
     from .errors import (
         AuthenticationFailed,
@@ -184,6 +187,7 @@ if TYPE_CHECKING:
     from .resources.networks import Network
     from .resources.process import ExecResult, RunResult
     from .resources.pruned import Pruned, RemovedImage
+    from .resources.stats_series import StatsSeries
     from .resources.terminal import Terminal
     from .resources.volumes import Volume
     from .spec import HealthCheck, Mount, NetworkAttachment, PortBinding, RegistryAuth, Ulimit
@@ -246,6 +250,7 @@ __all__ = [
     "PortBinding",
     "Processes",
     "Progress",
+    "ProgressBars",
     "Pruned",
     "PullCost",
     "PullFailed",
@@ -261,6 +266,7 @@ __all__ = [
     "Sharing",
     "StartFailed",
     "Stats",
+    "StatsSeries",
     "Terminal",
     "Ulimit",
     "Unsupported",

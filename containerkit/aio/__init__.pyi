@@ -34,6 +34,7 @@ from ..resources.images import OnProgress
 from ..resources.logs import Logs
 from ..resources.process import ExecResult, RunResult
 from ..resources.pruned import Pruned, RemovedImage
+from ..resources.stats_series import StatsSeries
 from ..resources.strategy import Strategy
 from ..spec import RegistryAuth
 from ..streams import Output
@@ -128,6 +129,7 @@ class Container:
     async def top(self, ps_args: str | None = None) -> Processes: ...
     async def stats(self) -> Stats: ...
     def stream_stats(self) -> Streaming[Stream[Stats], Stats]: ...
+    async def sample_stats(self, count: int = 10) -> StatsSeries: ...
     def stream_logs(
         self,
         stream: Literal["stdout", "stderr"] | None = None,

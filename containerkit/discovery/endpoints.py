@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ..backends.tls import TLS
 from ..errors import InvalidOption
+from ..values import Shown
 
 __all__ = ["EMBEDDED", "TLS", "Endpoint", "EngineUrl", "Kind", "Unreachable", "named_endpoint", "parse_url"]
 
@@ -29,7 +30,7 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Endpoint:
+class Endpoint(Shown):
     """An address where an engine may answer.
 
     Attributes:

@@ -11,10 +11,12 @@ from .network_graph import GraphBox, NetworkGraph
 from .output import output_html
 from .page import page_html
 from .plot import Plot
+from .progress_bars import ProgressBars
 from .sharing_graph import ChainLayer, SharingGraph
 from .table import Table, Tabular
 from .treemap import Treemap
-from .units import human_bytes, human_seconds
+from .units import human_bytes, human_seconds, spark_line
+from .user_map import UserMap
 from .values import html_of, tables_of, text_of
 
 __all__ = [
@@ -26,11 +28,13 @@ __all__ = [
     "LayerDrawing",
     "NetworkGraph",
     "Plot",
+    "ProgressBars",
     "SharingGraph",
     "Sheet",
     "Table",
     "Tabular",
     "Treemap",
+    "UserMap",
     "bytes_cell",
     "explorer_page",
     "html_of",
@@ -41,6 +45,7 @@ __all__ = [
     "page_html",
     "percent_cell",
     "seconds_cell",
+    "spark_line",
     "tables_of",
     "text_of",
 ]

@@ -9,7 +9,21 @@ from typing import Any
 
 from .escape import visible
 from .plot import Plot
-from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip, width_of
+from .svg import (
+    COLOURS,
+    NARROW,
+    SIZE,
+    SMALL,
+    amount,
+    cut,
+    document,
+    element,
+    headline,
+    label,
+    tick_text,
+    tooltip,
+    width_of,
+)
 from .units import UNKNOWN
 
 _WIDTH, _BAR, _GAP, _MARGIN = 720.0, 22.0, 10.0, 12.0
@@ -87,36 +101,46 @@ class BarChart(Plot):
     # ---------------------------------------------------------------- a page
     def to_svg(self) -> str:
         """Return a complete SVG document."""
-        left = min(280.0, max((width_of(visible(bar.label)) for bar in self._all), default=0) + 10) + _MARGIN
+        return self._drawing(_WIDTH)
+
+    def _narrow(self) -> str:
+        return self._drawing(NARROW)
+
+    def _drawing(self, width: float) -> str:
+        names = max((width_of(visible(bar.label)) for bar in self._all), default=0)
+        above = names + 10 > width * 0.39 and width <= NARROW  # no room beside the bars
+        left = 4 + _MARGIN if above else min(width * 0.39, names + 10) + _MARGIN
+        step = _BAR + _GAP + (SIZE + 5 if above else 0)
         right = max((width_of(self._says(bar)) for bar in self._all), default=0) + 10 + _MARGIN
-        top, scale = self._top, (_WIDTH - left - right)
+        top, scale = self._top, (width - left - right)
         out: list[str] = []
         y = _MARGIN
         if self.title:
-            y += SIZE + 2
-            title = cut(self.title, _WIDTH - 2 * _MARGIN, SIZE + 2, bold=True)
-            out.append(label(title, _MARGIN, y, size=SIZE + 2, font_weight=600))
+            out, y = headline(self.title, _MARGIN, y, width - 2 * _MARGIN)
             y += 12
         if self._part_names:
-            y = self._legend(out, y)
+            y = self._legend(out, y, width)
         spans: list[tuple[float, float]] = []
         rows: list[str] = []
         for group, bars in self._groups():
             if group:
                 y += SIZE + 8
-                rows.append(label(cut(group, _WIDTH - 2 * _MARGIN, bold=True), _MARGIN, y, font_weight=600))
+                rows.append(label(cut(group, width - 2 * _MARGIN, bold=True), _MARGIN, y, font_weight=600))
                 y += 8
-            spans.append((y - 4, y + len(bars) * (_BAR + _GAP) - _GAP + 4))
+            spans.append((y - 4, y + len(bars) * step - _GAP + 4))
             for bar in bars:
-                rows += self._row(bar, left, y, scale / top)
-                y += _BAR + _GAP
+                if above:
+                    rows.append(label(cut(bar.label, width - left - _MARGIN), left, y + SIZE))
+                rows += self._row(bar, left, y + step - _BAR - _GAP, scale / top, named=not above)
+                y += step
         out += self._axis(left, spans, y, scale)
         out += rows
-        return document(self.title, self._words(), _WIDTH, y + 12 + _MARGIN, out)
+        return document(self.title, self._words(), width, y + 12 + _MARGIN, out)
 
-    def _row(self, bar: Bar, left: float, y: float, factor: float) -> Iterator[str]:
+    def _row(self, bar: Bar, left: float, y: float, factor: float, *, named: bool) -> Iterator[str]:
         base = y + _BAR / 2 + SIZE * 0.36
-        yield label(cut(bar.label, left - _MARGIN - 8, middle=True), left - 8, base, text_anchor="end")
+        if named:
+            yield label(cut(bar.label, left - _MARGIN - 8, middle=True), left - 8, base, text_anchor="end")
         x = left
         for name, value in bar.parts.items():
             wide = (value or 0) * factor
@@ -143,18 +167,18 @@ class BarChart(Plot):
             strong = 0.16 if tick else 0.6
             for start, stop in spans:
                 yield element("line", x1=x, y1=start, x2=x, y2=stop, stroke="currentColor", stroke_opacity=strong)
-            text = amount(tick, self.unit) if tick else "0"
+            text = tick_text(tick, self.unit)
             half = width_of(text, SMALL) / 2
             if x - half >= room:
                 yield label(text, x, end + 10, size=SMALL, text_anchor="middle", fill_opacity=0.85)
                 room = x + half + 6
 
-    def _legend(self, out: list[str], y: float) -> float:
+    def _legend(self, out: list[str], y: float, width: float) -> float:
         x = _MARGIN
         for index, name in enumerate(self._part_names):
             text = cut(name, 200, SMALL)
             wide = 18 + width_of(text, SMALL) + 14
-            if x + wide > _WIDTH - _MARGIN and x > _MARGIN:
+            if x + wide > width - _MARGIN and x > _MARGIN:
                 x, y = _MARGIN, y + 18
             out.append(element("rect", x=x, y=y, width=12, height=12, rx=2, fill=COLOURS[index % len(COLOURS)]))
             out.append(label(text, x + 18, y + 10, size=SMALL))

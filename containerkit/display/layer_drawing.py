@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .plot import Plot
-from .svg import SIZE, SMALL, amount, cut, document, element, label, tooltip
+from .svg import NARROW, SIZE, SMALL, amount, cut, document, element, headline, label, tooltip
 from .table import Table
 
 _WIDTH, _MARGIN, _SKEW, _THICK, _STEP = 720.0, 16.0, 34.0, 16.0, 52.0
-_SHEET = 250.0  # width of a sheet
 #: Fill of the upper and of the front side; each has a contrast of 3 or more on white and on near-black.
 _READ_ONLY, _READ_WRITE = ("#2f74c0", "#1f5590"), ("#b8560f", "#8a3f09")
 
@@ -64,35 +63,40 @@ class LayerDrawing(Plot):
 
     def to_svg(self) -> str:
         """Return a complete SVG document."""
+        return self._drawing(_WIDTH)
+
+    def _narrow(self) -> str:
+        return self._drawing(NARROW)
+
+    def _drawing(self, width: float) -> str:
         out: list[str] = []
-        top = _MARGIN + SIZE + 2
+        top = _MARGIN
         if self.title:
-            title = cut(self.title, _WIDTH - 2 * _MARGIN, SIZE + 2, bold=True)
-            out.append(label(title, _MARGIN, top, size=SIZE + 2, font_weight=600))
+            out, top = headline(self.title, _MARGIN, top, width - 2 * _MARGIN)
         bottom = top + 20 + _STEP * len(self.sheets)
         for number, sheet in enumerate(self.sheets):  # the lower ones first, so that the upper cover them
-            out += self._sheet(sheet, bottom - _STEP * number)
+            out += self._sheet(sheet, bottom - _STEP * number, width)
         words = "; ".join(f"{one.text} ({self._size(one) or 'read-write'})" for one in self.sheets)
-        return document(self.title, f"Layers, base first: {words}", _WIDTH, bottom + _THICK + _MARGIN, out)
+        return document(self.title, f"Layers, base first: {words}", width, bottom + _THICK + _MARGIN, out)
 
-    def _sheet(self, sheet: Sheet, y: float) -> list[str]:
+    def _sheet(self, sheet: Sheet, y: float, width: float) -> list[str]:
         upper, front = _READ_WRITE if sheet.writable else _READ_ONLY
-        x, depth = _MARGIN, _STEP * 0.62
-        corners = [(x, y), (x + _SKEW, y - depth), (x + _SKEW + _SHEET, y - depth), (x + _SHEET, y)]
-        side = [(x + _SHEET, y), (x + _SKEW + _SHEET, y - depth), (x + _SKEW + _SHEET, y - depth + _THICK)]
-        side.append((x + _SHEET, y + _THICK))
+        x, depth, wide = _MARGIN, _STEP * 0.62, width * 0.35 - 2
+        corners = [(x, y), (x + _SKEW, y - depth), (x + _SKEW + wide, y - depth), (x + wide, y)]
+        side = [(x + wide, y), (x + _SKEW + wide, y - depth), (x + _SKEW + wide, y - depth + _THICK)]
+        side.append((x + wide, y + _THICK))
         style: dict[str, Any] = {"stroke": "#fff", "stroke_width": 1.2}
         if sheet.writable:
             style["stroke_dasharray"] = "5 3"
         kind = "read-write" if sheet.writable else "read-only"
         size = self._size(sheet)
-        left = x + _SHEET + _SKEW + 18
-        text = cut(sheet.text, _WIDTH - left - _MARGIN)
+        left = x + wide + _SKEW + 18
+        text = cut(sheet.text, width - left - _MARGIN)
         below = ", ".join(part for part in (kind, size) if part)
         return [
             element("polygon", tooltip(f"{sheet.text}: {below}"), points=_points(corners), fill=upper, **style),
             element("polygon", points=_points(side), fill=front, **style),
-            element("rect", x=x, y=y, width=_SHEET, height=_THICK, fill=front, **style),
+            element("rect", x=x, y=y, width=wide, height=_THICK, fill=front, **style),
             label(text, left, y - depth / 2 + 2),
             label(below, left, y - depth / 2 + 2 + SIZE + 3, size=SMALL, fill_opacity=0.75),
         ]

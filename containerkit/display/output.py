@@ -8,7 +8,10 @@ from .._text import split_lines
 from .escape import html_text
 from .page import WRAPPER
 
-_PRE = "margin:.2em 0;white-space:pre-wrap;overflow-wrap:anywhere;background:none;color:inherit"
+_PRE = (
+    "margin:.2em 0;white-space:pre-wrap;overflow-wrap:anywhere;background:none;color:inherit;"
+    "font:.92em/1.4 ui-monospace,Menlo,'DejaVu Sans Mono',monospace"
+)
 
 
 def output_html(parts: Mapping[str, str], note: str = "") -> str:

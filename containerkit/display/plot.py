@@ -18,6 +18,10 @@ class Plot(ABC):
     def to_svg(self) -> str:
         """Return a complete SVG document, which can also be part of a page; text has the page's colour."""
 
+    def _narrow(self) -> str:
+        """Return the picture for a narrow screen; "" if it has one form only, which the page scrolls."""
+        return ""
+
     @abstractmethod
     def to_text(self, width: int | None = None) -> str:
         """Return the same facts in characters, within `width` columns (None: 80)."""
@@ -30,7 +34,7 @@ class Plot(ABC):
         """Return a fragment for a page, light or dark."""
         from .svg import fragment
 
-        return fragment(self.to_svg(), self.notes)
+        return fragment(self.to_svg(), self.notes, self._narrow())
 
     def __str__(self) -> str:
         from .table import terminal_width

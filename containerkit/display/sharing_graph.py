@@ -173,7 +173,8 @@ class SharingGraph(Plot):
 
     def _made(self, name: str) -> str:
         total = [layer.bytes for layer in self.chains[name]]
-        size = human_bytes(None if None in total else sum(layer or 0 for layer in total))
+        count = f"{len(total)} layer{'s' if len(total) != 1 else ''}"
+        size = count if None in total else human_bytes(sum(layer or 0 for layer in total))
         made = self.containers.get(name, ())
         return size + (f" · {len(made)} container{'s' if len(made) > 1 else ''}" if made else "")
 
@@ -257,8 +258,17 @@ def _layers(run: _Run, x: float, y: float) -> Iterator[str]:
         rx=3,
         fill=_SHARED if run.users > 1 else _ALONE,
     )
-    yield label(human_bytes(run.bytes), x + 8, y + 17, font_weight=600, fill="#fff", pointer_events="none")
-    below = run.says() + (f", {run.users} images" if run.users > 1 else "")
+    known = run.bytes is not None
+    yield label(
+        human_bytes(run.bytes) if known else run.says(),
+        x + 8,
+        y + 17,
+        font_weight=600,
+        fill="#fff",
+        pointer_events="none",
+    )
+    parts = [run.says()] if known else []
+    below = ", ".join([*parts, f"{run.users} images"] if run.users > 1 else parts or ["1 image"])
     yield label(cut(below, _BOX - 12, SMALL), x + 8, y + 32, size=SMALL, fill="#fff", pointer_events="none")
 
 

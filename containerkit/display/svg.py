@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -15,6 +16,9 @@ SIZE = 13.0  # of text, in pixels
 SMALL = 11.5
 _SHRINK = 0.8  # smaller text is hard to read
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+
+NARROW = 360.0  # width of a picture on the screen of a telephone
+_CHOICE = ".ck-narrow{display:none}@media(max-width:600px){.ck-narrow{display:block}.ck-wide{display:none}}"
 
 _NARROW, _WIDE = frozenset("fijlrtI.,:;'!|()[]{}/\\ -"), frozenset("mwMW@%—")
 
@@ -62,7 +66,14 @@ def amount(value: float | None, unit: str) -> str:
         return human_bytes(value)
     if unit == "seconds":
         return human_seconds(value)
-    return UNKNOWN if value is None else f"{human_number(value)} {unit}".rstrip()
+    if value is None:
+        return UNKNOWN
+    return f"{human_number(value)}{unit}" if unit in ("×", "%") else f"{human_number(value)} {unit}".rstrip()
+
+
+def tick_text(value: float, unit: str) -> str:
+    """Return a round value as an axis shows it, without decimals that are zero."""
+    return re.sub(r"\.0+(?!\d)|(\.\d*?[1-9])0+(?!\d)", r"\1", amount(value, unit)) if value else "0"
 
 
 def element(name: str, *content: str, **attributes: str | float | None) -> str:
@@ -84,6 +95,18 @@ def label(text: str, x: float, y: float, *, size: float = SIZE, **attributes: st
     """Return text at a position, in the page's colour unless ``fill`` is given."""
     attributes.setdefault("fill", "currentColor")
     return element("text", html_text(text), x=x, y=y, font_size=size, **attributes)
+
+
+def headline(text: str, x: float, y: float, width: float) -> tuple[list[str], float]:
+    """Return a title below y, on two lines if one is too narrow for it, and the position below it."""
+    size, first, rest = SIZE + 2, visible(text), ""
+    if width_of(first, size, bold=True) > width:
+        words = first.split(" ")
+        fits = [n for n in range(1, len(words)) if width_of(" ".join(words[:n]), size, bold=True) <= width]
+        first, rest = (" ".join(words[: fits[-1]]), " ".join(words[fits[-1] :])) if fits else (first, "")
+    lines = [cut(line, width, size, bold=True) for line in (first, rest) if line]
+    out = [label(line, x, y + size * (1 + 1.25 * n), size=size, font_weight=600) for n, line in enumerate(lines)]
+    return out, y + size * (1.25 * len(lines) - 0.25)
 
 
 def tooltip(text: str) -> str:
@@ -109,8 +132,10 @@ def document(title: str, description: str, width: float, height: float, parts: I
     )
 
 
-def fragment(picture: str, notes: Iterable[str]) -> str:
-    """Return a picture for a notebook with its notes below."""
+def fragment(picture: str, notes: Iterable[str], narrow: str = "") -> str:
+    """Return a picture for a notebook with its notes below; on a narrow screen another form of it, if there is one."""
+    if narrow:
+        picture = f'<style>{_CHOICE}</style><div class="ck-wide">{picture}</div><div class="ck-narrow">{narrow}</div>'
     lines = "".join(
         f'<p style="margin:.2em 0;font-size:.86em;opacity:.85;max-width:60em">{html_text(note)}</p>' for note in notes
     )

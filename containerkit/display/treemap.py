@@ -9,7 +9,7 @@ from typing import Any
 from .cells import Cell
 from .escape import visible
 from .plot import Plot
-from .svg import COLOURS, SIZE, SMALL, amount, cut, document, element, label, tooltip, width_of
+from .svg import COLOURS, NARROW, SIZE, SMALL, amount, cut, document, element, label, tooltip, width_of
 from .table import Table
 
 _WIDTH, _HEIGHT, _MARGIN = 720.0, 440.0, 12.0
@@ -68,23 +68,29 @@ class Treemap(Plot):
     # ---------------------------------------------------------------- a page
     def to_svg(self) -> str:
         """Return a complete SVG document."""
+        return self._drawing(_WIDTH)
+
+    def _narrow(self) -> str:
+        return self._drawing(NARROW)
+
+    def _drawing(self, width: float) -> str:
         root = _tree(self.sizes)
         out: list[str] = []
         top = _MARGIN
         if self.title:
-            title = cut(self.title, _WIDTH - 130 - 2 * _MARGIN, SIZE + 2, bold=True)
+            title = cut(self.title, width - 110 - 2 * _MARGIN, SIZE + 2, bold=True)
             out.append(label(title, _MARGIN, top + SIZE + 2, size=SIZE + 2, font_weight=600))
         total = amount(root.total, self.unit)
-        out.append(label(total, _WIDTH - _MARGIN, top + SIZE + 2, text_anchor="end"))
+        out.append(label(total, width - _MARGIN, top + SIZE + 2, text_anchor="end"))
         top += 26
-        box = _Box(_MARGIN, top, _WIDTH - 2 * _MARGIN, _HEIGHT)
+        box = _Box(_MARGIN, top, width - 2 * _MARGIN, _HEIGHT)
         if root.total <= 0:
             out.append(label("nothing that takes space", box.x, box.y + 20, fill_opacity=0.72))
-            return document(self.title, self._words(root), _WIDTH, top + 40, out)
+            return document(self.title, self._words(root), width, top + 40, out)
         root.join()
         for index, (node, inner) in enumerate(_fit(root.largest() or [root], box)):
             out += self._area(node, inner, COLOURS[index % len(COLOURS)], 0)
-        return document(self.title, self._words(root), _WIDTH, top + _HEIGHT + _MARGIN, out)
+        return document(self.title, self._words(root), width, top + _HEIGHT + _MARGIN, out)
 
     def _area(self, node: _Node, box: _Box, colour: str, depth: int) -> Iterator[str]:
         size = amount(node.total, self.unit)
@@ -100,20 +106,23 @@ class Treemap(Plot):
             stroke_opacity=0.75 if depth < 2 else 0.45,
             stroke_width=1.4 if depth == 0 else 0.8,
         )
-        deeper = node.children and depth < _DEPTH and box.height > _HEAD + 16 and box.width > 40
+        inner = _Box(box.x + 2.5, box.y + _HEAD, box.width - 5, box.height - _HEAD - 2.5)
+        places = _fit(node.largest(), inner) if node.children and depth < _DEPTH and _holds_words(inner) else []
+        # areas without a word say nothing
+        deeper = any(_holds_words(place) for child, place in places if not child.count)
         text = SIZE if depth == 0 else SMALL
         room = box.width - 10
         bold = bool(node.children)
         name = self._name(node, room, text) if box.height >= text + 5 else ""
         if name:
-            both = f"{name if node.count else visible(node.name)}  {size}"
+            many = f", {node.files()} files" if node.children and not deeper else ""
+            both = f"{name if node.count else visible(node.name)}{many}  {size}"
             line = both if width_of(both, text, bold=bold) <= room else name
             yield _inside(line, box.x + 5, box.y + text + 1, text, bold=bold)
             if line == name and not deeper and box.height >= 2 * text + 8 and width_of(size, SMALL) <= room:
                 yield _inside(size, box.x + 5, box.y + 2 * text + 4, SMALL, bold=False)
         if deeper:
-            inner = _Box(box.x + 2.5, box.y + _HEAD, box.width - 5, box.height - _HEAD - 2.5)
-            for child, place in _fit(node.largest(), inner):
+            for child, place in places:
                 yield from self._area(child, place, colour, depth + 1)
 
     def _name(self, node: _Node, room: float, size: float) -> str:
@@ -128,6 +137,10 @@ class Treemap(Plot):
         largest = root.largest()[:8]
         parts = "; ".join(f"{node.path}: {amount(node.total, self.unit)}" for node in largest)
         return f"Treemap of {amount(root.total, self.unit)}. Largest: {parts}" if parts else "Treemap of nothing"
+
+
+def _holds_words(box: _Box) -> bool:
+    return box.width > 40 and box.height > 16
 
 
 def _inside(text: str, x: float, y: float, size: float, *, bold: bool) -> str:
@@ -149,6 +162,10 @@ class _Node:
         self.total = total
         self.count = 0  # number of merged files, where they are too small to be drawn
         self.children: dict[str, _Node] = {}
+
+    def files(self) -> int:
+        """Return how many paths with a size are below."""
+        return sum(child.files() if child.children else 1 for child in self.children.values())
 
     def join(self) -> None:
         """Join a folder with its only entry, repeatedly: a folder with one entry says nothing by itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 UNKNOWN = "unknown"
 
@@ -25,6 +26,15 @@ def human_bytes(n: float | None) -> str:
         unit += 1
     digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
     return f"{sign}{size:.{digits}f} {_UNITS[unit]}"
+
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def spark_line(values: Sequence[float]) -> str:
+    """Return one block for each value, from zero to the largest of them."""
+    top = max(values, default=0)
+    return "".join(_BLOCKS[round(value / top * 7) if top > 0 else 0] for value in values)
 
 
 def human_seconds(s: float | None) -> str:

@@ -49,7 +49,7 @@ def tables_of(value: object, title: str = "") -> tuple[Table, ...]:
 
 def html_of(value: object) -> str:
     """Return the value's tables as HTML."""
-    return "".join(table.to_html() for table in tables_of(value, _title(value)))
+    return "".join(table._repr_html_() for table in tables_of(value, _title(value)))
 
 
 def text_of(value: object) -> str:

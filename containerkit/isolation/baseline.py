@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOption
+from ..values import Shown
 
 if TYPE_CHECKING:
     import os
@@ -21,7 +22,7 @@ _FORM = '[{"id": "mount", "container": "web", "reason": "…", "expires": "2027-
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Known(Shown):
     """A finding that is accepted until a day.
 
     Attributes:
@@ -38,7 +39,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Shown):
     """Accepted findings."""
 
     known: tuple[Known, ...] = ()

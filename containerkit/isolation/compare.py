@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..values import Shown, ValueTuple
 from .language import translator
 from .report import TONES, IsolationReport
 from .values import CheckResult, Status
@@ -54,7 +55,7 @@ _SAID: tuple[tuple[str, str, Mapping[Status, str]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Shown):
     """A common statement about containers, and what one engine's evidence says about it.
 
     Attributes:
@@ -76,7 +77,7 @@ class Statement:
         return {"text": self.text, "answer": self.answer, "because": self.because, "check": self.check}
 
 
-def statements(report: IsolationReport) -> tuple[Statement, ...]:
+def statements(report: IsolationReport) -> ValueTuple[Statement]:
     """Return what one report's evidence says about each common statement."""
     found = {result.id: result for result in report.results}
     said = []
@@ -87,7 +88,7 @@ def statements(report: IsolationReport) -> tuple[Statement, ...]:
         else:
             answer = "unknown" if result.conflicts else answers.get(result.status, "unknown")
             said.append(Statement(text, answer, result.summary, check))
-    return tuple(said)
+    return ValueTuple(said)
 
 
 def compare_reports(*reports: IsolationReport, detail: bool = False, lang: str = "en") -> Table:

@@ -15,6 +15,13 @@ __all__ = ["report_html"]
 #: Colours with white text on them; each has a contrast of 4.5 or more, and is seen on white and on near-black.
 _TONES: Mapping[str, str] = {"pass": "#1a7f37", "warn": "#8a5a00", "fail": "#c4232f"}
 _OTHER = "#5b6470"
+_SIGNS: Mapping[str, str] = {
+    "pass": "✓",
+    "warn": "!",
+    "fail": "✗",
+    "unknown": "?",
+    "na": "–",
+}  # for those who see no colours
 _STYLE = """\
 .ck-report{font:15px/1.5 system-ui,sans-serif;max-width:62em;color:inherit}
 .ck-report h3{margin:1.2em 0 .3em}.ck-report svg{max-width:100%;height:auto}
@@ -24,8 +31,11 @@ _STYLE = """\
 font-size:.82em}
 .ck-report code,.ck-report pre{overflow-wrap:anywhere;white-space:pre-wrap;font-size:.9em}
 .ck-report pre{border:1px solid rgba(128,128,128,.4);border-radius:.4em;padding:.5em .7em;margin:.3em 0}
-.ck-report .m{opacity:.85;font-size:.9em}.ck-report dl{margin:.3em 0 .6em 5.4em}.ck-report dt{font-weight:600}
-.ck-report dd{margin:0 0 .4em}"""
+.ck-report .m{opacity:.85;font-size:.9em}
+.ck-report dl,.ck-report dt,.ck-report dd{display:block!important;float:none;width:auto;max-width:none}
+.ck-report dl{margin:.3em 0 .6em 5.4em}.ck-report dt{font-weight:600}
+.ck-report dd{margin:0 0 .4em;overflow-wrap:anywhere}
+@media(max-width:600px){.ck-report dl{margin-left:.6em}}"""
 
 
 def report_html(title: str, preface: Iterable[str], results: Sequence[CheckResult], tr: Translate) -> str:
@@ -98,10 +108,16 @@ def _drawing(results: Sequence[CheckResult], tr: Translate) -> str:
             tone = _TONES.get(str(result.status), _OTHER)
             words = result.summary if len(result.summary) <= 100 else result.summary[:99] + "…"
             described.append(f"{tr(name)}: {result.summary}")
-            out.append(f'<circle cx="{x + 20}" cy="{base - 5}" r="6" fill="{tone}"/>')
+            out.append(f'<circle cx="{x + 20}" cy="{base - 5}" r="8" fill="{tone}"/>')
+            sign = _SIGNS.get(str(result.status), "i")
+            out.append(
+                f'<text x="{x + 20}" y="{base - 1}" font-size="11" font-weight="700" text-anchor="middle" fill="#fff">'
+                f"{sign}</text>"
+            )
             out.append(f'<text x="{x + 34}" y="{base}">{html_text(words)}</text>')
         y += _LINE * (len(rows) + 1) + 12
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {total + 8}" width="{_WIDTH}" role="img" fill="currentColor" font-size="14" '
-        f'font-family="system-ui,sans-serif"><title>{html_text("; ".join(described))}</title>{"".join(out)}</svg>'
+        f'<div style="overflow-x:auto"><svg viewBox="0 0 {_WIDTH} {total + 8}" width="{_WIDTH}" role="img" '
+        'style="min-width:600px" fill="currentColor" font-size="14" '
+        f'font-family="system-ui,sans-serif"><title>{html_text("; ".join(described))}</title>{"".join(out)}</svg></div>'
     )

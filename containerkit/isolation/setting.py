@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..values import Shown
 from .advice import command
 from .facts import Facts
 from .gates import reported_rootless
@@ -13,7 +14,7 @@ __all__ = ["Exposure", "Setting", "advise", "setting_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(Shown):
     """One thing that weakens a container's isolation.
 
     Attributes:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ..values import Shown
+
+if TYPE_CHECKING:
+    from ..display import Table
 
 __all__ = ["CheckResult", "Evidence", "Json", "Remediation", "Severity", "Source", "Status"]
 
@@ -52,7 +57,7 @@ class Source(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Shown):
     """One observation, as it was made.
 
     Attributes:
@@ -73,7 +78,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Remediation:
+class Remediation(Shown):
     """Remedy for a result, for a person to apply. containerkit never runs any of it.
 
     Attributes:
@@ -91,7 +96,7 @@ class Remediation:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CheckResult:
+class CheckResult(Shown):
     """Result of one check.
 
     Attributes:
@@ -116,6 +121,24 @@ class CheckResult:
     conflicts: tuple[str, ...] = ()
     remediation: Remediation | None = None
     reason: str | None = None
+
+    def table(self) -> Table:
+        """Return the question, the finding, every observation and the remedy, one a row."""
+        from ..display import Cell, Table
+
+        tone: Any = {"pass": "good", "warn": "warn", "fail": "bad"}.get(str(self.status), "dim")
+        rows: list[tuple[object, object]] = [
+            ("status", Cell(str(self.status), str(self.status), tone)),
+            ("question", self.title),
+            ("found", self.summary),
+            ("severity", str(self.severity)),
+            *(("evidence", str(item)) for item in self.evidence),
+            *(("conflict", conflict) for conflict in self.conflicts),
+        ]
+        if self.remediation:
+            rows.append(("remedy", self.remediation.text))
+            rows += [("command", command) for command in self.remediation.commands]
+        return Table(self.id, ("", ""), rows)
 
     def __repr__(self) -> str:
         return f"<{self.id}: {self.status} ({self.severity}), {self.summary}>"

@@ -16,7 +16,7 @@ _numbers = itertools.count()
 
 _START = """\
 command -v tcpdump >/dev/null || exit 127
-tcpdump -Z root -i "$1" -U -w "$2" >/dev/null 2>"$2.log" </dev/null &
+tcpdump -Z root --immediate-mode -i "$1" -U -w "$2" >/dev/null 2>"$2.log" </dev/null &
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   grep -q listening "$2.log" && { echo $!; exit 0; }
   sleep 0.1
@@ -29,7 +29,7 @@ _STOP = 'kill -INT "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.05; done'
 _STREAM = """\
 command -v tcpdump >/dev/null || exit 127
 mkdir -p /tmp; echo $$ >"$2"
-exec tcpdump -Z root -i "$1" -U -w - 2>/dev/null
+exec tcpdump -Z root --immediate-mode -i "$1" -U -w - 2>/dev/null
 """
 _END = 'kill "$(cat "$1")"'
 

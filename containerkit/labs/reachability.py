@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..display import Table
+from ..display import Cell, Table
 from ..values import PrintedValue
 
 
@@ -38,11 +38,14 @@ class Reachability(PrintedValue):
     def table(self) -> Table:
         """Return a matrix: a row for each host that pings."""
 
-        def cell(addresses: Mapping[str, bool] | None) -> str:
+        def cell(addresses: Mapping[str, bool] | None) -> str | Cell:
             if not addresses:
                 return ""
             answered = sum(addresses.values())
-            return "yes" if answered == len(addresses) else f"{answered} of {len(addresses)}" if answered else "no"
+            if answered == len(addresses):
+                return "yes"
+            text = f"{answered} of {len(addresses)}" if answered else "no"
+            return Cell(text, text, "warn" if answered else "bad")
 
         names = list(self.answers)
         rows = [[host, *(cell(self.answers[host].get(other)) for other in names)] for host in names]

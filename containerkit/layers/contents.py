@@ -11,12 +11,13 @@ from typing import Any, Protocol
 from ..errors import InvalidImage
 from ..oci.layer import FileEntry, LayerContents
 from ..oci.problems import invalid
+from ..values import Shown
 
 __all__ = ["Contents", "Reader", "Sizes", "Verification"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Shown):
     """Size of a layer or image in bytes, by four different meanings. None means unknown, never 0.
 
     Attributes:
@@ -59,7 +60,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Shown):
     """Result of a successful verification: what was checked, and what could not be checked with this reader."""
 
     checked: tuple[str, ...]

@@ -64,14 +64,20 @@ class Sharing(Value):
         ]
         return Table("Layers, most shared first", ("chain_id", "images", "names"), rows)
 
-    def picture(self) -> SharingGraph:
-        """Return the images as branches of a tree of layers."""
+    def picture(self, sizes: Mapping[str, int | None] | None = None) -> SharingGraph:
+        """Return the images as branches of a tree of layers.
+
+        Args:
+            sizes: chain ID -> bytes, to be written on the layers; None writes how many layers there are.
+        """
         from ..display import ChainLayer, SharingGraph
 
         images: dict[str, list[ChainLayer | tuple[str, int | None]]] = {}
         for layer in self.layers:
             for image in layer.images:
-                images.setdefault(self._name(image), []).append(ChainLayer(layer.chain_id, None))
+                images.setdefault(self._name(image), []).append(
+                    ChainLayer(layer.chain_id, (sizes or {}).get(layer.chain_id))
+                )
         containers: dict[str, list[str]] = {}
         for name, image in self.containers.items():
             containers.setdefault(self._name(image), []).append(name)

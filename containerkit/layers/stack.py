@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..oci.layer import FileEntry
 from ..oci.problems import Limits
 from ..oci.tree import Diff, Tree, compare, stack
 from ..options import parse_platform
-from ..values import ValueTuple
+from ..values import Shown, ValueTuple
 from .contents import Contents, Reader, Sizes, Verification
 from .readers import BlobReader
 
@@ -36,7 +37,7 @@ __all__ = ["Layer", "LayerStack", "build_stack", "open_archive"]
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Shown):
     """One layer of an image.
 
     Attributes:
@@ -75,7 +76,7 @@ class Layer:
         Raises:
             InvalidImage: it cannot be read completely, or violates the image-spec; with every violation.
         """
-        return () if self._contents is None else self._contents.entries(self.index)
+        return ValueTuple() if self._contents is None else ValueTuple(self._contents.entries(self.index))
 
     def extract(self, path: str, dst: str | os.PathLike[str]) -> Path:
         """Write a file or folder that this layer itself holds; whiteouts make no file. See LayerStack.extract."""
@@ -121,9 +122,9 @@ class LayerStack(Sequence[Layer]):
     @overload
     def __getitem__(self, index: int) -> Layer: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Layer, ...]: ...
-    def __getitem__(self, index: int | slice) -> Layer | tuple[Layer, ...]:
-        return self.layers[index]
+    def __getitem__(self, index: slice) -> ValueTuple[Layer]: ...
+    def __getitem__(self, index: int | slice) -> Layer | ValueTuple[Layer]:
+        return ValueTuple(self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -163,7 +164,10 @@ class LayerStack(Sequence[Layer]):
     @staticmethod
     def _written(layer: Layer) -> str:
         """Return a layer's instruction as one would write it."""
-        return " ".join((instruction(layer.created_by or "")[0] or layer.created_by or "unknown").split())
+        text = " ".join((instruction(layer.created_by or "")[0] or layer.created_by or "unknown").split())
+        return re.sub(
+            r"\b((?:file|dir|multi):[0-9a-f]{12})[0-9a-f]{52}\b", r"\1", text
+        )  # the classic builder's sources
 
     def to_page(self) -> str:
         """Return a complete HTML page on which layers, files, sizes and waste are browsed. It needs no network.

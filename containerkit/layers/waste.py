@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import InvalidOption
 from ..oci.layer import FileEntry, printable
 from ..oci.tree import Cause, ContentIds, Node, Stack, visible_bytes
+from ..values import Shown
 from .dive import dive_numbers
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class WasteItem:
+class WasteItem(Shown):
     """One file's bytes that no container sees.
 
     Attributes:
@@ -157,7 +158,7 @@ class Waste:
         return Treemap("Wasted bytes by folder", sizes)
 
     def _repr_html_(self) -> str:
-        return (self.picture().to_html() if self.items else "") + self.table().to_html()
+        return (self.picture().to_html() if len(self.items) > 1 else "") + self.table().to_html()
 
     def __repr__(self) -> str:
         return (

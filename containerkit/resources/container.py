@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..options import (
     parse_container_path,
     parse_flag,
     parse_image,
+    parse_integer,
     parse_items,
     parse_name,
     parse_signal,
@@ -35,6 +37,7 @@ from .logs import Logs, open_logs, read_logs
 from .process import ExecResult
 from .programs import explained
 from .session import LABEL
+from .stats_series import StatsSeries
 from .strategy import Strategy
 from .terminal import Terminal
 from .waiting import wait_until
@@ -291,6 +294,19 @@ class Container(ContainerState):
         if self.status not in ("running", "paused"):
             raise WrongState(f"measuring {self.label}: it is {self.status}, not running", actual=self.status)
         return self._core.backend.stats_container(self._id, stream=True)
+
+    def sample_stats(self, count: int = 10) -> StatsSeries:
+        """Return samples of the container's resource usage, one a second; fewer if it ends before.
+
+        Args:
+            count: how many.
+
+        Raises:
+            Unsupported, WrongState, InvalidOption.
+        """
+        count = parse_integer("count", count, low=1, high=10**6)
+        with self.stream_stats() as samples:
+            return StatsSeries(itertools.islice(samples, count))
 
     # ---------------------------------------------------------------- output
     def logs(

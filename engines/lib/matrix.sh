@@ -62,7 +62,10 @@ is_vm() { [[ $(suite_of "$1") == vm ]]; }
 is_rootless_docker() { [[ $(kind_of "$1") == docker ]] && has "$1" rootless; }
 
 # roots_of ENGINE: the folders of roots/ that an engine needs
-roots_of() { if is_vm "$1"; then echo uml forkyvm; else suite_of "$1"; fi; }
+roots_of() { if is_vm "$1"; then echo "$(uml_root)" forkyvm; else suite_of "$1"; fi; }
+
+# The vm's kernel. trixie's cannot run programs on a processor with AMX (their registers are larger than it knows).
+uml_root() { if grep -qw amx_tile /proc/cpuinfo; then echo umlforky; else echo uml; fi; }
 
 packages_of() { # root
   local tools="dash bash coreutils util-linux mount procps base-passwd base-files libc-bin iproute2 iptables kmod tar
@@ -83,7 +86,7 @@ packages_of() { # root
 # packages without their dependencies: single programs that need libc at most
 lone_packages_of() { # root
   case $1 in
-    uml) echo user-mode-linux ;;
+    uml | umlforky) echo user-mode-linux ;;
     compose) echo docker-compose ;;
     *) echo docker-registry ;;
   esac
@@ -92,7 +95,7 @@ lone_packages_of() { # root
 suites_of() { # root
   case $1 in
     experimental) echo forky experimental ;;   # experimental alone would bring a libc the rest does not expect
-    forkyvm) echo forky ;;
+    forkyvm | umlforky) echo forky ;;
     uml | compose) echo trixie ;;              # forky's UML kernel lacks legacy iptables and nf_tables for IPv4
     *) echo "$1" ;;
   esac

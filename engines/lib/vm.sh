@@ -93,7 +93,7 @@ vm_start() {
   rm -f "$dir"/run/*.sock "$dir/pid" "$dir/disk.img"
   chmod 755 "$dir"
   vm_disk_size() { echo "$(megabytes "$dir/disk.img.tmp") MB"; }
-  vm_disk_make() { unshare --mount bash -e -c "$VM_DISK" disk "$STATE" "$dir" >"$dir/mkfs.log" 2>&1; }
+  vm_disk_make() { unshare --mount bash -e -c "$VM_DISK" disk "$STATE" "$dir" "$(uml_root)" >"$dir/mkfs.log" 2>&1; }
   with_progress "vm: making its disk" vm_disk_size vm_disk_make || { tail -n 10 "$dir/mkfs.log" >&2; return 1; }
   launch "$dir" : -- __vm __vm
 }
@@ -103,7 +103,7 @@ VM_DISK='
   rm -rf "$2"/{upper,work}; mkdir -p "$2"/{upper,work}
   mount -t overlay overlay -o "lowerdir=$1/roots/forkyvm,upperdir=$2/upper,workdir=$2/work" "$2/tree"
   mkdir -p "$2/tree/usr/lib/modules"
-  cp -a "$1"/roots/uml/usr/lib/uml/modules/* "$2/tree/usr/lib/modules/"
+  cp -a "$1"/roots/$3/usr/lib/uml/modules/* "$2/tree/usr/lib/modules/"
   PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -d "$2/tree" -F "$2/disk.img.tmp" 6G
   mv "$2/disk.img.tmp" "$2/disk.img"'
 
@@ -118,7 +118,7 @@ vm_inside() {
   mount -t tmpfs tmp "$root/tmp"
   mkdir "$root"/tmp/{e,uml}
   mount --bind "$dir" "$root/tmp/e"
-  mount --bind "$STATE/roots/uml" "$root/tmp/uml"
+  mount --bind "$STATE/roots/$(uml_root)" "$root/tmp/uml"
   ip link set lo up
   ip tuntap add dev tap0 mode tap
   ip addr add 10.231.88.1/24 dev tap0

@@ -14,6 +14,7 @@
 import re
 
 import containerkit as ck
+from containerkit.display import Table
 
 engine = ck.connect()
 dockerfile = """
@@ -30,8 +31,14 @@ stack
 # %% [markdown] lang="es"
 # Cada instrucción que cambia archivos hizo una capa. Una capa guarda solo lo que su instrucción cambió:
 # %%
-for layer in stack[-3:]:
-    print(layer.index, layer.sizes.content, [file.path for file in layer.files() if file.type == "file"])
+Table(
+    "Files of the upper three layers",
+    ("layer", "bytes", "files"),
+    [
+        (layer.index, layer.sizes.content, [file.path for file in layer.files() if file.type == "file"])
+        for layer in stack[-3:]
+    ],
+)
 # %% [markdown] lang="en"
 # ## Where does a file come from?
 #
@@ -42,7 +49,12 @@ for layer in stack[-3:]:
 # `/message` está en dos capas. La de arriba tapa a la de abajo. `blame` dice qué capa ve un contenedor:
 # %%
 print(engine.run("lab/layers:1", "cat /message").stdout, end="")
-print(stack.blame("/message").index, stack.blame("/data").index)
+origins = [(path, stack.blame(path)) for path in ("/message", "/data", "/bin/sh")]
+Table(
+    "Where a file comes from",
+    ("path", "layer", "instruction"),
+    [(path, layer.index, layer.created_by) for path, layer in origins],
+)
 # %% [markdown] lang="en"
 # ## The read-write layer
 #

@@ -9,11 +9,15 @@
 # **¿Cómo encuentra un paquete el camino de una red a otra?** Construye dos redes con un enrutador (*router*) en medio, con
 # contenedores: sin extensiones y sin root. Cada equipo tiene su propia red del núcleo: interfaces, rutas y tabla de vecinos.
 # %%
+import struct
+
 import containerkit as ck
-from containerkit.labs import Lab
+from containerkit.display import Table
+from containerkit.labs import BASE_IMAGE, Lab
 
 engine = ck.connect()
-lab = Lab(engine, image="busybox:1")
+has_tcpdump = engine.images.exists(BASE_IMAGE)
+lab = Lab(engine, image="busybox:1", helper_image=BASE_IMAGE if has_tcpdump else None)
 lab.add("pc1", {"A": "10.0.1.2/24"}, gateway="10.0.1.1")
 lab.add("pc2", {"A": "10.0.1.3/24"}, gateway="10.0.1.1")
 lab.add("r1", {"A": "10.0.1.1/24", "B": "10.0.2.1/24"}, router=True)
@@ -64,6 +68,44 @@ for address in ("10.0.1.3", "10.0.2.2"):
 print(lab["pc1"].exec("cat /proc/net/arp").stdout)
 print(lab["r1"].exec("cat /sys/class/net/eth0/address").stdout)
 # %% [markdown] lang="en"
+# ## A capture
+#
+# The same packet on both wires: `tcpdump` records each of them while `pc1` pings the server. The addresses of the networks
+# stay. The MAC addresses and the time to live change at the router. (`tcpdump` is in an image that
+# `containerkit lab images` builds once. Without it this cell says so and goes on.)
+# %% [markdown] lang="es"
+# ## Una captura
+#
+# El mismo paquete en ambos cables: `tcpdump` graba cada uno mientras `pc1` hace ping al servidor. Las direcciones de red no
+# cambian. Las direcciones MAC y el tiempo de vida cambian en el enrutador. (`tcpdump` está en una imagen que
+# `containerkit lab images` construye una vez. Sin ella, esta celda lo dice y sigue).
+
+
+# %%
+def packets(pcap: bytes) -> list[tuple[str, str, str, str, int, str]]:
+    """Read the ICMP packets of a pcap file: MAC and IP addresses of both ends, time to live, kind."""
+    found, place = [], 24
+    while place < len(pcap):
+        (length,) = struct.unpack_from("<I", pcap, place + 8)
+        frame = pcap[place + 16 : place + 16 + length]
+        place += 16 + length
+        if frame[12:14] == b"\x08\x00" and frame[23] == 1:
+            macs = [":".join(f"{byte:02x}" for byte in frame[at : at + 6]) for at in (6, 0)]
+            hosts = [".".join(map(str, frame[at : at + 4])) for at in (26, 30)]
+            kind = {8: "request", 0: "reply"}.get(frame[14 + 4 * (frame[14] & 15)], "other")
+            found.append((macs[0], macs[1], hosts[0], hosts[1], frame[22], kind))
+    return found
+
+
+rows = []
+if has_tcpdump:
+    with lab.capture("A") as wire_a, lab.capture("B") as wire_b:
+        lab["pc1"].exec("ping -c 1 10.0.2.2", check=True)
+    rows = [(name, *packet) for name, wire in (("A", wire_a), ("B", wire_b)) for packet in packets(wire.data)]
+columns = ("wire", "from MAC", "to MAC", "from", "to", "ttl", "ping")
+note = [] if has_tcpdump else ["No image with tcpdump: run `containerkit lab images`, and then this notebook again."]
+Table("One ping on two wires", columns, rows, notes=note)
+# %% [markdown] lang="en"
 # ## A service, and a fault
 # %% [markdown] lang="es"
 # ## Un servicio y una avería
@@ -82,6 +124,8 @@ lab.ping_all()
 lab.link_up("web")
 lab["r1"].exec("ip route del 10.0.2.0/24", user="0", check=True)
 lab.ping_all()
+# %%
+lab
 # %%
 lab.restart("r1")
 lab.ping_all().complete

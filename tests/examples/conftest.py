@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import containerkit as ck
+from containerkit.labs import BASE_IMAGE
 from containerkit.testing.archives import ImageBuilder
+from tests.examples.tcpdump_image import TCPDUMP
 
 SHELL = "busybox:1"
 IN_FULL = f"docker.io/library/{SHELL}"  # as a pull names it; Podman loads a short name as localhost/…
@@ -71,6 +73,27 @@ def shell(engine: ck.Engine) -> Iterator[None]:
         pytest.skip("no busybox:1 here, and no busybox to make one of (apt install busybox-static)")
     yield
     engine.images.remove(SHELL, force=True)
+
+
+@pytest.fixture(scope="session")
+def tcpdump_archive(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """Return the archive with tcpdump that noxfile.py made, or None where there is none."""
+    given = os.environ.get("CK_TCPDUMP_IMAGE")
+    return Path(given) if given and Path(given).exists() else None
+
+
+@pytest.fixture(scope="module")
+def tcpdump(engine: ck.Engine, tcpdump_archive: Path | None) -> Iterator[None]:
+    """Provide the image with tcpdump under the name of the labs' own, where its archive is; remove it at the end."""
+    if tcpdump_archive is None or engine.images.exists(BASE_IMAGE):
+        yield
+        return
+    loaded = engine.images.load(tcpdump_archive)
+    install = f'FROM {TCPDUMP}\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
+    engine.images.build({"Dockerfile": install}, tag=BASE_IMAGE)
+    yield
+    for name in (BASE_IMAGE, *(image.id for image in loaded)):
+        engine.images.remove(name, force=True)
 
 
 def everything(engine: ck.Engine) -> set[str]:

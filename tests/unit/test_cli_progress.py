@@ -6,7 +6,7 @@ import io
 import re
 
 import containerkit as ck
-from containerkit.cli.progress import LayerBars
+from containerkit.display import ProgressBars
 
 
 def screen(text: str) -> list[str]:
@@ -32,7 +32,7 @@ def screen(text: str) -> list[str]:
 
 def shown(*steps: ck.Progress, size: tuple[int, int] = (80, 24)) -> list[str]:
     out = io.StringIO()
-    bars = LayerBars(out, size)
+    bars = ProgressBars(out, size)
     for step in steps:
         bars(step)
     return screen(out.getvalue())
