@@ -262,3 +262,21 @@ def test_the_example(engine: Any, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "How is it known who is root?" in done.stdout
     assert "| limits-enforced |" in written.read_text()
+
+
+def test_a_killed_check_leaves_nothing_after_one_cleanup(engine: Any) -> None:
+    """kill -9 in the middle of a check: what it had made is found and removed by one cleanup."""
+    before = set(left_behind(engine))
+    program = f"import containerkit as ck\nwith ck.connect({engine.url!r}) as e:\n    print(flush=True)\n    e.check()"
+    seen: set[str] = set()
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            while process.poll() is None and not (seen := set(left_behind(engine)) - before):
+                time.sleep(0.01)
+            process.kill()
+        if seen:
+            break
+    ck.cleanup(engine)
+    assert set(left_behind(engine)) <= before, seen
