@@ -34,13 +34,13 @@ font-variant-numeric:tabular-nums}
 .containerkit p.ck{margin:.2em 0;font-size:.86em;opacity:.85;max-width:60em}"""
 
 
-def page_html(title: str, fragments: Iterable[str]) -> str:
+def page_html(title: str, fragments: Iterable[str], *, lang: str = "en") -> str:
     """Return a complete page, light or dark as the reader's system is; it loads nothing from anywhere."""
     style = "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:75em;padding:0 1em}"
     style += "@media(prefers-color-scheme:dark){body{background:#16181b;color:#e8e8e8}}"
     body = "\n".join(fragments)
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html_text(title)}</title><style>{style}</style></head>\n"
         f"<body><h1>{html_text(title)}</h1>\n{body}\n</body></html>\n"

@@ -168,7 +168,7 @@ class AuditReport:
         """Return a complete page, light or dark as the reader's system is; it loads nothing from anywhere."""
         from ..display import page_html
 
-        return page_html(self.table(lang=lang).title, [self.to_fragment(lang=lang)])
+        return page_html(self.table(lang=lang).title, [self.to_fragment(lang=lang)], lang=lang)
 
     def to_fragment(self, *, lang: str = "en") -> str:
         """Return the report as a part of a page, in English or in the language "es"."""

@@ -88,7 +88,7 @@ def to_page(*reports: IsolationReport | AuditReport, lang: str = "en") -> str:
     """
     from ..display import page_html
 
-    return page_html("containerkit", [report.to_fragment(lang=lang) for report in reports])
+    return page_html("containerkit", [report.to_fragment(lang=lang) for report in reports], lang=lang)
 
 
 def _run(report: IsolationReport | AuditReport) -> dict[str, Any]:

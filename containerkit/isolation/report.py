@@ -180,7 +180,7 @@ class IsolationReport:
         """
         from ..display import page_html
 
-        return page_html(translator(lang)(self.title), [self.to_fragment(lang=lang)])
+        return page_html(translator(lang)(self.title), [self.to_fragment(lang=lang)], lang=lang)
 
     def to_fragment(self, *, lang: str = "en") -> str:
         """Return the report as a part of a page, in English or in the language "es"."""

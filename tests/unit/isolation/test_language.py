@@ -137,6 +137,8 @@ def test_every_form_has_both_languages() -> None:
         assert str(english) != spanish
     assert "el motor se ejecuta como root" in report.to_text(lang="es")
     assert "Remedio" in report.to_html(lang="es")
+    for page in (report.to_html(lang="es"), audited().to_html(lang="es"), ck.to_page(report, audited(), lang="es")):
+        assert '<html lang="es">' in page
     for form in ("to_text", "to_markdown", "to_html", "table", "to_fragment"):
         assert "Contenedores en ejecución" in str(getattr(audited(), form)(lang="es")) or form == "to_fragment"
     assert "gravedad" in audited().containers[0].to_text(lang="es")
