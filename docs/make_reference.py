@@ -73,6 +73,13 @@ GROUPS: dict[str, tuple[Any, ...]] = {
     "Labs": (
         labs.load,
         labs.Lab,
+        labs.View,
+        labs.from_compose,
+        labs.ComposeFile,
+        labs.Service,
+        labs.Project,
+        labs.ServiceStatus,
+        labs.to_kubernetes,
         labs.Topology,
         labs.Host,
         labs.Interface,

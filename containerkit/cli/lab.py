@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -168,6 +169,29 @@ def draw(folder: str, images: dict[str, str], lenient: bool, language: str, outp
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
         output.write_text(text, encoding="utf-8")
+
+
+@lab.command()
+@engine_option
+@_files
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="On 127.0.0.1. Default: a free one.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
+@click.pass_context
+def view(ctx: click.Context, folder: str, images: dict[str, str], lenient: bool, port: int, browser: bool) -> None:
+    """Serve a web page with the running lab, its links and terminals on its hosts, until Ctrl-C.
+
+    The page is on 127.0.0.1. Its address holds a token: whoever has it can run commands in the hosts.
+    """
+    import webbrowser
+
+    import containerkit as ck
+
+    with _lab(ctx, _topology(folder, images, lenient)) as made, ck.labs.View(made, port=port) as page:
+        click.echo(page.url)
+        if browser:
+            webbrowser.open(page.url)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 @lab.command()

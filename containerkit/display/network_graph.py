@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +25,13 @@ class GraphBox:
         name: unique.
         links: (network, text of the interface) for each interface.
         state: "running", another status, or "" if unknown.
+        broken: numbers of the links that are down, from 0.
     """
 
     name: str
     links: Sequence[tuple[str, str]]
     state: str = ""
+    broken: Collection[int] = ()
 
 
 _Node = tuple[bool, str]  # (it is a network, its name)
@@ -165,7 +167,9 @@ class NetworkGraph(Plot):
             for number, (network, text) in enumerate(box.links):
                 one, other = (False, box.name), (True, network)
                 turn = None if rows[one] == rows[other] else min(rows[one], rows[other]) % 2 == 0
-                lines.append(_link(places[one], number, places[other], f"{box.name} {text}", turn))
+                down = number in box.broken
+                said = f"{box.name} {text}{': down' if down else ''}"
+                lines.append(_link(places[one], number, places[other], said, turn, down))
         width = max(right + _MARGIN + (_TURN if len(bands) > 1 else 0), 260.0)
         title = cut(self.title, width - 2 * _MARGIN, SIZE + 2, bold=True)
         parts = [label(title, _MARGIN, _MARGIN + SIZE, size=SIZE + 2, font_weight=600), *lines, *shapes]
@@ -201,7 +205,7 @@ class NetworkGraph(Plot):
         ]
         for number, (_, text) in enumerate(box.links):
             parts.append(label(cut(text, wide - 14, SMALL), x + 8, y + _HEAD + _LINE * number + 11, size=SMALL))
-        return element("g", *parts)
+        return element("g", *parts, data_host=box.name)
 
 
 def _levels(root: _Node, near: dict[_Node, list[_Node]]) -> list[list[_Node]]:
@@ -233,6 +237,7 @@ def _link(
     network: tuple[float, float, float, float],
     text: str,
     turn: bool | None,
+    down: bool,
 ) -> str:
     """Return the line from an interface's row to its network.
 
@@ -241,6 +246,7 @@ def _link(
         number: of the interface.
         text: the tooltip.
         turn: None for nodes in one row; else the line leaves and enters on the right side (True) or the left (False).
+        down: the link is broken.
     """
     right = network[0] > host[0] if turn is None else turn
     x1 = host[0] + host[2] if right else host[0]
@@ -249,16 +255,16 @@ def _link(
     if turn is not None:
         out = max(x1, x2) + 2 * _TURN if turn else min(x1, x2) - 2 * _TURN
         path = f"M{x1:.1f} {y1:.1f}C{out:.1f} {y1:.1f} {out:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
-        return _line(path, text)
+        return _line(path, text, down)
     bend = (x2 - x1) / 2
     path = f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
-    return _line(path, text)
+    return _line(path, text, down)
 
 
-def _line(path: str, text: str) -> str:
-    return element(
-        "path", tooltip(text), d=path, fill="none", stroke="currentColor", stroke_opacity=0.55, stroke_width=1.4
-    )
+def _line(path: str, text: str, down: bool) -> str:
+    dash = "3 6" if down else None
+    return element("path", tooltip(text), d=path, fill="none", stroke="currentColor", stroke_opacity=0.55,
+                   stroke_width=1.4, stroke_dasharray=dash)  # fmt: skip
 
 
 def _pill(name: str, x: float, y: float, wide: float, high: float) -> str:

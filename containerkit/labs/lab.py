@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -216,7 +217,8 @@ class Lab:
     def _start(self, host: str, image: str, command: Any, options: Mapping[str, Any]) -> Container:
         given = dict(options)
         if not host or (command is None and not self.topology.host(host).own_command):
-            given["entrypoint"], command = ["sh"], ["-c", command or plan.KEEP_ALIVE]
+            given["entrypoint"] = ["sh"]
+            command = ["-c", command or plan.main_process(self.topology.host(host))]
         container = self._engine.start(
             image,
             command,
@@ -248,7 +250,15 @@ class Lab:
             container.exec(["sh", "-c", f"cat >/{path}"], user="0", input=data, check=True)
         return _pid(container)
 
-    def _boot(self, host: Host) -> None:
+    def _boot(self, host: Host, before: int = 0) -> None:
+        """Wait for a host that configures itself, or configure it, and run its startup commands.
+
+        Args:
+            host: its interfaces are there.
+            before: how often its log says already that it was configured.
+        """
+        if plan.configures_itself(host) and self._configured(host, before):
+            return
         script, startup = plan.boot_script(host)
         try:
             result = self[host.name].exec(["sh", "-c", script, "sh", startup], user="0", timeout=_STARTING)
@@ -263,6 +273,21 @@ class Lab:
             place = f", line {line} of its startup commands" if line else ""
             text = log.strip() or f"exit code {result.exit_code}"
             raise LabFailed(f"lab {self.name}, host {host.name}{place}: {text}", host=host.name, line=line)
+
+    def _configured(self, host: Host, before: int) -> bool:
+        """Return True when a host has configured itself, False if its main process is not root."""
+        container, until, pause = self[host.name], time.monotonic() + _STARTING, 0.02
+        while True:
+            log = str(container.logs())
+            if log.count(plan.CONFIGURED) > before:
+                return True
+            if plan.NOT_ROOT in log:
+                return False
+            if plan.FAILED in log or time.monotonic() > until:
+                text = log.replace(plan.FAILED, "").strip() or f"no interfaces within {_STARTING:g} s"
+                raise LabFailed(f"lab {self.name}, host {host.name}: {text}", host=host.name)
+            time.sleep(pause)
+            pause = min(0.5, pause * 2)
 
     def _ip(self, lines: Iterable[str]) -> None:
         result = self._helper().exec(["sh", "-c", plan.RUN_LINES], user="0", input="\n".join(lines) + "\n")
@@ -357,11 +382,12 @@ class Lab:
         """
         container, described = self[host], self.topology.host(host)
         planned = plan.cables(self.topology)
+        before = str(container.logs()).count(plan.CONFIGURED) if plan.configures_itself(described) else 0
         with self._lock:
             self._ip(f"link del {cable.end}" for cable in planned if cable.host == host)
             container.restart(timeout)
             self._ip(plan.wire(planned, {host: _pid(container.refresh())}, bridges=False))
-        self._boot(described)
+        self._boot(described, before)
 
     def ping_all(self, *, timeout: int = 1) -> Reachability:
         """Ping every address of every host from every other host, all at once.

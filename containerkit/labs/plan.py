@@ -13,6 +13,19 @@ from .topology import Host, Interface, Topology
 #: Main process of a host without a command: reaps orphans and ends at SIGTERM.
 KEEP_ALIVE = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
 
+#: Main process of a host that configures its own interfaces: it says on stderr what came of it, then keeps alive.
+_CONFIGURE = """\
+trap 'exit 0' TERM INT
+for name in {names}; do until [ -e /sys/class/net/$name ]; do sleep 0.1 & wait $!; done; done
+if [ "$(id -u)" = 0 ]; then {{ {lines}
+}} && echo '{done}' >&2; else echo '{refused}' >&2; fi
+{keep_alive}
+"""
+
+#: What such a process says: the interfaces are ready; it is not root, so that an exec has to configure them.
+CONFIGURED, NOT_ROOT = "lab: interfaces configured", "lab: not root"
+FAILED = "lab: failed: "
+
 #: A shell for a person.
 SHELL = "command -v bash >/dev/null && exec bash; exec sh"
 
@@ -127,12 +140,23 @@ def _before_cables(sysctl: str, host: Host) -> str:
     return ".".join(words)
 
 
-def boot_script(host: Host) -> tuple[str, str]:
-    """Return the shell program that configures a host, and the startup commands that it takes as ``$1``.
+def configures_itself(host: Host) -> bool:
+    """Return whether the main process of a host can configure its interfaces, which saves an exec."""
+    ours = host.command is None and not host.own_command and not host.startup.strip()
+    return ours and bool(host.interfaces) and not {"user", "log_driver", "tty"} & set(host.options)
 
-    It exits with 1 if an interface cannot be configured, with 3 if a startup command fails. Startup commands run in
-    bash if the host has it. Their output goes to a file, so that services which they leave behind hold no stream open.
-    """
+
+def main_process(host: Host) -> str:
+    """Return the shell program that a host without a command runs."""
+    if not configures_itself(host):
+        return KEEP_ALIVE
+    lines = "\n".join(f"{line} || {{ echo '{FAILED}{line}' >&2; exit 1; }}" for line in _configuration(host))
+    names = " ".join(interface.name for interface in host.interfaces)
+    return _CONFIGURE.format(names=names, lines=lines, done=CONFIGURED, refused=NOT_ROOT, keep_alive=KEEP_ALIVE)
+
+
+def _configuration(host: Host) -> list[str]:
+    """Return the commands that configure the interfaces and routes of a host."""
     lines = ["ip link set lo up"]
     for interface in host.interfaces:
         lines += [f"ip address add {address} dev {interface.name}" for address in interface.addresses]
@@ -140,7 +164,16 @@ def boot_script(host: Host) -> tuple[str, str]:
     for destination, gateway in host.routes.items():
         family = "-6 " if ":" in gateway else ""
         lines.append(f"ip {family}route add {destination} via {gateway}")
-    script = "\n".join(f"{line} || {{ echo '{line}' >&2; exit 1; }}" for line in lines) + "\n"
+    return lines
+
+
+def boot_script(host: Host) -> tuple[str, str]:
+    """Return the shell program that configures a host, and the startup commands that it takes as ``$1``.
+
+    It exits with 1 if an interface cannot be configured, with 3 if a startup command fails. Startup commands run in
+    bash if the host has it. Their output goes to a file, so that services which they leave behind hold no stream open.
+    """
+    script = "\n".join(f"{line} || {{ echo '{line}' >&2; exit 1; }}" for line in _configuration(host)) + "\n"
     if host.startup.strip():
         shell = "-ex" if host.strict else "-x"
         script += (

@@ -148,17 +148,20 @@ class Topology(Value):
             left = [host for host in left if host.name not in done]
         return waves
 
-    def draw(self, states: Mapping[str, str] | None = None) -> NetworkGraph:
+    def draw(self, states: Mapping[str, str] | None = None, broken: Iterable[tuple[str, str]] = ()) -> NetworkGraph:
         """Return a drawing of hosts and collision domains: SVG, text, Mermaid and Graphviz.
 
         Args:
-            states: host -> status of its container, shown beside its name.
+            states: host -> status of its container; hosts that do not run are dashed.
+            broken: (host, interface) of links that are down; they are dashed.
         """
+        down = set(broken)
         boxes = (
             GraphBox(
                 host.name,
                 tuple((each.domain, " ".join((each.name, *each.addresses))) for each in host.interfaces),
                 (states or {}).get(host.name, ""),
+                tuple(number for number, each in enumerate(host.interfaces) if (host.name, each.name) in down),
             )
             for host in self.hosts
         )

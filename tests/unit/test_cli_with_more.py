@@ -205,7 +205,9 @@ def test_a_lab_on_the_command_line(engine: ck.Engine, backend: More, folder: str
     """up, status, exec with the command's exit code, down."""
 
     def shell(argv: tuple[str, ...], stdin: bytes) -> Reply:
-        return Reply(until_stopped=argv[2:3] in ((plan.KEEP_ALIVE,), (plan.HELPER,)))
+        alone = plan.CONFIGURED if plan.CONFIGURED in argv[2] else ""
+        runs = bool(alone) or argv[2:3] in ((plan.KEEP_ALIVE,), (plan.HELPER,))
+        return Reply(stderr=alone.encode(), until_stopped=runs)
 
     backend.on(["sh", ...], shell)
     backend.on("hostname", (3, b"pc1\n"))

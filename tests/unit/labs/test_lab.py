@@ -19,9 +19,14 @@ class Shell:
     def __init__(self) -> None:
         self.lines: list[str] = []  # of `ip`, in the helper
         self.given: list[tuple[str, ...]] = []
+        self.alone: list[str] = []  # main processes that configure their host
+        self.says = f"{plan.CONFIGURED}\n"  # on stderr
         self.answers: dict[str, Reply] = {}  # a word of the command -> the answer
 
     def __call__(self, argv: tuple[str, ...], stdin: bytes) -> Reply:
+        if plan.CONFIGURED in argv[2]:
+            self.alone.append(argv[2])
+            return Reply(stderr=self.says.encode(), until_stopped=plan.FAILED not in self.says)
         if argv[2:3] in ((plan.KEEP_ALIVE,), (plan.HELPER,)):
             return Reply(until_stopped=True)
         self.given.append(argv)
@@ -62,8 +67,8 @@ def test_a_lab_goes_up_and_down(lab: Lab, engine: ck.Engine, shell: Shell) -> No
         assert lab["pc1"].read_file("/etc/motd") == b"hello"
         assert shell.lines[0] == "link add ckb0 type bridge"
         booted = [argv for argv in shell.given if argv[2] != plan.RUN_LINES]
-        assert "10.0.0.1/24" in booted[0][2]
-        assert booted[1][4] == "echo ready"
+        assert "ip address add 10.0.0.1/24 dev eth0" in shell.alone[0]
+        assert [argv[4] for argv in booted] == ["echo ready"]
         assert list(lab) == ["pc1", "pc2"]
         assert [each.status for each in lab.status()] == ["running", "running"]
         assert "pc1" in lab._repr_html_()
@@ -81,6 +86,17 @@ def test_a_failing_startup_names_the_line_and_leaves_nothing(lab: Lab, engine: c
     with pytest.raises(ck.LabFailed, match="host pc2, line 2 of its startup commands") as caught:
         lab.up()
     assert (caught.value.host, caught.value.line) == ("pc2", 2)
+    assert engine.containers.list(all=True) == []
+
+
+def test_a_host_that_cannot_configure_itself(lab: Lab, engine: ck.Engine, shell: Shell) -> None:
+    """A main process without root is configured by an exec; one that fails ends the lab with its words."""
+    shell.says = f"{plan.NOT_ROOT}\n"
+    with lab.up():
+        assert any("10.0.0.1/24" in argv[2] for argv in shell.given)
+    shell.says = f"RTNETLINK answers: no\n{plan.FAILED}ip link set eth0 up\n"
+    with pytest.raises(ck.LabFailed, match=r"(?s)host pc1: .*ip link set eth0 up"):
+        lab.up()
     assert engine.containers.list(all=True) == []
 
 
