@@ -95,6 +95,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "labs": ("labs",),
     "resources.networks": ("Network",),
+    "resources.mapping": ("Mapped",),
     "resources.process": ("ExecResult", "RunResult"),
     "resources.pruned": ("Pruned", "RemovedImage"),
     "leftovers": ("Cleaned", "cleanup"),
@@ -185,6 +186,7 @@ if TYPE_CHECKING:
     from .resources.image import Image
     from .resources.logs import Logs
     from .resources.networks import Network
+    from .resources.mapping import Mapped
     from .resources.process import ExecResult, RunResult
     from .resources.pruned import Pruned, RemovedImage
     from .resources.stats_series import StatsSeries
@@ -238,6 +240,7 @@ __all__ = [
     "LayerStack",
     "LimitNotEnforced",
     "Logs",
+    "Mapped",
     "Mount",
     "NameInUse",
     "Network",

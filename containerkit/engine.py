@@ -5,7 +5,7 @@ Thin: each method parses nothing and calls one function of `resources`, `layers`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .backends.base import Backend, Capability, EngineInfo, Event
@@ -16,11 +16,13 @@ from .resources.container import Container
 from .resources.containers import Containers, start_container
 from .resources.core import Core
 from .resources.images import Images
+from .resources.mapping import Mapped, map_runs
 from .resources.networks import Networks
 from .resources.process import RunResult
 from .resources.run import run
 from .resources.volumes import Volumes
 from .streams import Stream
+from .values import ValueTuple
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -183,6 +185,33 @@ class Engine:
             1
         """
         return run(self._core, image, command, options)
+
+    @with_options(RUN)
+    def map(
+        self, image: str, commands: Iterable[Any], *, max_concurrent: int = 8, **options: Unpack[RunOptions]
+    ) -> ValueTuple[Mapped]:
+        """Run many commands of one image, each in a new container, and report every one.
+
+        Args:
+            image: as in :meth:`run`.
+            commands: each as in :meth:`run`.
+            max_concurrent: how many containers run at the same time.
+            options: as in :meth:`run`, without name and on_output.
+
+        Returns:
+            One Mapped(command, result, error) for each command, in their order. A run that failed, ran out of time or
+            was lost with its node has no result, and `error` says why; no command runs twice.
+
+        Raises:
+            InvalidOption, InvalidReference: a bad argument.
+
+        Example:
+            >>> from containerkit.testing import FakeBackend
+            >>> backend = FakeBackend(images=["busybox:1"]).on("false", exit_code=1).on("true")
+            >>> [each.result.exit_code for each in Engine(backend).map("busybox:1", ["true", "false"])]
+            [0, 1]
+        """
+        return map_runs(self._core, image, commands, options, max_concurrent=max_concurrent)
 
     @with_options(START)
     def start(

@@ -25,7 +25,7 @@ COMMAND = "python docs/make_reference.py"
 #: heading -> its functions and classes, as users look for them.
 GROUPS: dict[str, tuple[Any, ...]] = {
     "Connect and clean up": (ck.connect, ck.discover, ck.cleanup, ck.Endpoint, ck.Cleaned),
-    "Engine": (ck.Engine, ck.EngineInfo, ck.Capability, ck.Event, ck.RunResult, ck.Output),
+    "Engine": (ck.Engine, ck.EngineInfo, ck.Capability, ck.Event, ck.RunResult, ck.Mapped, ck.Output),
     "Containers": (
         *(
             containers.Containers,

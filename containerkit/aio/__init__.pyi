@@ -32,12 +32,14 @@ from ..leftovers import Cleaned
 from ..options import BuildOptions, ExecOptions, LimitOptions, NetworkOptions, RunOptions, StartOptions, VolumeOptions
 from ..resources.images import OnProgress
 from ..resources.logs import Logs
+from ..resources.mapping import Mapped
 from ..resources.process import ExecResult, RunResult
 from ..resources.pruned import Pruned, RemovedImage
 from ..resources.stats_series import StatsSeries
 from ..resources.strategy import Strategy
 from ..spec import RegistryAuth
 from ..streams import Output
+from ..values import ValueTuple
 
 __all__ = [
     "ByteStream",
@@ -235,6 +237,9 @@ class Engine:
         self, *, since: float | None = None, until: float | None = None, filters: Mapping[str, Any] | None = None
     ) -> Streaming[Stream[Event], Event]: ...
     async def run(self, image: str, command: Any = None, **options: Unpack[RunOptions]) -> RunResult: ...
+    async def map(
+        self, image: str, commands: Iterable[Any], *, max_concurrent: int = 8, **options: Unpack[RunOptions]
+    ) -> ValueTuple[Mapped]: ...
     def start(
         self, image: str, command: Any = None, *, keep: bool = False, **options: Unpack[StartOptions]
     ) -> Opening[Container]: ...

@@ -6,6 +6,7 @@ differences); then what both share: `_http` (requests and strict reading), `_con
 `_logs`, `_files`, `_images`, `_registry`, `_resources`, `_render` (request bodies), `_parse` and `_json` (responses).
 `_sockets` is the transport to a unix socket, `_requests` the one over a vendor's client; `_exchange` and `_wire` are
 what both share.
+`swarm` with `swarm_tasks` is Docker Swarm over a manager's engine.
 
 A package adds a backend with an entry point of the group ``containerkit.backends``: its name is the `kind`, its value a
 subclass of Backend that takes ``(url, *, timeout)``. Without an entry point, pass an instance to `connect()`.

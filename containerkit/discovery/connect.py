@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,15 @@ def _reason(exc: EngineUnavailable) -> str:
 
 
 # ---------------------------------------------------------------- connect
-def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 60.0, reaper: bool = False) -> Engine:
+def connect(
+    target: str | Endpoint | Backend | None = None,
+    *,
+    timeout: float = 60.0,
+    reaper: bool = False,
+    swarm: bool = False,
+    nodes: Mapping[str, str | Endpoint | Backend] | None = None,
+    constraints: Iterable[str] = (),
+) -> Engine:
     """Open an Engine.
 
     Without a target, connect() tries, in this order: CONTAINERKIT_ENGINE, CONTAINER_HOST, DOCKER_HOST,
@@ -127,6 +135,10 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         timeout: seconds that the engine may take to respond to each request.
         reaper: start a small process that removes what this Engine created if this process ends without closing it,
             even by kill -9.
+        swarm: use the Docker Swarm that the engine manages: a container is a service of one replica. A target
+            "swarm://HOST:PORT" or "swarm:///PATH" means the same.
+        nodes: host name of a node -> the target of its engine, for exec and copying files on a swarm.
+        constraints: placement constraints of every service on a swarm, such as "node.labels.room==a".
 
     Returns:
         An open Engine; close it, or use it in ``with``.
@@ -148,6 +160,12 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         raise InvalidOption("reaper", reaper, "True or False")
     from ..engine import Engine
 
+    if isinstance(target, str) and target.startswith("swarm://"):
+        target, swarm = _manager(target), True
+    if swarm:
+        return _connect_swarm(target, timeout, nodes or {}, tuple(constraints))
+    if nodes or tuple(constraints):
+        raise InvalidOption("nodes" if nodes else "constraints", nodes or constraints, "nothing without swarm=True")
     if isinstance(target, Backend):
         if reaper:
             raise InvalidOption("reaper", reaper, "False for a Backend, which another process cannot open")
@@ -169,6 +187,38 @@ def connect(target: str | Endpoint | Backend | None = None, *, timeout: float = 
         return engine
     except BaseException:
         backend.close()
+        raise
+
+
+def _manager(target: str) -> str:
+    """Return the target of the manager that a "swarm://" URL means."""
+    rest = target.removeprefix("swarm://")
+    return f"unix://{rest}" if rest.startswith("/") else f"tcp://{rest}" if rest else "docker"
+
+
+def _connect_swarm(
+    target: object, timeout: float, nodes: Mapping[str, str | Endpoint | Backend], constraints: tuple[str, ...]
+) -> Engine:
+    from ..backends.base import Backend
+    from ..engine import Engine
+
+    environment = Environment.current()
+
+    def route_to(given: object) -> Route:
+        if isinstance(given, Endpoint):
+            return _open(Candidate(given, chosen=True), environment, timeout)
+        return _connect(environment, _checked_target(given), timeout)
+
+    if isinstance(target, Backend):
+        raise InvalidOption("target", target, "the address of a manager, not a Backend")
+    opened: dict[str, Backend] = {}
+    try:
+        for name, node in nodes.items():
+            opened[name] = node if isinstance(node, Backend) else route_to(node).backend(timeout)
+        return Engine(route_to(target).backend(timeout, {"nodes": opened, "constraints": constraints}))
+    except BaseException:
+        for node in opened.values():
+            node.close()
         raise
 
 

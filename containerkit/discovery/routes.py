@@ -46,8 +46,13 @@ class Route:
         if self.on_close:
             self.on_close()
 
-    def backend(self, timeout: float) -> Backend:
-        """Return the backend of the kind that answered; on failure the route is closed."""
+    def backend(self, timeout: float, swarm: Mapping[str, Any] | None = None) -> Backend:
+        """Return the backend of the kind that answered; on failure the route is closed.
+
+        Args:
+            timeout: seconds for the response to each request.
+            swarm: nodes and constraints of SwarmBackend, to use the swarm that the engine manages.
+        """
         url = self.endpoint.url
         if self.endpoint.note:
             _log.info("%s: %s", url, self.endpoint.note)
@@ -55,6 +60,12 @@ class Route:
         tls = self.endpoint.tls if self.address.startswith("tcp:") else None
         version, close = self.version, self.on_close
         try:
+            if swarm is not None:
+                from ..backends.swarm import SwarmBackend
+
+                return SwarmBackend(
+                    url, timeout=timeout, address=address, tls=tls, version=version, on_close=close, **swarm
+                )
             if self.kind == "podman":
                 from ..backends.podman import PodmanBackend
 

@@ -13,7 +13,7 @@ from containerkit import errors
 
 PROMISED = {
     "Endpoint": "kind url source rootless reachable reason",
-    "Engine": "kind url capabilities info run start layers sharing savings waste reclaimable duplicates disk_usage "
+    "Engine": "kind url capabilities info run map start layers sharing savings waste reclaimable duplicates disk_usage "
     "check events login close",
     "EngineInfo": "version api_version rootless cgroup_version cgroup_driver storage_driver image_store root_dir os "
     "arch kernel cpus memory warnings",
