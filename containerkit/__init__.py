@@ -185,8 +185,8 @@ if TYPE_CHECKING:
     from .resources.container import Container
     from .resources.image import Image
     from .resources.logs import Logs
-    from .resources.networks import Network
     from .resources.mapping import Mapped
+    from .resources.networks import Network
     from .resources.process import ExecResult, RunResult
     from .resources.pruned import Pruned, RemovedImage
     from .resources.stats_series import StatsSeries

@@ -187,8 +187,8 @@ def test_a_known_node_executes_and_copies(manager: Manager) -> None:
         manager.end = {"State": "running", "ContainerStatus": {"ContainerID": theirs.id}}
         ours = engine.start("app:1", "work")
         assert ours.exec("hostname").stdout == "inside\n"
-        ours.write_file("/tmp/x", "text")
-        assert theirs.read_file("/tmp/x") == b"text"
+        ours.write_file("/x", "text")
+        assert theirs.read_file("/x") == b"text"
         with pytest.raises(ck.Unsupported, match="a service keeps its name"):
             ours.rename("other")
         with pytest.raises(ck.Unsupported, match="volumes belong to a node"):
