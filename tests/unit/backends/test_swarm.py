@@ -192,7 +192,7 @@ def test_a_known_node_executes_and_copies(manager: Manager) -> None:
         with pytest.raises(ck.Unsupported, match="a service keeps its name"):
             ours.rename("other")
         with pytest.raises(ck.Unsupported, match="volumes belong to a node"):
-            engine.volumes.create("v")
+            engine.volumes.create("vol")
 
 
 def test_the_body_of_a_service() -> None:
