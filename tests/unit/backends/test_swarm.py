@@ -59,7 +59,7 @@ class Manager:
             wanted = filters.get("service")
             return self.answer([each for each in self.tasks if not wanted or each["ServiceID"] in wanted])
         if found := re.fullmatch(r"/services/(\w+)(/\w+)?", path):
-            return self.one(request, *found.groups(), body)
+            return self.one(request, found[1], found[2], body)
         return self.answer({"message": f"unexpected {request.method} {path}"}, 500)
 
     def one(self, request: Request, key: str, verb: str | None, body: Any) -> Response:
