@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -126,3 +130,42 @@ def test_packets_are_captured_in_a_file_and_as_a_stream(engine: ck.Engine, with_
         while "tcpdump" in (seen := lab._helper().exec("ps -e -o args", check=True).stdout):
             assert time.monotonic() < deadline, seen
             time.sleep(0.2)
+
+
+KILLED = """
+import sys, time
+import containerkit as ck
+lab = ck.labs.Lab(ck.connect(sys.argv[1]), name=sys.argv[3], image=sys.argv[2])
+lab.add("pc1", {"A": "10.0.1.2/24"}, gateway="10.0.1.1")
+lab.add("r1", {"A": "10.0.1.1/24", "B": "10.0.2.1/24"}, router=True)
+lab.add("pc2", {"B": "10.0.2.2/24"}, gateway="10.0.2.1")
+lab.up()
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_cleanup_removes_the_lab_of_a_killed_script_and_nothing_else(engine: ck.Engine, shell_image: str) -> None:
+    """After kill -9, one cleanup removes hosts and helper; a live lab, and a container that was kept, stay."""
+    name = f"cklab{os.getpid()}"
+    with Lab(engine, image=shell_image) as alive, engine.start(shell_image, ["sleep", "600"], keep=True) as kept:
+        alive.add("pc1", {"A": "10.0.0.1/24"})
+        alive.add("pc2", {"A": "10.0.0.2/24"})
+        alive.up()
+        command = [sys.executable, "-c", KILLED, engine.url, shell_image, name]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as script:
+            try:
+                assert script.stdout is not None
+                assert script.stdout.readline() == "up\n"
+                ck.cleanup(engine)  # also of what others left here before
+                theirs = {"label": [f"containerkit.lab={name}"]}
+                assert len(engine.containers.list(filters=theirs)) == 4
+            finally:
+                script.send_signal(signal.SIGKILL)
+                script.wait()
+        cleaned = ck.cleanup(engine)
+        assert sorted(cleaned.containers) == [f"{name}-{each}" for each in ("cables", "pc1", "pc2", "r1")]
+        assert (cleaned.networks, cleaned.volumes, cleaned.failed) == ((), (), ())
+        assert engine.containers.list(all=True, filters=theirs) == []
+        assert kept.refresh().status == "running"
+        converged(alive)
