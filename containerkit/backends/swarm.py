@@ -1,7 +1,7 @@
 """Docker Swarm: a container is a service of one replica that Swarm runs at most once. Read `swarm_tasks.py` beside it.
 
-The manager's engine answers for images, networks and logins. What needs the container itself (exec, copying files,
-kill) goes to the engine of the node it runs on, if that engine is known.
+The manager's engine answers for images, networks and logins. The engine of the node that runs a container answers for
+exec, copied files and signals, if that engine is known.
 """
 
 from __future__ import annotations

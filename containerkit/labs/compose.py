@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .._text import split_lines
 from ..errors import ContainerKitError, InvalidLab
 from ..options import container_spec
 from ..values import Value
@@ -180,7 +181,7 @@ def _interpolated(item: Item, values: Mapping[str, str]) -> Item:
 
 def _env_file(path: Path) -> dict[str, str]:
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in split_lines(path.read_text(encoding="utf-8")):
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
             value = value.strip()

@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._text import split_lines
 from ..errors import ContainerKitError
 from ..values import Value
 from . import plan
@@ -51,7 +52,7 @@ def parse_sample(text: str) -> dict[str, tuple[bool | None, int, int]]:
     """Return device -> (up, bytes received, bytes transmitted) from /proc/net/dev and lines of operstate."""
     states: dict[str, bool] = {}
     counters: dict[str, tuple[int, int]] = {}
-    for line in text.splitlines():
+    for line in split_lines(text):
         if line.startswith("/sys/class/net/"):
             path, _, state = line.partition(":")
             states[path.split("/")[4]] = state.strip() == "up"
