@@ -16,7 +16,11 @@ KEEP_ALIVE = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
 #: Main process of a host that configures its own interfaces: it says on stderr what came of it, then keeps alive.
 _CONFIGURE = """\
 trap 'exit 0' TERM INT
-for name in {names}; do until [ -e /sys/class/net/$name ]; do sleep 0.1 & wait $!; done; done
+pause=0.1 looks=0  # every look costs a process: in a large lab, hosts wait long for the last one to start
+for name in {names}; do until [ -e /sys/class/net/$name ]; do
+  looks=$((looks + 1)); [ $looks -lt 10 ] || pause=0.5
+  sleep $pause & wait $!
+done; done
 if [ "$(id -u)" = 0 ]; then {{ {lines}
 }} && echo '{done}' >&2; else echo '{refused}' >&2; fi
 {keep_alive}
