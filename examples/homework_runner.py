@@ -35,7 +35,7 @@ def verdict(engine: ck.Engine, image: str, program: bytes, limits: dict[str, Any
             image,
             ["sh", "-c", program.decode("utf-8", "replace")],
             input=TASK,
-            timeout=10,
+            timeout=20,
             network="none",
             user=65534,
             read_only=True,

@@ -20,9 +20,9 @@ def main(image: str = "busybox:1") -> None:
         print("input:", engine.run(image, "wc -c", input="five\n", check=True).stdout.strip(), "bytes")
 
         try:
-            engine.run(image, ["sh", "-c", "echo started; sleep 60"], timeout=3)
+            engine.run(image, ["sh", "-c", "echo started; sleep 60"], timeout=8)
         except ck.EngineTimeout as late:
-            print("stopped after 3 s, it had written:", (late.stdout or "").strip())
+            print("stopped after 8 s, it had written:", (late.stdout or "").strip())
 
 
 if __name__ == "__main__":
