@@ -34,10 +34,3 @@ def test_the_answer(service: str) -> None:
 def test_no_other_page(service: str) -> None:
     with pytest.raises(OSError, match="404"):
         urllib.request.urlopen(f"{service}/question")
-
-
-def test_two_that_talk(containers: Any, container_network: Any) -> None:
-    """Containers of one test find each other by name, and are gone after it."""
-    containers(IMAGE, "sleep 60", network=container_network.name, network_alias="db")
-    client = containers(IMAGE, "sleep 60", network=container_network.name)
-    client.wait_until(wait.command("nslookup db"))
