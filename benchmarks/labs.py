@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import containerkit as ck
-from containerkit.backends._exchange import PatientTransport
+from containerkit.backends._requests import RequestsTransport
 from containerkit.backends.transport import Request
 from containerkit.streams import Deadline
 
@@ -44,22 +44,22 @@ def counted(work: Callable[[], Any]) -> Counter[str]:
     """Return how many requests of which kind a call sends."""
     found: Counter[str] = Counter()
     kinds = ("send", "stream", "upgrade")
-    originals = {kind: getattr(PatientTransport, kind) for kind in kinds}
+    originals = {kind: getattr(RequestsTransport, kind) for kind in kinds}
 
     def counting(kind: str) -> Callable[..., Any]:
-        def deliver(self: PatientTransport, request: Request, deadline: Deadline) -> Any:
+        def deliver(self: RequestsTransport, request: Request, deadline: Deadline) -> Any:
             found[f"{request.method} {_NAME.sub('{}', request.target.partition('?')[0])}"] += 1
             return originals[kind](self, request, deadline)
 
         return deliver
 
     for kind in kinds:
-        setattr(PatientTransport, kind, counting(kind))
+        setattr(RequestsTransport, kind, counting(kind))
     try:
         work()
     finally:
         for kind, original in originals.items():
-            setattr(PatientTransport, kind, original)
+            setattr(RequestsTransport, kind, original)
     return found
 
 

@@ -4,8 +4,7 @@ Imports errors, reference, spec, streams and values, nothing else of ours. Read 
 with `records` (its values); `transport` (the seam); `docker` beside `podman` (together they are the list of
 differences); then what both share: `_http` (requests and strict reading), `_containers`, `_lifecycle`, `_processes`,
 `_logs`, `_files`, `_images`, `_registry`, `_resources`, `_render` (request bodies), `_parse` and `_json` (responses).
-`_sockets` is the transport to a unix socket, `_requests` the one over a vendor's client; `_exchange` and `_wire` are
-what both share.
+`_requests` and `_wire` are the transport over a vendor's client.
 `swarm` with `swarm_tasks` is Docker Swarm over a manager's engine.
 
 A package adds a backend with an entry point of the group ``containerkit.backends``: its name is the `kind`, its value a

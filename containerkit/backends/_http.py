@@ -16,7 +16,6 @@ from ..spec import RegistryAuth
 from ..streams import Attachment, ByteStream, Deadline
 from . import _json
 from ._retry import is_transient, retry_transient
-from ._sockets import SocketTransport
 from .base import REQUEST_LABEL, Backend, Capability, EngineInfo, Raw
 from .tls import TLS
 from .transport import Request, Response, StreamResponse, Transport, UpgradeResponse
@@ -74,7 +73,7 @@ class HttpBackend(Backend):
         tls: certificates for a tcp address.
         version: the response to GET /version, if it is known already.
         on_close: called once when the backend is closed.
-        transport: sends the requests; default: see `_open_transport`.
+        transport: sends the requests; default: the vendor client's.
 
     Raises:
         EngineUnavailable, EngineTimeout: no engine answers.
@@ -99,16 +98,9 @@ class HttpBackend(Backend):
         self._first = self._read_info(version or self._get_version())
         self.capabilities = self._read_capabilities(self._first)
 
-    @classmethod
-    def _open_transport(cls, url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
-        """Return a transport to a unix socket of our own; for any other address, one over the vendor's client."""
-        if address.startswith("unix://"):
-            return SocketTransport(address.removeprefix("unix://"), url)
-        return cls._open_vendor_transport(url, address, timeout, tls)
-
     @staticmethod
     @abstractmethod
-    def _open_vendor_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+    def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
         """Return a transport over the vendor's client."""
 
     @abstractmethod

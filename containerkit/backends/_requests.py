@@ -1,4 +1,4 @@
-"""The transport over a vendor's client, for TCP and TLS: docker-py's and podman-py's are sessions of requests."""
+"""The transport over a vendor's client: both docker-py's and podman-py's are sessions of requests."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import http.client
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
-import requests.adapters
 
-from ._exchange import CHUNK, PatientTransport
+from ..errors import EngineUnavailable
+from ..streams import Deadline
 from ._translate import translated
-from ._wire import GuardedReader, StrictResponse, send_within
-from .transport import Request, UpgradeResponse
+from ._wire import GuardedReader, Limits, current_limits, guard_session
+from .transport import MAX_BODY, Request, Response, StreamResponse, Transport, UpgradeResponse
 
-__all__ = ["RequestsTransport"]
+_CHUNK = 1 << 16
+_UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
+_PING = "/_ping"
 
 
-class RequestsTransport(PatientTransport):
+class RequestsTransport(Transport):
     """Sends requests through a session of requests.
 
     A process that was forked gets a session of its own: a connection shared with the parent would mix their responses.
@@ -32,8 +34,8 @@ class RequestsTransport(PatientTransport):
     """
 
     def __init__(self, open_session: Callable[[], tuple[requests.Session, str]], url: str) -> None:
-        super().__init__(url)
         self._open_session = open_session
+        self._url = url
         self._opened: tuple[int, requests.Session, str] | None = None
         with translated("connecting", url):
             self._current_session()
@@ -44,95 +46,134 @@ class RequestsTransport(PatientTransport):
             session, base = self._open_session()
             session.trust_env = False  # proxies and ~/.netrc are for registries, and the engine talks to those
             session.headers["Accept-Encoding"] = "identity"
-            _guard_session(session)
+            guard_session(session)
             self._opened = pid, session, base
         return self._opened[1:]
 
     def close(self) -> None:
         self._current_session()[0].close()
 
-    def _open(self, request: Request, headers: Mapping[str, str], silence: float | None) -> _SessionAnswer:
-        session, base = self._current_session()
-        response = session.request(
-            request.method,
-            base + request.target,
-            headers=dict(headers),
-            data=request.body,
-            stream=True,
-            timeout=(silence, silence),
-            allow_redirects=False,
-        )
-        return _SessionAnswer(response)
+    # ---------------------------------------------------------------- the three methods
+    def send(self, request: Request, deadline: Deadline) -> Response:
+        whole = deadline if request.quiet_body else _prompt(request, deadline)
+        response = self._begin(request, whole, dict(request.headers))
+        return self._complete(response, request, whole)
 
+    def stream(self, request: Request, deadline: Deadline) -> StreamResponse:
+        response = self._begin(request, deadline, dict(request.headers))
+        chunks = self._chunks(response, request, deadline)
+        return StreamResponse(response.status_code, _headers(response), chunks, lambda: _abort(response))
 
-class _SessionAnswer:
-    """A response of requests."""
+    def upgrade(self, request: Request, deadline: Deadline) -> UpgradeResponse | Response:
+        response = self._begin(request, deadline, {**request.headers, **_UPGRADE})
+        if response.status_code != 101:
+            return self._complete(response, request, deadline)
+        with translated(request.doing, self._url):
+            sock, early = _take_socket(response)
+        return UpgradeResponse(sock, early, response.close)
 
-    def __init__(self, response: requests.Response) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-        self._response = response
-        self.close = response.close
-
-    def chunks(self) -> Iterator[bytes]:
+    # ---------------------------------------------------------------- parts
+    def _begin(self, request: Request, deadline: Deadline, headers: dict[str, str]) -> requests.Response:
+        """Send the request and return once the header of the response has arrived."""
+        deadline.check(request.doing)
+        prompt = _prompt(request, deadline)
+        limits = Limits(request.silence, prompt, self._ping(request, deadline) if request.slow_answer else None)
+        silence = deadline.cap(request.silence)
+        former = current_limits(limits)
         try:
-            yield from self._response.raw.stream(CHUNK, decode_content=False)
-        except ValueError as exc:  # urllib3 lets a negative size of a chunk pass
-            raise http.client.HTTPException(f"invalid response body: {exc}") from exc
+            with translated(request.doing, self._url, prompt, request.silence):
+                session, base = self._current_session()
+                response = session.request(
+                    request.method,
+                    base + request.target,
+                    headers=headers,
+                    data=request.body,
+                    stream=True,
+                    timeout=(silence, silence),
+                    allow_redirects=False,
+                )
+        finally:
+            current_limits(former)
+        limits.silence, limits.deadline = request.body_silence, deadline
+        limits.probe = self._ping(request, deadline) if request.quiet_body else None
+        return response
 
-    def release(self) -> None:
-        self._response.raw.release_conn()
+    def _ping(self, request: Request, deadline: Deadline) -> Callable[[], None]:
+        """Return a function that raises if the engine does not answer a ping."""
+        patience = max(1.0, (request.body_silence or 0.0) / 10)
+        probe = Request("GET", _PING, request.doing, silence=patience, body_silence=patience)
 
-    def abort(self) -> None:
-        answer: Any = self._response.raw
-        with contextlib.suppress(OSError, AttributeError):  # AttributeError: the body was read to its end
-            answer._fp.fp.raw.sock.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError, ValueError):
-            self._response.close()
+        def ping() -> None:
+            limit = Deadline.after(deadline.cap(patience), shield=True)
+            self._complete(self._begin(probe, limit, {}), probe, limit)
 
-    def take(self) -> UpgradeResponse:
-        """Return the connection; requests and urllib3 have no public way to it, so both vendors reach it like this."""
-        answer: Any = self._response.raw
-        buffered = answer._fp.fp
-        reader: GuardedReader = buffered.raw
-        sock: socket.socket = reader.sock
-        reader.limits = None
-        sock.setblocking(False)
-        early = buffered.peek() or b""
-        # Keep the response alive as long as a TLS socket: collecting the response would close the descriptor.
-        duplicate = sock if isinstance(sock, ssl.SSLSocket) else socket.socket(fileno=os.dup(sock.fileno()))
-        if duplicate is not sock:
-            self._response.close()
-        elif early:
-            buffered.read(len(early))
-        return UpgradeResponse(duplicate, early, self._response.close)
+        return ping
 
+    def _complete(self, response: requests.Response, request: Request, deadline: Deadline) -> Response:
+        """Read the body to its end."""
+        pieces: list[bytes] = []
+        size = 0
+        for chunk in self._chunks(response, request, deadline):
+            pieces.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY:
+                _abort(response)
+                raise EngineUnavailable(
+                    f"{request.doing}: the response of {self._url} is larger than {MAX_BODY >> 20} MiB"
+                )
+        return Response(response.status_code, _headers(response), b"".join(pieces))
 
-def _guard_session(session: requests.Session) -> None:
-    """Make every connection of a session use StrictResponse, and respect the limits while sending."""
-    for adapter in session.adapters.values():
-        if isinstance(adapter, requests.adapters.HTTPAdapter):
-            _guard_adapter(adapter)
-
-
-def _guard_adapter(adapter: requests.adapters.HTTPAdapter) -> None:
-    find_pool = adapter.get_connection_with_tls_context
-
-    def guarded_pool(*args: Any, **options: Any) -> Any:
-        pool: Any = find_pool(*args, **options)
-        if "_new_conn" not in vars(pool):
-            pool._new_conn = _guarded_factory(pool._new_conn)
-        return pool
-
-    adapter.get_connection_with_tls_context = guarded_pool  # type: ignore[method-assign]
+    def _chunks(self, response: requests.Response, request: Request, deadline: Deadline) -> Iterator[bytes]:
+        """Yield the body as it arrives; errors of reading are translated."""
+        try:
+            with translated(request.doing, self._url, deadline, request.body_silence):
+                try:
+                    yield from response.raw.stream(_CHUNK, decode_content=False)
+                except ValueError as exc:  # urllib3 lets a negative size of a chunk pass
+                    raise http.client.HTTPException(f"invalid response body: {exc}") from exc
+        except BaseException:
+            response.close()
+            raise
+        response.raw.release_conn()
 
 
-def _guarded_factory(new_connection: Callable[[], Any]) -> Callable[[], Any]:
-    def create() -> Any:
-        connection = new_connection()
-        connection.response_class = StrictResponse
-        send = connection.send
-        connection.send = lambda data: send_within(connection, send, data)
-        return connection
+def _prompt(request: Request, deadline: Deadline) -> Deadline:
+    """Return the deadline of a request that the engine has to answer promptly, also if it sends byte by byte."""
+    if request.slow_answer or request.silence is None or isinstance(request.body, Iterator):
+        return deadline
+    return deadline.sooner(request.silence)
 
-    return create
+
+def _headers(response: requests.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _take_socket(response: requests.Response) -> tuple[socket.socket, bytes]:
+    """Return the socket of a response that became a raw stream, and the part of the stream already read.
+
+    requests and urllib3 have no public way to the socket; both vendors' clients reach it like this.
+    """
+    answer: Any = response.raw
+    buffered = answer._fp.fp
+    reader: GuardedReader = buffered.raw
+    sock: socket.socket = reader.sock
+    early = b""
+    reader.limits = None
+    sock.setblocking(False)
+    early = buffered.peek() or b""
+    if early:
+        buffered.read(len(early))
+    # Keep the response alive as long as a TLS socket: collecting the response would close the descriptor.
+    duplicate = sock if isinstance(sock, ssl.SSLSocket) else socket.socket(fileno=os.dup(sock.fileno()))
+    if duplicate is not sock:
+        response.close()
+    return duplicate, early
+
+
+def _abort(response: requests.Response) -> None:
+    """End a response that another thread may be reading: a plain close would wait for the lock of the reader."""
+    answer: Any = response.raw
+    with contextlib.suppress(OSError, AttributeError):  # AttributeError: the body was read to its end
+        answer._fp.fp.raw.sock.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError, ValueError):
+        response.close()

@@ -1,7 +1,7 @@
 """Reading responses from a socket: complete ones only, and within the limits of the request.
 
-`http.client` accepts a header that ends early, and has a timeout for each read but none for the whole. Both transports
-use the classes here in their connections.
+`http.client` accepts a header that ends early, and has a timeout for each read but none for the whole. The classes here
+are put into the connections of a vendor's session, so that the vendor's client stays the HTTP implementation.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import requests.adapters
+
 from ..streams import Deadline
 
-__all__ = ["CutResponse", "GuardedReader", "Limits", "StrictResponse", "current_limits", "send_within"]
+__all__ = ["CutResponse", "Limits", "current_limits", "guard_session"]
 
 #: Statuses without a body: informational ones, No Content, Not Modified.
 _BODILESS = (*range(100, 200), 204, 304)
@@ -112,29 +114,53 @@ class StrictResponse(http.client.HTTPResponse):
         super().__init__(_ReaderFactory(sock), debuglevel, method, url)  # type: ignore[arg-type]
         self._is_head = method == "HEAD"
 
-    @property
-    def bodiless(self) -> bool:
-        """True if the response has no body, whatever its header says."""
-        return self._is_head or self.status in _BODILESS
-
     def begin(self) -> None:
         super().begin()
         reader: Any = self.fp.raw
         if reader.ended:  # http.client accepts the end of the connection as the end of the header
             raise CutResponse("the connection ended inside the response header")
         sized = self.length is not None or self.chunked
-        if not sized and not self.bodiless:
+        if not sized and not self._is_head and self.status not in _BODILESS:
             raise CutResponse("the response header lacks the length of the body")
 
 
-def send_within(connection: http.client.HTTPConnection, send: Callable[[Any], None], data: Any) -> None:
-    """Send by `send`, within the limits of this thread's request."""
-    limits = _current.limits
-    if limits is None:
-        send(data)
-        return
-    if connection.sock is None:
-        connection.connect()
-    connection.sock.settimeout(limits.seconds())
-    with limits.deadline.waking(connection.sock):
-        send(data)
+def guard_session(session: requests.Session) -> None:
+    """Make every connection of a session use StrictResponse, and respect the limits while sending."""
+    for adapter in session.adapters.values():
+        if isinstance(adapter, requests.adapters.HTTPAdapter):
+            _guard_adapter(adapter)
+
+
+def _guard_adapter(adapter: requests.adapters.HTTPAdapter) -> None:
+    find_pool = adapter.get_connection_with_tls_context
+
+    def guarded_pool(*args: Any, **options: Any) -> Any:
+        pool: Any = find_pool(*args, **options)
+        if "_new_conn" not in vars(pool):
+            pool._new_conn = _guarded_factory(pool._new_conn)
+        return pool
+
+    adapter.get_connection_with_tls_context = guarded_pool  # type: ignore[method-assign]
+
+
+def _guarded_factory(new_connection: Callable[[], Any]) -> Callable[[], Any]:
+    def create() -> Any:
+        connection = new_connection()
+        connection.response_class = StrictResponse
+        send = connection.send
+
+        def guarded_send(data: Any) -> None:
+            limits = _current.limits
+            if limits is not None:
+                if connection.sock is None:
+                    connection.connect()
+                connection.sock.settimeout(limits.seconds())
+                with limits.deadline.waking(connection.sock):
+                    send(data)
+            else:
+                send(data)
+
+        connection.send = guarded_send
+        return connection
+
+    return create

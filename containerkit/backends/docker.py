@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import docker
+import requests
+from docker.tls import TLSConfig
+
 from ..errors import AuthenticationFailed, EngineError, InvalidOption, NotFound
 from ..reference import familiar, parse
 from ..spec import ContainerSpec, NetworkAttachment, RegistryAuth
@@ -19,6 +23,7 @@ from ._http import path, recast, short
 from ._images import ImageVerbs
 from ._memory_files import MemoryFiles, memory_mount
 from ._render import ALL_SWAP, auth_header, endpoint_body
+from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
 from .base import Capability, EngineInfo, NetworkRecord, PathStat, Raw
 from .tls import TLS
@@ -66,16 +71,11 @@ class DockerBackend(ImageVerbs, ContainerVerbs, ResourceVerbs):
     _swap_at_update = ALL_SWAP  # after a limit was set, runc 1.3 refuses -1, or ignores it (cgroup v2)
 
     @staticmethod
-    def _open_vendor_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+    def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
         """Return a transport over docker-py's low-level client."""
-        import docker
-        from docker.tls import TLSConfig
-
-        from ._requests import RequestsTransport
-
         secure = TLSConfig(client_cert=tls.client, ca_cert=tls.ca, verify=tls.verify) if tls else False
 
-        def open_session() -> tuple[Any, str]:
+        def open_session() -> tuple[requests.Session, str]:
             client = docker.APIClient(address, version="1.24", timeout=int(timeout) or 1, tls=secure, max_pool_size=64)
             return client, client.base_url
 

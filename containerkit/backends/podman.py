@@ -10,13 +10,16 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
-from typing import Any
+
+import requests
+from podman.api.client import APIClient
 
 from ..errors import InUse
 from . import _json
 from ._podman_containers import PodmanContainerVerbs
 from ._podman_images import PodmanImageVerbs
 from ._render import ALL_SWAP
+from ._requests import RequestsTransport
 from ._resources import ResourceVerbs
 from .base import Capability, EngineInfo, Raw
 from .tls import TLS
@@ -40,16 +43,13 @@ class PodmanBackend(PodmanImageVerbs, PodmanContainerVerbs, ResourceVerbs):
     _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and sets twice the memory
 
     @staticmethod
-    def _open_vendor_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
+    def _open_transport(url: str, address: str, timeout: float, tls: TLS | None) -> Transport:
         """Return a transport over podman-py's APIClient.
 
         PodmanClient is not used: its constructor reads podman's connection files, and fails if it may not.
         """
-        from podman.api.client import APIClient
 
-        from ._requests import RequestsTransport
-
-        def open_session() -> tuple[Any, str]:
+        def open_session() -> tuple[requests.Session, str]:
             client = APIClient(base_url=address, timeout=timeout, version=_NATIVE_API, max_pool_size=64)
             if tls is not None:  # APIClient ignores its own `tls` argument
                 client.verify, client.cert = tls.trusted, tls.client
