@@ -321,7 +321,7 @@ def test_silence(connect: Connect, what: str) -> None:
         error, took = timed(lambda: transport.send(get(silence=0.3, body_silence=0.3), NEVER))
         assert error.timeout == 0.3
         assert "within 0.3 s" in str(error)
-        assert 0.2 < took < 1.5
+        assert 0.2 < took < 5
 
 
 @pytest.mark.parametrize("data", [sized(b"x" * 100), chunked(b"x" * 100)], ids=["sized", "chunked"])
@@ -330,7 +330,7 @@ def test_a_slow_drip(connect: Connect, data: bytes) -> None:
     with Server(slowly(data, 0.02)) as server:
         error, took = timed(lambda: connect(server).send(get(), Deadline.after(0.5)))
         assert error.timeout == 0.5
-        assert 0.4 < took < 1.2
+        assert 0.4 < took < 2.5
 
 
 def test_a_deadline_in_a_stream(connect: Connect) -> None:
@@ -366,7 +366,7 @@ def test_a_server_that_reads_nothing(connect: Connect) -> None:
         transport = connect(server)
         error, took = timed(lambda: transport.send(request, NEVER))
         assert error.timeout == 0.3
-        assert took < 1.5
+        assert took < 5
 
 
 def test_patience(connect: Connect) -> None:
@@ -392,7 +392,7 @@ def test_patience_with_a_dead_engine(connect: Connect) -> None:
     with Server(after(9, b""), keep=True, pings=False) as server:
         request = get(silence=0.2, body_silence=0.2, slow_answer=True)
         _, took = timed(lambda: connect(server).send(request, NEVER))
-        assert 1.0 < took < 2.5  # the silence, and one second for the ping
+        assert 1.0 < took < 6  # the silence, and one second for the ping
 
 
 def test_patience_ends_at_the_deadline(connect: Connect) -> None:
@@ -401,7 +401,7 @@ def test_patience_ends_at_the_deadline(connect: Connect) -> None:
         request = get(silence=0.1, body_silence=0.1, slow_answer=True)
         error, took = timed(lambda: connect(server).send(request, Deadline.after(0.6)))
         assert error.timeout == 0.6
-        assert 0.5 < took < 10
+        assert 0.5 < took < 5
 
 
 # ---------------------------------------------------------------- others
