@@ -80,7 +80,7 @@ class Stub:
         record = ImageRecord("sha256:" + "a" * 64, ("app:1", "app:2"), (), 1234, 0.0, {})
         return [SimpleNamespace(last_record=record, to_dict=lambda: {"id": "a"})]
 
-    def layers(self, ref: str) -> ck.LayerStack:
+    def layers(self, ref: str, *, platform: str | None = None) -> ck.LayerStack:
         self._note("layers", ref)
         raise ck.ImageNotFound("no image here")
 

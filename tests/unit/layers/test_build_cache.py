@@ -67,7 +67,9 @@ def test_leases_of_containerd(tmp_path: Path) -> None:
 
 
 def backend(kind: str, image_store: str, driver: str) -> Any:
-    info = SimpleNamespace(kind=kind, image_store=image_store, storage_driver=driver, root_dir="/var/lib/engine")
+    info = SimpleNamespace(
+        kind=kind, image_store=image_store, storage_driver=driver, root_dir="/var/lib/engine", raw={}
+    )
     return SimpleNamespace(url="unix:///engine.sock", first_info=lambda: info)
 
 
