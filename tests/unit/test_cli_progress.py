@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import sys
+import types
+
+import pytest
 
 import containerkit as ck
 from containerkit.display import ProgressBars
@@ -68,3 +72,74 @@ def test_a_layer_that_left_the_screen_is_not_drawn() -> None:
     lines = shown(*steps, ck.Progress("Done", id="0"), ck.Progress("Done", id="5"), size=(40, 4))
     assert lines[0] == "0: Waiting"
     assert lines[5] == "5: Done"
+
+
+# ---------------------------------------------------------------- a notebook
+class _Cell:
+    """What the output of a cell shows: the first drawing, and each update of it."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, str]] = []
+
+    def display(self, data: dict[str, str], *, raw: bool, display_id: bool) -> _Cell:
+        assert raw
+        assert display_id
+        assert not self.shown, "one output is drawn again, not a second one"
+        self.shown.append(data)
+        return self
+
+    def update(self, data: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.shown.append(data)
+
+
+@pytest.fixture
+def cell(monkeypatch: pytest.MonkeyPatch) -> _Cell:
+    found = _Cell()
+    shell = types.SimpleNamespace(kernel=object())
+    package, module = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    package.get_ipython = lambda: shell  # type: ignore[attr-defined]
+    module.display = found.display  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", package)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return found
+
+
+def test_a_notebook_draws_one_output(cell: _Cell) -> None:
+    """Bars for layers, the last lines of a builder, the last message; the last state is always drawn."""
+    bars = ProgressBars()
+    bars(ck.Progress("Downloading", id="a<b", current=1000, total=4000))
+    bars(ck.Progress("Downloading", id="a<b", current=4000, total=4000))
+    for number in range(20):
+        bars(ck.Progress(stream=f"line {number}\n"))
+    bars(ck.Progress("Digest: sha256:1"))
+    last = cell.shown[-1]
+    assert len(cell.shown) >= 2
+    assert 'value="100"' in last["text/html"]
+    assert "a&lt;b" in last["text/html"]
+    assert "4.00 kB of 4.00 kB" in last["text/html"]
+    assert "line 19" in last["text/html"]
+    assert "line 5" not in last["text/html"]
+    assert last["text/plain"] == "Digest: sha256:1"
+    bars(ck.Progress(image_id="sha256:" + "a" * 64))
+    assert len(cell.shown) >= 3
+
+
+def test_the_first_step_in_a_notebook(cell: _Cell) -> None:
+    bars = ProgressBars()
+    bars(ck.Progress("Waiting", id="aaa"))
+    assert cell.shown[0]["text/plain"] == "1 layers"
+    assert "<progress" not in cell.shown[0]["text/html"]
+
+
+def test_a_terminal_of_ipython_is_no_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = types.ModuleType("IPython")
+    package.get_ipython = lambda: types.SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", package)
+    bars = ProgressBars()
+    bars(ck.Progress("Pull complete", id="aaa"))
+    bars(ck.Progress("Downloading", id="aaa", current=1, total=2))
+    bars(ck.Progress(stream="Step 1\x1b[2J\n"))
+    assert capsys.readouterr().err == "aaa: Pull complete\nStep 1[2J\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import sys
 import time
+import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -221,6 +223,66 @@ def test_a_lab_on_the_command_line(engine: ck.Engine, backend: More, folder: str
     assert (ran.exit_code, ran.stdout) == (3, "pc1\n")
     assert call("lab", "down", folder).exit_code == 0
     assert engine.containers.list(all=True) == []
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """Return a lab of stubs that the verbs open instead of a running one."""
+    found = Lab()
+    monkeypatch.setattr("containerkit.cli.lab._lab", lambda ctx, topology: contextlib.nullcontext(found))
+    return found
+
+
+class Lab:
+    """The calls that the verbs of a running lab make."""
+
+    code: int | None = 3
+
+    def shell(self, host: str) -> int | None:
+        self.host = host
+        return self.code
+
+    def stream_capture(self, domain: str, host: str | None) -> Iterator[bytes]:
+        yield from (f"{domain}/{host}/".encode(), b"packets")
+
+
+@pytest.mark.parametrize(("code", "expected"), [(3, 3), (None, 0)])
+def test_a_shell_in_a_host(lab: Lab, folder: str, code: int | None, expected: int) -> None:
+    """The exit code is the shell's; a detached one is a success."""
+    lab.code = code
+    assert call("lab", "shell", folder, "pc1").exit_code == expected
+    assert lab.host == "pc1"
+
+
+def test_a_capture_goes_to_a_pipe_or_a_file(lab: Lab, folder: str, tmp_path: Path) -> None:
+    assert call("lab", "capture", folder, "A").stdout == "A/None/packets"
+    assert call("lab", "capture", folder, "A", "--host", "pc1", "-o", str(tmp_path / "x.pcap")).exit_code == 0
+    assert (tmp_path / "x.pcap").read_bytes() == b"A/pc1/packets"
+
+
+def test_a_view_prints_its_address(lab: Lab, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page opens in a browser unless told not to, and ends with Ctrl-C."""
+    page = types.SimpleNamespace(url="http://127.0.0.1:1/token/")
+    opened: list[str] = []
+
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("containerkit.labs.View", lambda made, port: contextlib.nullcontext(page))
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("containerkit.cli.lab.threading.Event", lambda: types.SimpleNamespace(wait=interrupted))
+    assert call("lab", "view", folder).stdout == f"{page.url}\n"
+    assert opened == [page.url]
+    assert call("lab", "view", "--no-browser", folder).exit_code == 0
+    assert opened == [page.url]
+
+
+def test_images_of_labs_are_built(engine: ck.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    bases: list[str | None] = []
+    monkeypatch.setattr("containerkit.labs.build_images", lambda engine, base: bases.append(base))
+    result = call("lab", "images", "--base", "debian:13")
+    assert (result.exit_code, bases) == (0, ["debian:13"])
+    assert result.stdout.split() == [ck.labs.BASE_IMAGE, ck.labs.ROUTER_IMAGE]
 
 
 def test_a_lab_is_drawn_into_a_file(folder: str, tmp_path: Path) -> None:

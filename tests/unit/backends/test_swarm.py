@@ -48,6 +48,8 @@ class Manager:
         if path == "/services/create":
             if any(each["Spec"]["Name"] == body.get("Name") for each in self.services.values() if body.get("Name")):
                 return self.answer({"message": "rpc error: name conflicts with an existing object"}, 409)
+            if body.get("Name") == "net":
+                return self.answer({"message": "network none-such not found"}, 404)
             key = f"s{len(self.services)}".ljust(25, "x")
             created = f"2026-01-01T00:00:0{len(self.services)}Z"
             self.services[key] = {"ID": key, "Version": {"Index": 1}, "Spec": body, "CreatedAt": created}
@@ -193,6 +195,50 @@ def test_a_known_node_executes_and_copies(manager: Manager) -> None:
             ours.rename("other")
         with pytest.raises(ck.Unsupported, match="volumes belong to a node"):
             engine.volumes.create("vol")
+
+
+def test_a_node_answers_for_its_containers(manager: Manager) -> None:
+    """Signals, changes, processes and a stop that keeps the exit code."""
+    node = FakeBackend(images=["app:1"])
+    node.on("work", until_stopped=True)
+    with Engine(node) as at_node, Engine(opened(manager, nodes={"node1": node})) as engine:
+        theirs = at_node.start("app:1", "work")
+        manager.end = {"State": "running", "ContainerStatus": {"ContainerID": theirs.id}}
+        ours = engine.start("app:1", "work")
+        ours.write_file("/new", "x")
+        assert "/new" in {change.path for change in ours.diff()}
+        ours.kill()
+        assert theirs.refresh().status == "exited"
+        (task,) = manager.tasks
+        task["Status"] = {"State": "complete", "ContainerStatus": {"ContainerID": theirs.id, "ExitCode": 137}}
+        ours.stop()  # it has ended
+        assert ours.wait() == 137
+
+
+def test_what_swarm_lacks_is_unsupported(engine: ck.Engine, manager: Manager) -> None:
+    """Every refusal says why."""
+    running(manager)
+    container = engine.start("app:1", "work", name="one")
+    for call, words in (
+        (lambda: container.logs(until=1.0), "no until="),
+        (lambda: container.update(memory="1g"), "does not support it"),
+        (lambda: container.attach(), "no standard input"),
+        (lambda: engine.run("app:1", "work", input="x"), "no standard input"),
+    ):
+        with pytest.raises(ck.Unsupported, match=words):
+            call()
+    container.restart()
+    assert container.refresh().status == "running"
+    with pytest.raises(ck.EngineTimeout):
+        container.wait(timeout=0.05)
+
+
+def test_a_service_without_a_node_runs_nothing(engine: ck.Engine, manager: Manager) -> None:
+    container = engine.containers.create("app:1", "work")
+    with pytest.raises(ck.WrongState, match="no node runs it"):
+        container.exec("ls")
+    with pytest.raises(ck.NetworkNotFound):
+        engine.containers.create("app:1", "work", network="none-such", name="net")
 
 
 def test_the_body_of_a_service() -> None:
