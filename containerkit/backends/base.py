@@ -91,12 +91,14 @@ class Backend(ABC):
         url: the address of the engine as users write it.
         capabilities: the optional features of this engine.
         keeps_parents: True if the engine removes only the name of an image that another image was built from.
+        needs_read_input: True if the output of an exec may be lost when its command leaves input unread.
     """
 
     kind: str
     url: str
     capabilities: frozenset[Capability]
     keeps_parents: bool = False
+    needs_read_input: bool = False
 
     # ---------------------------------------------------------------- the engine
     @abstractmethod

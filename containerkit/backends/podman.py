@@ -40,6 +40,7 @@ class PodmanBackend(PodmanImageVerbs, PodmanContainerVerbs, ResourceVerbs):
 
     kind = "podman"
     _ignore_file = ".containerignore"  # without one, Podman applies .dockerignore a second time, in its own way
+    needs_read_input = True  # it ends an exec's streams as soon as it cannot write the input, 7 of 100 times too early
     _swap_at_create = ALL_SWAP  # the compat endpoint takes -1 for "not given" (5.8), and sets twice the memory
 
     @staticmethod

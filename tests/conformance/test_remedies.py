@@ -275,7 +275,23 @@ def test_a_remedy_for_a_container(
         pytest.skip(f"the host has to change first: {found.remediation.text}")
     typed = line.replace(" run ", " run --rm --network none ").replace("IMAGE", f"{shell_image} {look}")
     host = f"unix:///run/ck/{Path(engine.url).name}" if Path(f"/proc/{peer.pid}/root/run/ck").exists() else engine.url
-    run = ["nsenter", "-t", str(peer.pid), "-m", "-p", "-n", "-i", "-u", "-C", "-r", "-w", "env", f"DOCKER_HOST={host}"]
+    run = [
+        "nsenter",
+        "-t",
+        str(peer.pid),
+        "-m",
+        "-p",
+        "-n",
+        "-i",
+        "-u",
+        "-C",
+        "-r",
+        "-w",
+        "env",
+        "-u",
+        "CONTAINER_HOST",
+        f"DOCKER_HOST={host}",
+    ]
     done = subprocess.run([*run, "sh", "-c", typed], capture_output=True, text=True, timeout=120, check=False)
     assert holds(done.stdout), (typed, done.stdout[-400:], done.stderr[-400:])
 

@@ -117,3 +117,24 @@ def test_streams_of_an_exec(box: ck.Container, backend: FakeBackend) -> None:
                 terminal.resize(rows, columns)  # type: ignore[arg-type]
         with pytest.raises(ck.InvalidOption, match="a process with a terminal"):
             terminal.resize(24, 80)
+
+
+@pytest.mark.parametrize(("size", "shell", "wrapped"), [(40_000, True, True), (40_000, False, False), (9, True, False)])
+def test_an_engine_that_needs_its_input_read(
+    box: ck.Container, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch, size: int, shell: bool, wrapped: bool
+) -> None:
+    """The container's shell reads what a command leaves of much input; without a shell the command runs as it is."""
+    ran: list[tuple[str, ...]] = []
+
+    def note(argv: tuple[str, ...], stdin: bytes) -> Reply:
+        ran.append(argv)
+        return Reply(stdout=str(len(stdin)).encode())
+
+    backend.on(["greet", ...], note).on(["sh", ...], note)
+    monkeypatch.setattr(backend, "needs_read_input", True, raising=False)
+    stat = backend.stat_path
+    monkeypatch.setattr(backend, "stat_path", lambda ref, path: stat(ref, "/") if shell else None)
+    result = box.exec(["greet", "a b"], input=b"x" * size)
+    assert result.stdout == str(size)
+    assert result.command == ("greet", "a b")
+    assert ran == [(*room._READING_ALL, "greet", "a b") if wrapped else ("greet", "a b")]
