@@ -222,6 +222,8 @@ def trial(script: str, **limit: Any) -> str:
         result = engine.run("busybox:1", ["sh", "-c", script], **limit)
     except (ck.LimitNotEnforced, ck.Unsupported) as refusal:
         return f"refused: {refusal}"
+    except ck.StartFailed:  # the machine does not let this engine apply the limit
+        return "cannot start"
     said = (result.stdout + result.stderr).strip().split("\n")
     return f"{said[-1] or 'exit ' + str(result.exit_code)} ({result.duration:.1f} s)"
 

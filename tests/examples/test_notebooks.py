@@ -25,7 +25,7 @@ SHOWN = {
     "light": (2, 5),
     "network_lab": (5, 2),
     "solutions": (0, 0),
-    "ten_images": (4, 8),
+    "ten_images": (4, 7),
 }
 
 
