@@ -19,9 +19,9 @@ def main(image: str = "busybox:1") -> None:
         for name, text in {"a.txt": "one\ntwo\n", "b.txt": "three\n"}.items():
             (texts / name).write_text(text)
 
-        box.copy_to(texts, "/work")  # a folder, as docker cp does
-        box.exec(["sh", "-c", "cat /work/*.txt | wc -l > /work/lines"], check=True)
-        print("lines:", box.read_file("/work/lines").decode().strip())
+        box.copy_to(texts, "/data")  # a folder, as docker cp does
+        box.exec(["sh", "-c", "cat /data/*.txt | wc -l > /data/lines"], check=True)
+        print("lines:", box.read_file("/data/lines").decode().strip())
 
         box.exec("tar czf /texts.tar.gz work", check=True)
         out = box.copy_from("/texts.tar.gz", Path(folder, "texts.tar.gz"))

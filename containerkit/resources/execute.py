@@ -27,7 +27,12 @@ _KILL_MARKED = (
     "done"
 )
 #: Start of a command line: run the rest of it, without the shell's own messages, then read what it left of its input.
-_READING_ALL = ("sh", "-c", 'exec 3>&2 2>/dev/null; (exec "$@" 2>&3 3>&-); code=$?; cat >/dev/null; exit $code', "sh")
+_READING_ALL = (
+    "/bin/sh",
+    "-c",
+    'exec 3>&2 2>/dev/null; (exec "$@" 2>&3 3>&-); code=$?; cat >/dev/null; exit $code',
+    "sh",
+)
 _BUFFERED = 1 << 15  # bytes of input that pipes and sockets hold, although nobody reads them
 _ENDING = 10.0  # seconds within which a container ends whose terminal has ended
 _KILLING = 5.0  # seconds for killing the processes of an exec
@@ -117,7 +122,7 @@ def _execute(
     marked = timeout is not None or deadline.cancellable
     sent = replace(spec, env={**spec.env, _MARK: mark}) if marked else spec
     unread = backend.needs_read_input and isinstance(data, bytes) and len(data) > _BUFFERED and not spec.tty
-    if unread and backend.stat_path(container.id, "/bin/sh") is not None:
+    if unread and backend.stat_path(container.id, _READING_ALL[0]) is not None:
         sent = replace(sent, command=(*_READING_ALL, *spec.command))
     with explained(container, spec.command, workdir=spec.workdir, env=spec.env), deadline.cancelled_by(None):
         exec_id, stream = backend.exec_container(container.id, sent)

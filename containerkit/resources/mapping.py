@@ -25,8 +25,8 @@ class Mapped(Value):
 
     Attributes:
         command: as it was given.
-        result: its output and exit code; None if there is none.
-        error: why there is no result: the image is missing, the time ran out, the node was lost; else None.
+        result: its output and exit code; None if the run has no result.
+        error: the reason of a missing result (no image, no time left, a lost node); else None.
     """
 
     command: Any

@@ -57,7 +57,7 @@ SMALL = {
     "run_a_command.py": ["exit code 1", "can't open", "5 bytes", "it had written: started"],
     "many_commands.py": ["  1 squared is    1", " 12 squared is  144", "12 containers in"],
     "web_service.py": ["the page: hello from a container", "removed"],
-    "files_in_and_out.py": ["lines: 3", "copied out: texts.tar.gz True", "/work/lines"],
+    "files_in_and_out.py": ["lines: 3", "copied out: texts.tar.gz True", "/data/lines"],
     "build_with_progress.py": ["urandom", "it says: built", "a step that fails is named:", "exit 4"],
     "compare_engines.py": ["The engines of this machine"],
     "savings_here.py": ["sum of", "distinct layers"],

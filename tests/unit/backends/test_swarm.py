@@ -300,6 +300,12 @@ def test_the_states_of_tasks() -> None:
         assert record(service, task).status == status
 
 
+def test_a_reaper_is_refused() -> None:
+    """It removes the containers of an engine, not the services of a swarm."""
+    with pytest.raises(ck.InvalidOption, match="reaper"):
+        ck.connect("swarm:///none", reaper=True)
+
+
 def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """swarm:// means a manager at that address; nodes and constraints need a swarm."""
     from containerkit.discovery.connect import _manager

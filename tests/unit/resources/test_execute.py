@@ -130,7 +130,7 @@ def test_an_engine_that_needs_its_input_read(
         ran.append(argv)
         return Reply(stdout=str(len(stdin)).encode())
 
-    backend.on(["greet", ...], note).on(["sh", ...], note)
+    backend.on(["greet", ...], note).on(["/bin/sh", ...], note)
     monkeypatch.setattr(backend, "needs_read_input", True, raising=False)
     stat = backend.stat_path
     monkeypatch.setattr(backend, "stat_path", lambda ref, path: stat(ref, "/") if shell else None)
