@@ -164,9 +164,7 @@ def connect(
         target, swarm = _manager(target), True
     if swarm:
         if reaper:
-            raise InvalidOption(
-                "reaper", reaper, "False with a swarm; close() removes its services"
-            )
+            raise InvalidOption("reaper", reaper, "False with a swarm; close() removes its services")
         return _connect_swarm(target, timeout, nodes or {}, tuple(constraints))
     if nodes or tuple(constraints):
         raise InvalidOption("nodes" if nodes else "constraints", nodes or constraints, "nothing without swarm=True")
