@@ -23,7 +23,7 @@ def main(image: str = "busybox:1") -> None:
         box.exec(["sh", "-c", "cat /data/*.txt | wc -l > /data/lines"], check=True)
         print("lines:", box.read_file("/data/lines").decode().strip())
 
-        box.exec("tar czf /texts.tar.gz work", check=True)
+        box.exec("tar czf /texts.tar.gz data", check=True)
         out = box.copy_from("/texts.tar.gz", Path(folder, "texts.tar.gz"))
         print("copied out:", out.name, out.stat().st_size > 0)
         print("written in the container:", ", ".join(change.path for change in box.diff() if change.kind == "added"))
